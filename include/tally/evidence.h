@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_EVIDENCE_H
+#define TALLY_EVIDENCE_H
+/*
+ * The verifier's half of the TPM: structures and checks 1-8, 10 and 18 of the
+ * check-list (FORMAT.md sections 6 and 15). PURE: bytes in, verdicts out.
+ */
+#include "tally/bytes.h"
+#include "tally/event.h"
+
+struct tally_err;
+
+#define TALLY_AK_ATTRIBUTES 0x00050472u
+#define TALLY_LEDGER_PCR    14
+#define TALLY_PCRS          24
+
+/* q of a statement and of a checkpoint. */
+void tally_q_statement(uint8_t out[TALLY_HASH], struct tally_bytes statement);
+void tally_q_checkpoint(uint8_t out[TALLY_HASH], struct tally_bytes note_text);
+
+/* The blob: PCR values, attestation, signature. */
+struct tally_blob {
+	unsigned pcrs;
+	uint8_t pcr[TALLY_PCRS];
+	uint8_t value[TALLY_PCRS][TALLY_HASH];
+	struct tally_bytes attest, signature; /* TPMS_ATTEST, TPMT_SIGNATURE */
+};
+int tally_blob_parse(struct tally_blob *out, struct tally_bytes in, struct tally_err *err);
+void tally_blob_write(struct tally_buf *out, const struct tally_blob *b);
+
+/* An evidence row, 128 bytes. */
+#define TALLY_ROW 128
+enum tally_row_state { TALLY_ROW_PENDING, TALLY_ROW_DONE, TALLY_ROW_LOST, TALLY_ROW_FOREIGN };
+struct tally_row {
+	uint8_t state, pcr;
+	uint32_t number;
+	uint64_t note, session; /* note's sequence; index of the statement's entry */
+	uint8_t q[TALLY_HASH], before[TALLY_HASH], after[TALLY_HASH];
+};
+void tally_row_write(uint8_t out[TALLY_ROW], const struct tally_row *r);
+int tally_row_read(struct tally_row *r, const uint8_t in[TALLY_ROW], struct tally_err *err);
+/* SHA-256(before || q) */
+void tally_pcr_extend(uint8_t out[TALLY_HASH], const uint8_t before[TALLY_HASH],
+		      const uint8_t q[TALLY_HASH]);
+
+/* host_id, and a TPM name: 0x000b || SHA-256(public). */
+void tally_host_id(uint8_t out[TALLY_HASH], struct tally_bytes ek_public);
+void tally_tpm_name(uint8_t out[34], struct tally_bytes public);
+
+/* The identity that quotes are checked against; made once a session. */
+struct tally_identity_key;
+/* Checks 1 and 5 on the statement's public areas: AK attributes exactly
+ * 0x00050472, P-256, ECDSA-SHA256, point on the curve; EK names host_id. */
+int tally_identity_open(struct tally_identity_key **out, const struct tally_statement *st,
+			unsigned *check, struct tally_err *err);
+void tally_identity_free(struct tally_identity_key *k);
+
+struct tally_quote {
+	uint64_t clock; /* ms */
+	uint32_t reset_count, restart_count;
+	bool safe; /* check 10: a mark */
+	uint64_t firmware;
+	uint8_t ledger_pcr[TALLY_HASH];
+};
+/* Checks 1-4, 6, 7, 8 (selection and digest). On failure `*check` is the
+ * number of the row of the check-list and err says what and where. */
+int tally_quote_check(const struct tally_identity_key *k, const struct tally_statement *st,
+		      const struct tally_blob *blob, const uint8_t q[TALLY_HASH],
+		      struct tally_quote *out, unsigned *check, struct tally_err *err);
+
+/* Check 18: the class, recomputed. `transport` is what the statement says; it
+ * can only lower. Without enrolment: software where anchored. */
+enum tally_class {
+	TALLY_CLASS_SELF_DECLARED,
+	TALLY_CLASS_SOFTWARE,
+	TALLY_CLASS_CLOUD,
+	TALLY_CLASS_UNCERTIFIED,
+	TALLY_CLASS_CERTIFIED
+};
+const char *tally_class_name(enum tally_class c); /* "self-declared", "software (libtpms)", ... */
+enum tally_class tally_class_of(bool anchored, struct tally_bytes transport);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORT_H
+#define TALLY_REPORT_H
+/* From entries to a report (FORMAT.md sections 10-12). PURE but for zones. */
+#include "tally/bytes.h"
+#include "tally/entry.h"
+#include "tally/time.h"
+
+struct tally_err;
+struct tally_report;
+
+struct tally_report_ledger {
+	struct tally_entries entries;  /* [0, size); closed by the caller */
+	struct tally_entries entries2; /* a second, independent cursor over the same entries */
+	const char *origin;
+	uint64_t size; /* of the newest checkpoint */
+	uint8_t root[TALLY_HASH];
+	uint64_t beyond; /* entries after the checkpoint: finding after-checkpoint */
+};
+struct tally_report_options {
+	struct tally_wall from, to;
+	const struct tally_zone *zone;
+	const char *tool, *tzdata; /* as printed; verify gives those of the report it checks */
+};
+/* TALLY_USE: an empty or reversed period, two ledgers with one host name. */
+int tally_report_make(struct tally_report **out, const struct tally_report_ledger *ledgers,
+		      size_t n, const struct tally_report_options *o, struct tally_err *err);
+void tally_report_free(struct tally_report *r);
+void tally_report_json(const struct tally_report *r, struct tally_buf *out);
+void tally_report_csv(const struct tally_report *r, struct tally_buf *out);
+void tally_report_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_SOURCE_H
+#define TALLY_SOURCE_H
+/*
+ * A hypervisor as a source of observations: libvirt now, Xen and others later,
+ * a replay in tests. A source says what it saw; agent/machine says what it means.
+ */
+#include "tally/bytes.h"
+#include "tally/clock.h"
+#include "tally/event.h"
+
+struct tally_err;
+
+struct tally_domain {
+	uint8_t uuid[TALLY_UUID];
+	char name[256];
+	int64_t id;     /* the manager's; -1 where not active */
+	unsigned state; /* enum tally_state */
+	unsigned cause; /* enum tally_cause of the state; 0 unknown */
+	uint32_t vcpus;
+	uint64_t memory_mib;
+	uint32_t pid;         /* 0 unknown */
+	uint64_t start_ticks; /* 0 unknown */
+	char os[256];         /* libosinfo URI from the metadata; "" none */
+};
+
+enum tally_obs_kind { TALLY_OBS_EVENT, TALLY_OBS_LOST, TALLY_OBS_OVERFLOW };
+struct tally_observation {
+	enum tally_obs_kind kind;
+	struct tally_now at;
+	unsigned what;  /* enum tally_kind: what the source makes of it */
+	unsigned cause; /* enum tally_cause */
+	uint32_t raw_event, raw_detail;
+	uint64_t lost; /* OVERFLOW: how many */
+	struct tally_domain domain;
+};
+
+struct tally_host_view { /* what the source knows of the host */
+	uint32_t cores_per_socket[64];
+	size_t sockets;
+	uint32_t threads_per_core;
+	char cpu[128], model[128], manager[256];
+	unsigned hypervisor;
+};
+
+struct tally_source {
+	void *ctx;
+	/* Connects, subscribes, then lists is the caller's order. */
+	int (*connect)(void *ctx, struct tally_err *err);
+	void (*disconnect)(void *ctx);
+	/* Active domains, called until it gives 0. */
+	int (*list)(void *ctx, struct tally_domain **out, size_t *n, struct tally_err *err);
+	int (*facts)(void *ctx, struct tally_host_view *out, struct tally_err *err);
+	/* 1 an observation, 0 none queued now. Never blocks. */
+	int (*next)(void *ctx, struct tally_observation *out);
+	/* Readable when next has something. */
+	int (*fd)(void *ctx);
+	void (*free)(void *ctx);
+};
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_STORE_H
+#define TALLY_STORE_H
+/*
+ * The ledger on disk (FORMAT.md section 7). One writer, any readers. Nothing is
+ * acknowledged before its commit.
+ */
+#include "tally/bytes.h"
+#include "tally/clock.h"
+#include "tally/entry.h"
+#include "tally/merkle.h"
+#include "tally/note.h"
+#include "tally/tpm.h"
+
+struct tally_err;
+struct tally_store;
+
+struct tally_init_options {
+	const char *origin; /* NULL: tallystick.invalid/<host>-<8 hex of host_id or random> */
+	const char *host;
+	const char *transport;
+};
+/* Makes folder, database, log key; no entry yet. TALLY_USE where it exists. */
+int tally_store_create(const char *path, const struct tally_init_options *o, struct tally_err *err);
+
+enum tally_store_mode { TALLY_STORE_READ, TALLY_STORE_WRITE };
+/* WRITE takes the lock (TALLY_HELD names the pid), re-hashes the tail and
+ * compares with the newest note. READ needs no lock and works on read-only media. */
+int tally_store_open(struct tally_store **out, const char *path, enum tally_store_mode mode,
+		     const struct tally_clock *clock, struct tally_err *err);
+void tally_store_close(struct tally_store *s);
+const char *tally_store_origin(const struct tally_store *s);
+const struct tally_vkey *tally_store_vkey(const struct tally_store *s);
+const char *tally_store_path(const struct tally_store *s);
+const char *tally_store_transport(const struct tally_store *s);
+
+/* Appends n entries in one transaction; `first` is the index of the first. After
+ * a failed commit the store refuses further appends until it is opened again. */
+int tally_store_append(struct tally_store *s, const struct tally_prepared *entries, size_t n,
+		       uint64_t *first, struct tally_err *err);
+/* Encode, seed, prepare, append: for single events. */
+int tally_store_append_event(struct tally_store *s, const struct tally_event *ev, uint64_t *index,
+			     struct tally_err *err);
+
+int tally_store_head(struct tally_store *s, uint64_t *size, uint8_t root[TALLY_HASH],
+		     struct tally_err *err);
+/* A signed note without evidence. 1 made, 0 nothing new. Re-reads and re-hashes what it signs. */
+int tally_store_checkpoint(struct tally_store *s, struct tally_err *err);
+struct tally_journal tally_store_journal(struct tally_store *s);
+
+/* Readers. 1 found, 0 none, -1. */
+int tally_store_entry(struct tally_store *s, uint64_t index, struct tally_buf *record,
+		      struct tally_buf groups[TALLY_GROUPS],
+		      uint8_t salts[TALLY_GROUPS][TALLY_SALT], struct tally_err *err);
+int tally_store_note(struct tally_store *s, uint64_t sequence, struct tally_buf *out,
+		     struct tally_err *err);
+int tally_store_last_note(struct tally_store *s, uint64_t *sequence, struct tally_buf *out,
+			  struct tally_err *err);
+int tally_store_row(struct tally_store *s, uint64_t number, struct tally_row *out,
+		    struct tally_err *err);
+struct tally_nodes tally_store_nodes(struct tally_store *s);
+/* Entries [from, to) in short read transactions; close() frees it. */
+int tally_store_entries(struct tally_store *s, uint64_t from, uint64_t to,
+			struct tally_entries *out, struct tally_err *err);
+
+/* Fault injection for tests: called before each write-side system call of the
+ * store ("write", "fdatasync", "commit", ...); -1 makes it fail with errno. */
+void tally_store_fault_hook(int (*hook)(void *ctx, const char *call), void *ctx);
+
+/* The writer: local (holds the lock) or remote (asks the holder by its control socket). */
+struct tally_writer;
+int tally_writer_open(struct tally_writer **out, const char *path, const struct tally_clock *clock,
+		      struct tally_err *err);
+void tally_writer_close(struct tally_writer *w);
+bool tally_writer_is_remote(const struct tally_writer *w);
+struct tally_store *tally_writer_store(struct tally_writer *w); /* NULL where remote */
+/* One request line and one answer line of FORMAT.md section 14. */
+int tally_control_ask(const char *ledger, const char *request, struct tally_buf *answer,
+		      struct tally_err *err);
+/* The holder's side: a listening socket (-1 on error), and one request read and answered. */
+int tally_control_listen(const char *ledger, struct tally_err *err);
+int tally_control_serve(int connection,
+			int (*answer)(void *ctx, struct tally_bytes request, struct tally_buf *out),
+			void *ctx, struct tally_err *err);
+
+/* The static export (FORMAT.md section 8) at the newest checkpoint, into a
+ * new or empty folder. -1 TALLY_USE where it is neither. */
+int tally_store_export(struct tally_store *s, const char *dir, bool public_only,
+		       void (*progress)(void *ctx, uint64_t done, uint64_t all), void *ctx,
+		       struct tally_err *err);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_TPM_H
+#define TALLY_TPM_H
+/*
+ * The client's half of the TPM: starts `tallyd-tpm`, asks it, and seals
+ * checkpoints in the order of FORMAT.md section 6. It links no TSS; the helper does.
+ */
+#include "tally/bytes.h"
+#include "tally/evidence.h"
+
+struct tally_err;
+
+/* A TPM as a function table: the helper's client, or a fake in tests.
+ * Every call may take long and may fail (TALLY_TPM); none is repeated blindly. */
+struct tally_tpm_info {
+	struct tally_bytes ek_public, ak_public; /* TPMT_PUBLIC; owned by the TPM object */
+	uint32_t reset_count, restart_count;
+	const char *transport;
+};
+struct tally_tpm {
+	void *ctx;
+	int (*info)(void *ctx, struct tally_tpm_info *out, struct tally_err *err);
+	int (*pcr_read)(void *ctx, unsigned pcr, uint8_t out[TALLY_HASH], struct tally_err *err);
+	int (*pcr_extend)(void *ctx, unsigned pcr, const uint8_t digest[TALLY_HASH],
+			  struct tally_err *err);
+	/* PCR values, attestation and signature as a blob (FORMAT.md section 6). */
+	int (*quote)(void *ctx, const uint8_t *pcrs, size_t n, const uint8_t q[TALLY_HASH],
+		     struct tally_buf *blob, struct tally_err *err);
+	void (*close)(void *ctx);
+};
+
+/* Starts `helper` (NULL: TALLY_TPM_HELPER, else beside this program, else the
+ * installed one) on a socketpair for the state in `dir` (LEDGER/tpm).
+ * `create`: only `tally init` and record's new ledgers may make a new TPM. */
+int tally_tpm_start(struct tally_tpm **out, const char *helper, const char *dir,
+		    const char *transport, bool create, struct tally_err *err);
+void tally_tpm_stop(struct tally_tpm *tpm); /* orderly: TPM2_Shutdown, state stored; NULL ok */
+
+/* Where evidence is written down before it is made: ledger/store implements it. */
+struct tally_journal {
+	void *ctx;
+	/* Appends the session-statement entry; gives its index. */
+	int (*session)(void *ctx, struct tally_bytes statement, struct tally_bytes quote,
+		       uint64_t *index, struct tally_err *err);
+	/* size and root before it */
+	int (*head)(void *ctx, uint64_t *size, uint8_t root[TALLY_HASH], struct tally_err *err);
+	/* 1 the newest row, 0 none */
+	int (*last_row)(void *ctx, struct tally_row *out, struct tally_err *err);
+	/* Signs the head and persists the note and the row (its q, note and number
+	 * are filled in by the journal) in one transaction. 1 made, 0 nothing new to sign. */
+	int (*intend)(void *ctx, struct tally_row *row, struct tally_err *err);
+	/* Row as done and the note with its evidence line, in one transaction.
+	 * For lost and foreign rows the blob is empty. */
+	int (*settle)(void *ctx, const struct tally_row *row, struct tally_bytes ak_public,
+		      struct tally_bytes blob, struct tally_err *err);
+};
+
+/* One TPM session over one ledger. */
+struct tally_seal;
+struct tally_seal_info {
+	const char *origin;
+	struct tally_bytes vkey;
+	const char *version;
+	uint8_t program_hash[TALLY_HASH];
+};
+/* Settles a row that a crash left pending (PCR_Read decides), then writes the
+ * session statement where this TPM session has none in the ledger yet. */
+int tally_seal_open(struct tally_seal **out, struct tally_tpm *tpm,
+		    const struct tally_journal *journal, const struct tally_seal_info *info,
+		    struct tally_err *err);
+/* An attested checkpoint: intend, extend, quote, settle. 1 made, 0 nothing new.
+ * After a failure (-1) the next call recovers first. */
+int tally_seal_checkpoint(struct tally_seal *s, struct tally_err *err);
+void tally_seal_close(struct tally_seal *s); /* does not stop the TPM */
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_VERIFY_H
+#define TALLY_VERIFY_H
+/*
+ * libtally-verify: reads exports, public mirrors, proofs and reports of
+ * strangers and says what holds. It trusts no name, size or number in them.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "tally/bytes.h"
+#include "tally/entry.h"
+
+struct tally_err;
+struct tally_verify;
+
+struct tally_problem {
+	const char *check; /* FORMAT.md section 15 */
+	const char *file;  /* PATH as given, "/" and the name inside it */
+	bool has_entry;
+	uint64_t entry;
+	const char *text;
+};
+
+int tally_verify_new(struct tally_verify **out, struct tally_err *err);
+void tally_verify_free(struct tally_verify *v);
+/* vkey lines pinned off the host; '#' comments and blank lines allowed. TALLY_USE where malformed.
+ */
+int tally_verify_anchor(struct tally_verify *v, const char *name, struct tally_bytes text,
+			struct tally_err *err);
+/* Paths first, then run. 0 = it ran (see holds); -1: TALLY_USE unrecognised, TALLY_SYS unreadable.
+ */
+int tally_verify_path(struct tally_verify *v, const char *path, struct tally_err *err);
+int tally_verify_run(struct tally_verify *v, struct tally_err *err);
+bool tally_verify_holds(const struct tally_verify *v);
+bool tally_verify_anchored(const struct tally_verify *v);
+const char *tally_verify_class(const struct tally_verify *v);
+size_t tally_verify_problems(const struct tally_verify *v);
+const struct tally_problem *tally_verify_problem(const struct tally_verify *v, size_t i);
+/* 0 holds and anchored, 1 does not hold, 4 holds but nothing anchors it. */
+int tally_verify_exit(const struct tally_verify *v);
+void tally_verify_json(const struct tally_verify *v, struct tally_buf *out);
+void tally_verify_text(const struct tally_verify *v, struct tally_buf *out);
+
+/* The export as a source of entries, for reports. Verified while it opens:
+ * TALLY_FAILS names the first problem. */
+struct tally_export;
+int tally_export_open(struct tally_export **out, const char *dir, struct tally_err *err);
+void tally_export_close(struct tally_export *x);
+const char *tally_export_origin(const struct tally_export *x);
+uint64_t tally_export_size(const struct tally_export *x);
+const uint8_t *tally_export_root(const struct tally_export *x);
+int tally_export_entries(struct tally_export *x, uint64_t size, struct tally_entries *out,
+			 struct tally_err *err);
+
+#endif
