@@ -7,16 +7,13 @@
  */
 #include "tally/bytes.h"
 #include "tally/event.h"
+#include "tally/row.h"
 
 struct tally_err;
 
 #define TALLY_AK_ATTRIBUTES 0x00050472u
 #define TALLY_LEDGER_PCR    14
 #define TALLY_PCRS          24
-
-/* q of a statement and of a checkpoint. */
-void tally_q_statement(uint8_t out[TALLY_HASH], struct tally_bytes statement);
-void tally_q_checkpoint(uint8_t out[TALLY_HASH], struct tally_bytes note_text);
 
 /* The blob: PCR values, attestation, signature. */
 struct tally_blob {
@@ -27,21 +24,6 @@ struct tally_blob {
 };
 int tally_blob_parse(struct tally_blob *out, struct tally_bytes in, struct tally_err *err);
 void tally_blob_write(struct tally_buf *out, const struct tally_blob *b);
-
-/* An evidence row, 128 bytes. */
-#define TALLY_ROW 128
-enum tally_row_state { TALLY_ROW_PENDING, TALLY_ROW_DONE, TALLY_ROW_LOST, TALLY_ROW_FOREIGN };
-struct tally_row {
-	uint8_t state, pcr;
-	uint32_t number;
-	uint64_t note, session; /* note's sequence; index of the statement's entry */
-	uint8_t q[TALLY_HASH], before[TALLY_HASH], after[TALLY_HASH];
-};
-void tally_row_write(uint8_t out[TALLY_ROW], const struct tally_row *r);
-int tally_row_read(struct tally_row *r, const uint8_t in[TALLY_ROW], struct tally_err *err);
-/* SHA-256(before || q) */
-void tally_pcr_extend(uint8_t out[TALLY_HASH], const uint8_t before[TALLY_HASH],
-		      const uint8_t q[TALLY_HASH]);
 
 /* host_id, and a TPM name: 0x000b || SHA-256(public). */
 void tally_host_id(uint8_t out[TALLY_HASH], struct tally_bytes ek_public);
