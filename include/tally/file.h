@@ -23,11 +23,13 @@ const struct tally_disk *tally_disk_real(void);
 
 /* Temporary file beside it, write, fdatasync, rename, fsync of the folder:
  * after a crash the file holds the old or the new content, whole.
- * `keep`: the previous content stays as NAME.prev. */
+ * `keep`: the previous content stays as NAME.prev. `dirfd` is an open folder
+ * (no AT_FDCWD: it is synced); `name` has no slash. */
 int tally_file_replace(const struct tally_disk *disk, int dirfd, const char *name,
 		       struct tally_bytes content, mode_t mode, bool keep, struct tally_err *err);
-/* 1 read, 0 no such file, -1 error; more than `max` bytes is an error, and so
- * is anything that is no regular file (symbolic links are not followed). */
+/* Appends. 1 read, 0 no such file, -1 error (TALLY_SYS); more than `max` bytes
+ * is an error, and so is anything that is no regular file (symbolic links are
+ * not followed). */
 int tally_file_read(int dirfd, const char *name, size_t max, struct tally_buf *out,
 		    struct tally_err *err);
 /* A folder made durably (mkdir, fsync of the parent); fine where it exists. */
