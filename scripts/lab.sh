@@ -84,13 +84,14 @@ lab_up() {
 }
 
 lab_libvirtd() {
-	# Children of this shell, not daemons: so they can be waited for.
+	# Children of this shell (no function, whose subshell would be the child), not
+	# daemons: so they can be waited for.
 	local n
-	if ! [ -n "${LAB_LOGD:-}" ]; then
-		lab_in virtlogd -p /run/libvirt/virtlogd.pid </dev/null >"$LAB/virtlogd.out" 2>&1 &
+	if [ -z "${LAB_LOGD:-}" ]; then
+		nsenter -t "$LAB_NS" -m -u -n -- virtlogd -p /run/libvirt/virtlogd.pid </dev/null >"$LAB/virtlogd.out" 2>&1 &
 		LAB_LOGD=$!
 	fi
-	lab_in libvirtd -p /run/libvirt/libvirtd.pid </dev/null >"$LAB/libvirtd.out" 2>&1 &
+	nsenter -t "$LAB_NS" -m -u -n -- libvirtd -p /run/libvirt/libvirtd.pid </dev/null >"$LAB/libvirtd.out" 2>&1 &
 	LAB_LIBVIRTD=$!
 	for n in $(seq 300); do
 		lab_virsh list >/dev/null 2>&1 && break
