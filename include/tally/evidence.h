@@ -15,6 +15,10 @@ struct tally_err;
 #define TALLY_LEDGER_PCR    14
 #define TALLY_PCRS          24
 
+/* q of a statement. (Rows, extends and the q of a checkpoint are the ledger's:
+ * tally/row.h.) */
+void tally_q_statement(uint8_t out[TALLY_HASH], struct tally_bytes statement);
+
 /* The blob: PCR values, attestation, signature. */
 struct tally_blob {
 	unsigned pcrs;

@@ -10,8 +10,7 @@
 
 struct tally_err;
 
-/* q of a statement and of a checkpoint (its note text). */
-void tally_q_statement(uint8_t out[TALLY_HASH], struct tally_bytes statement);
+/* q of a checkpoint, from its note text. (That of a statement is attest's: tally/evidence.h.) */
 void tally_q_checkpoint(uint8_t out[TALLY_HASH], struct tally_bytes note_text);
 
 /* SHA-256(before || q) */

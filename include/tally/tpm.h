@@ -39,18 +39,26 @@ void tally_tpm_stop(struct tally_tpm *tpm); /* orderly: TPM2_Shutdown, state sto
 /* Where evidence is written down before it is made: ledger/store implements it. */
 struct tally_journal {
 	void *ctx;
-	/* Appends the session-statement entry; gives its index. */
-	int (*session)(void *ctx, struct tally_bytes statement, struct tally_bytes quote,
-		       uint64_t *index, struct tally_err *err);
-	/* size and root before it */
+	/* 1 the newest session-statement entry: its index and the bytes of its
+	 * operations.statement (appended to `statement`); 0 none. */
+	int (*last_session)(void *ctx, uint64_t *index, struct tally_buf *statement,
+			    struct tally_err *err);
+	/* Appends the session-statement entry as entry `index`. 1 done; 0 where the
+	 * head has moved and the entry would get another index: nothing is appended. */
+	int (*session)(void *ctx, uint64_t index, struct tally_bytes statement,
+		       struct tally_bytes quote, struct tally_err *err);
+	/* size and root of the entries so far */
 	int (*head)(void *ctx, uint64_t *size, uint8_t root[TALLY_HASH], struct tally_err *err);
 	/* 1 the newest row, 0 none */
 	int (*last_row)(void *ctx, struct tally_row *out, struct tally_err *err);
-	/* Signs the head and persists the note and the row (its q, note and number
-	 * are filled in by the journal) in one transaction. 1 made, 0 nothing new to sign. */
+	/* Signs the head and persists the note and the row in one transaction. The
+	 * caller gives pcr, session and before; the journal fills in state (pending),
+	 * q, after, note and number. 1 made, 0 nothing new to sign. */
 	int (*intend)(void *ctx, struct tally_row *row, struct tally_err *err);
-	/* Row as done and the note with its evidence line, in one transaction.
-	 * For lost and foreign rows the blob is empty. */
+	/* The row with its final state and the note with its evidence line, in one
+	 * transaction. For lost and foreign rows the blob is empty: no line is added.
+	 * After a foreign row whose note still covers the head, intend makes a new
+	 * row for that same note. */
 	int (*settle)(void *ctx, const struct tally_row *row, struct tally_bytes ak_public,
 		      struct tally_bytes blob, struct tally_err *err);
 };

@@ -5,29 +5,17 @@
 #include "tally/err.h"
 #include "tally/row.h"
 
-static void
-digest(uint8_t out[TALLY_HASH], const char *domain, struct tally_bytes content)
-{
-	struct tally_buf b = TALLY_BUF_INIT;
-
-	tally_buf_reserve(&b, strlen(domain) + 1 + content.len);
-	tally_buf_add_str(&b, domain);
-	tally_buf_add_u8(&b, 0);
-	tally_buf_add_bytes(&b, content);
-	tally_sha256(out, tally_buf_view(&b));
-	tally_buf_deinit(&b);
-}
-
-void
-tally_q_statement(uint8_t out[TALLY_HASH], struct tally_bytes statement)
-{
-	digest(out, "tally/session/v1", statement);
-}
-
 void
 tally_q_checkpoint(uint8_t out[TALLY_HASH], struct tally_bytes note_text)
 {
-	digest(out, "tally/checkpoint/v1", note_text);
+	static const char domain[] = "tally/checkpoint/v1"; /* hashed with its NUL */
+	struct tally_buf b = TALLY_BUF_INIT;
+
+	tally_buf_reserve(&b, sizeof(domain) + note_text.len);
+	tally_buf_add(&b, domain, sizeof(domain));
+	tally_buf_add_bytes(&b, note_text);
+	tally_sha256(out, tally_buf_view(&b));
+	tally_buf_deinit(&b);
 }
 
 void
