@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The second calculator against cases worked by hand, and against the public licence cases that concern time."""
 
+import contextlib
 import datetime
+import io
 import json
 import os
+import sys
 import tempfile
 import unittest
 
+import compare
 from calc import Ledgers
 from compare import check_sums
 from counts import peak_of
@@ -314,6 +318,60 @@ class Histories(unittest.TestCase):
         self.assertEqual([], check_sums(made))
         usage(made, "host", "a")["run_seconds"] = "3599.999999999"
         self.assertEqual(1, len(check_sums(made)))
+
+
+STAND_IN = """#!{python}
+# A `tally` for the comparison's own test: the calculator itself, with one figure spoilt on demand.
+import json, os, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, {here!r})
+from calc import Ledgers
+from events import read_files
+from instants import find_zone, parse_period
+if sys.argv[1] == "record":
+    os.makedirs(sys.argv[2], exist_ok=True)
+    for line in open(sys.argv[4], encoding="utf-8"):
+        with open(os.path.join(sys.argv[2], json.loads(line)["host"]), "a", encoding="utf-8") as file:
+            file.write(line)
+else:
+    at = sys.argv.index("--from")
+    zone = find_zone(sys.argv[at + 5])
+    made = Ledgers(read_files(sys.argv[2:at])).report(parse_period(sys.argv[at + 1], zone), parse_period(sys.argv[at + 3], zone))
+    spoil = {spoil!r}
+    if spoil == "figure" and made["usage"]:
+        made["usage"][0]["peak"] += 1
+    elif spoil == "order":
+        made["coverage"].reverse()
+    elif spoil == "row":
+        made["vms"] = made["vms"][1:]
+    elif spoil == "exit":
+        sys.exit(3)
+    json.dump(made, sys.stdout)
+"""
+
+
+class Compare(unittest.TestCase):
+    def compared(self, spoil):
+        with tempfile.TemporaryDirectory() as folder:
+            tally = os.path.join(folder, "tally")
+            with open(tally, "w", encoding="utf-8") as file:
+                file.write(STAND_IN.format(python=sys.executable, here=os.path.dirname(os.path.abspath(__file__)), spoil=spoil))
+            os.chmod(tally, 0o700)
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                code = compare.main([tally, "--seeds", "3", "--events", "150", "--periods", "1",
+                                     "--period", "2026-01", "2026-04", "UTC"])
+        return code, out.getvalue()
+
+    def test_agreement_passes(self):
+        self.assertEqual((0, "2 passed, 0 failed\n"), self.compared(None))
+
+    def test_a_wrong_figure_a_lost_row_another_order_and_a_failure_are_seen(self):
+        for spoil, text in (("figure", "peak: expected"), ("row", "tally has no such row"), ("order", "in another order"),
+                            ("exit", "exit 3")):
+            code, out = self.compared(spoil)
+            self.assertEqual(1, code, spoil)
+            self.assertIn(text, out)
 
 
 class Vectors(unittest.TestCase):
