@@ -28,6 +28,7 @@ int tally_json_parse(struct tally_json_doc **out, struct tally_bytes in, struct 
 void tally_json_free(struct tally_json_doc *doc);
 const struct tally_json *tally_json_root(const struct tally_json_doc *doc);
 
+/* A value read as what it is not gives false, 0 or an empty view. */
 enum tally_json_type tally_json_type(const struct tally_json *v);
 bool tally_json_bool(const struct tally_json *v);
 int64_t tally_json_int(const struct tally_json *v);
@@ -45,7 +46,7 @@ int tally_json_each(const struct tally_json *v,
 size_t tally_json_key_column(struct tally_bytes line, const char *key, bool value);
 
 /* The writer: appends to `out`. Two-space indent, one member a line, or all on
- * one line; keys of an object must come in strictly ascending byte order (a
+ * one line without spaces; no newline at the end; at most 64 levels; keys of an object must come in strictly ascending byte order (a
  * bug of ours otherwise). Invalid UTF-8 is written as U+FFFD. */
 struct tally_jsonw;
 struct tally_jsonw *tally_jsonw_new(struct tally_buf *out, bool one_line);
