@@ -21,6 +21,8 @@ struct tally_report_options {
 	struct tally_wall from, to;
 	const struct tally_zone *zone;
 	const char *tool, *tzdata; /* as printed; verify gives those of the report it checks */
+	/* tally_sha256 of ledger/log, for the report's id: there is no cryptography here. */
+	void (*sha256)(uint8_t out[TALLY_HASH], struct tally_bytes in);
 };
 /* TALLY_USE: an empty or reversed period, two ledgers with one host name. */
 int tally_report_make(struct tally_report **out, const struct tally_report_ledger *ledgers,
