@@ -46,8 +46,9 @@ int tally_json_each(const struct tally_json *v,
 size_t tally_json_key_column(struct tally_bytes line, const char *key, bool value);
 
 /* The writer: appends to `out`. Two-space indent, one member a line, or all on
- * one line without spaces; no newline at the end; at most 64 levels; keys of an object must come in strictly ascending byte order (a
- * bug of ours otherwise). Invalid UTF-8 is written as U+FFFD. */
+ * one line without spaces; no newline at the end; at most 64 levels; keys of an
+ * object must come in strictly ascending byte order (a bug of ours otherwise). Invalid UTF-8 is
+ * written as U+FFFD. */
 struct tally_jsonw;
 struct tally_jsonw *tally_jsonw_new(struct tally_buf *out, bool one_line);
 void tally_jsonw_free(struct tally_jsonw *w);
