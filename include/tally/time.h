@@ -43,6 +43,7 @@ bool tally_span_parse(struct tally_span *out, const char *s, size_t len);
  * it back: not for programs whose other threads read TZ meanwhile. */
 struct tally_err;
 struct tally_zone;
+/* TALLY_USE where the zone is unknown; neither "localtime" nor "right/..." is taken. */
 int tally_zone_open(struct tally_zone **out, const char *name, struct tally_err *err);
 void tally_zone_free(struct tally_zone *z);
 const char *tally_zone_name(const struct tally_zone *z);

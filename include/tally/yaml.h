@@ -3,8 +3,9 @@
 #define TALLY_YAML_H
 /*
  * YAML read into a small tree with places, then walked against a schema:
- * unknown and doubled keys are refused with line and column. Anchors, aliases,
- * tags, several documents and more than 1 MiB or 32 levels are refused.
+ * unknown and doubled keys are refused with line and column (in characters).
+ * Anchors, aliases, tags, several documents, and more than 1 MiB or 32 levels
+ * are refused. A text without any node is a map without keys.
  */
 #include "tally/bytes.h"
 #include "tally/time.h"
@@ -54,8 +55,10 @@ struct tally_strings {
 	char **items;
 	size_t count;
 };
-/* Fills `target` (whose defaults the caller has set) from a map. Strings are
- * allocated; tally_yaml_release frees them by the same table. */
+/* Fills `target` (whose defaults the caller has set) from a map. Strings, those
+ * of the defaults too, are allocated or NULL; tally_yaml_release frees them by
+ * the same table, and so it must after an error. Numbers and bools are plain,
+ * not quoted; a bool is true or false, no other word. */
 int tally_yaml_read(const char *name, const struct tally_yaml *map,
 		    const struct tally_field *fields, void *target, struct tally_err *err);
 void tally_yaml_release(const struct tally_field *fields, void *target);
