@@ -31,6 +31,7 @@ struct tally_prepared {
 	struct tally_bytes group[TALLY_GROUPS]; /* borrowed */
 };
 
+/* `group` is TALLY_METERING, TALLY_IDENTITY or TALLY_OPERATIONS (from 0). */
 void tally_salts(uint8_t out[TALLY_GROUPS][TALLY_SALT], const uint8_t seed[TALLY_SEED]);
 void tally_commitment(uint8_t out[TALLY_HASH], unsigned group, const uint8_t salt[TALLY_SALT],
 		      struct tally_bytes bytes);

@@ -24,7 +24,9 @@ int tally_vkey_parse(struct tally_vkey *out, struct tally_bytes text, struct tal
 void tally_vkey_text(struct tally_buf *out, const struct tally_vkey *key); /* no newline */
 bool tally_vkey_eq(const struct tally_vkey *a, const struct tally_vkey *b);
 
-/* The log's private key, in memory locked against swapping. */
+/* The log's private key, in memory locked against swapping. Its text is the
+ * PRIVATE+KEY line with its newline (the caller wipes it); parsing takes it
+ * with or without. */
 struct tally_logkey;
 int tally_logkey_generate(struct tally_logkey **out, const char *name, struct tally_err *err);
 int tally_logkey_parse(struct tally_logkey **out, struct tally_bytes text, struct tally_err *err);
@@ -49,7 +51,7 @@ struct tally_note_line {
 	size_t sig_len;
 };
 #define TALLY_NOTE_LINES 16
-/* A parsed note; views point into `in` and `scratch`. */
+/* A parsed note; views point into `in` and `scratch`, which must not change meanwhile. */
 struct tally_note {
 	struct tally_bytes text; /* with its final newline */
 	struct tally_note_line line[TALLY_NOTE_LINES];
