@@ -149,8 +149,7 @@ read_value(const struct walk *w, const struct tally_field *f, const struct tally
 			return tally_yaml_error(w->name, y, w->err, "'%s' must be a map", f->key);
 		return tally_yaml_read(w->name, y, f->fields, at, w->err);
 	}
-	TALLY_ASSERT(!"a type of field");
-	return -1;
+	tally_assert_failed("a type of field", __FILE__, __LINE__);
 }
 
 static const struct tally_field *
