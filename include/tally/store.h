@@ -3,7 +3,9 @@
 #define TALLY_STORE_H
 /*
  * The ledger on disk (FORMAT.md section 7). One writer, any readers. Nothing is
- * acknowledged before its commit.
+ * acknowledged before its commit. A store belongs to one thread at a time, and
+ * one process opens a ledger once at a time (LMDB's own locks would be lost
+ * with the first of two to close).
  */
 #include "tally/bytes.h"
 #include "tally/clock.h"
@@ -20,12 +22,14 @@ struct tally_init_options {
 	const char *host;
 	const char *transport;
 };
-/* Makes folder, database, log key; no entry yet. TALLY_USE where it exists. */
+/* Makes folder, database, log key; no entry yet. TALLY_USE where it exists and
+ * holds anything but tpm/ (whose host_id may have gone into the origin). */
 int tally_store_create(const char *path, const struct tally_init_options *o, struct tally_err *err);
 
 enum tally_store_mode { TALLY_STORE_READ, TALLY_STORE_WRITE };
 /* WRITE takes the lock (TALLY_HELD names the pid), re-hashes the tail and
- * compares with the newest note. READ needs no lock and works on read-only media. */
+ * compares with the newest note (TALLY_FAILS). READ needs no lock and works on
+ * read-only media. `clock` NULL: the machine's. Foreign and newer files: TALLY_USE. */
 int tally_store_open(struct tally_store **out, const char *path, enum tally_store_mode mode,
 		     const struct tally_clock *clock, struct tally_err *err);
 void tally_store_close(struct tally_store *s);
@@ -48,7 +52,7 @@ int tally_store_head(struct tally_store *s, uint64_t *size, uint8_t root[TALLY_H
 int tally_store_checkpoint(struct tally_store *s, struct tally_err *err);
 struct tally_journal tally_store_journal(struct tally_store *s);
 
-/* Readers. 1 found, 0 none, -1. */
+/* Readers. 1 found, 0 none, -1. Buffers are filled anew; `groups` and `salts` may be NULL. */
 int tally_store_entry(struct tally_store *s, uint64_t index, struct tally_buf *record,
 		      struct tally_buf groups[TALLY_GROUPS],
 		      uint8_t salts[TALLY_GROUPS][TALLY_SALT], struct tally_err *err);
@@ -59,12 +63,14 @@ int tally_store_last_note(struct tally_store *s, uint64_t *sequence, struct tall
 int tally_store_row(struct tally_store *s, uint64_t number, struct tally_row *out,
 		    struct tally_err *err);
 struct tally_nodes tally_store_nodes(struct tally_store *s);
-/* Entries [from, to) in short read transactions; close() frees it. */
+/* Entries [from, to) in short read transactions, `to` cut to the size at this
+ * call; close() frees it. While one is between two entries, a full map cannot
+ * grow: close or drain iterators before long appends. */
 int tally_store_entries(struct tally_store *s, uint64_t from, uint64_t to,
 			struct tally_entries *out, struct tally_err *err);
 
-/* Fault injection for tests: called before each write-side system call of the
- * store ("write", "fdatasync", "commit", ...); -1 makes it fail with errno. */
+/* Fault injection for tests: called before each call of the store that changes
+ * the disk ("put", "commit", "write", "fsync", ...); -1 makes it fail with errno. */
 void tally_store_fault_hook(int (*hook)(void *ctx, const char *call), void *ctx);
 
 /* The writer: local (holds the lock) or remote (asks the holder by its control socket). */
@@ -77,7 +83,9 @@ struct tally_store *tally_writer_store(struct tally_writer *w); /* NULL where re
 /* One request line and one answer line of FORMAT.md section 14. */
 int tally_control_ask(const char *ledger, const char *request, struct tally_buf *answer,
 		      struct tally_err *err);
-/* The holder's side: a listening socket (-1 on error), and one request read and answered. */
+/* The holder's side: a listening socket (-1 on error), and one request read and
+ * answered on a connection that the caller has accepted and closes. `answer`
+ * appends one line without its newline; -1 refuses. */
 int tally_control_listen(const char *ledger, struct tally_err *err);
 int tally_control_serve(int connection,
 			int (*answer)(void *ctx, struct tally_bytes request, struct tally_buf *out),
