@@ -174,7 +174,7 @@ def product_spans(pieces):
 
 
 def vm_row(vm, pieces):
-    last = max(pieces, key=lambda p: (p.end, p.begin, p.host))
+    last = max(pieces, key=lambda p: (p.end, p.host))
     run = sum(piece.length for piece in pieces)
     first = min(piece.begin for piece in pieces)
     return {"vm": vm, "name": last.claims["name"], "tenant": last.claims["tenant"],
