@@ -25,9 +25,9 @@ def given(event):
     """The claims that stand in a start or migrate-in."""
     claims = []
     for key in KEYS:
-        if not event.has(key):
-            continue
         value = event.get(key)
+        if not event.has(key) or value == []:  # a ledger cannot tell an empty set from an absent one
+            continue
         if key == "os":
             value = (value, event.get("evidence"))
         if key == "software":
