@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TPM_CHIP_H
+#define TPM_CHIP_H
+/*
+ * The TPM as the helper holds it: started, with its attestation key loaded and
+ * nothing else of ours inside. Errors are TALLY_TPM where the TPM refused.
+ */
+#include <tss2/tss2_esys.h>
+#include "sealed.h"
+#include "tally/bytes.h"
+#include "tally/evidence.h"
+
+struct chip {
+	int dir;
+	uint8_t key[SEALED_KEY];
+	TSS2_TCTI_CONTEXT *tcti;
+	ESYS_CONTEXT *esys;
+	ESYS_TR ak;
+	struct tally_buf ek_public, ak_public; /* TPMT_PUBLIC */
+};
+
+/* `disk` is for tests; NULL is the real one. On failure nothing stays open. */
+int chip_open(struct chip *c, const char *dir, bool create, const struct tally_disk *disk,
+	      struct tally_err *err);
+/* TPM2_Shutdown, and the power off. An error says that the next start will
+ * find an unorderly end; everything is closed all the same. */
+int chip_close(struct chip *c, struct tally_err *err);
+
+int chip_counts(struct chip *c, uint32_t *reset, uint32_t *restart, struct tally_err *err);
+int chip_pcr_read(struct chip *c, unsigned pcr, uint8_t out[TALLY_HASH], struct tally_err *err);
+int chip_pcr_extend(struct chip *c, unsigned pcr, const uint8_t digest[TALLY_HASH],
+		    struct tally_err *err);
+/* Appends the evidence blob; PCR numbers ascending. */
+int chip_quote(struct chip *c, const uint8_t *pcrs, size_t n, const uint8_t q[TALLY_HASH],
+	       struct tally_buf *blob, struct tally_err *err);
+
+/* keys.c: makes the EK's object for as long as it takes to load the AK (or,
+ * with `create`, to make one where there is none). */
+int chip_load_keys(struct chip *c, bool create, const struct tally_disk *disk,
+		   struct tally_err *err);
+/* leftovers.c: flushes every transient object and session that is not ours. */
+int chip_flush_leftovers(struct chip *c, struct tally_err *err);
+
+/* -1, with what the TPM or the TSS said; names a failing state file. */
+int chip_refused(TSS2_RC rc, const char *command, struct tally_err *err);
+
+#endif

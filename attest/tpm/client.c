@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TPM as other rooms see it: a function table over the helper. An answer
+ * that is late, malformed or missing ends the helper, for the state of an
+ * unanswered command is unknown; every later call then fails at once.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include "tally/err.h"
+#include "tally/parse.h"
+#include "tally/tpm.h"
+#include "protocol.h"
+#include "helper.h"
+
+#define TIMEOUT_MS 30000
+#define BURIAL_MS  2000
+
+struct client {
+	struct tally_tpm table;
+	int fd; /* -1 where the helper is gone */
+	pid_t pid;
+	char gone[256]; /* why */
+	uint8_t message[TPM_MESSAGE_MAX];
+	struct tally_buf request, ek_public, ak_public;
+	char *transport;
+};
+
+static void
+bury(struct client *c, const char *why)
+{
+	char how[64];
+
+	close(c->fd);
+	c->fd = -1;
+	helper_reap(c->pid, BURIAL_MS, how, sizeof(how));
+	snprintf(c->gone, sizeof(c->gone), "%s (%s)", why, how);
+}
+
+static int
+lost(struct client *c, const char *why, struct tally_err *err)
+{
+	bury(c, why);
+	return tally_err_set(err, TALLY_TPM, "tallyd-tpm: %s", c->gone);
+}
+
+/* Milliseconds on a clock that nobody sets. */
+static int64_t
+ticks(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* The length of the answer, 0 at the end of the stream, -1 at the time-out or an error. */
+static ssize_t
+get_answer(struct client *c)
+{
+	int64_t end = ticks() + TIMEOUT_MS;
+
+	for (;;) {
+		struct pollfd p = { .fd = c->fd, .events = POLLIN };
+		int64_t left = end - ticks();
+		int ready = poll(&p, 1, left > 0 ? (int)left : 0);
+		ssize_t n;
+
+		if (ready == 0)
+			errno = ETIMEDOUT;
+		if (ready == 0 || (ready < 0 && errno != EINTR))
+			return -1;
+		n = ready < 0 ? -1 : recv(c->fd, c->message, sizeof(c->message), 0);
+		if (n >= 0 || errno != EINTR)
+			return n;
+	}
+}
+
+/* Sends what stands in `request`; `answer` is valid until the next. */
+static int
+ask(struct client *c, struct tally_bytes *answer, struct tally_err *err)
+{
+	ssize_t n;
+
+	if (c->fd < 0)
+		return tally_err_set(err, TALLY_TPM, "tallyd-tpm: %s", c->gone);
+	do {
+		n = send(c->fd, c->request.p, c->request.len, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return lost(c, "died", err);
+	n = get_answer(c);
+	if (n < 0)
+		return lost(c, errno == ETIMEDOUT ? "no answer within 30 s" : "cannot be read",
+			    err);
+	if (n == 0)
+		return lost(c, "died", err);
+	*answer = tally_bytes(c->message + 1, (size_t)n - 1);
+	if (c->message[0] == 0)
+		return 0;
+	if (c->message[0] > TALLY_TPM)
+		return lost(c, "malformed answer", err);
+	return tally_err_set(err, (enum tally_code)c->message[0], "%.*s", (int)answer->len,
+			     (const char *)answer->p);
+}
+
+static struct client *
+begin(void *ctx, uint8_t operation)
+{
+	struct client *c = ctx;
+
+	tally_buf_clear(&c->request);
+	tally_buf_add_u8(&c->request, operation);
+	return c;
+}
+
+static int
+client_info(void *ctx, struct tally_tpm_info *out, struct tally_err *err)
+{
+	struct client *c = begin(ctx, TPM_OP_INFO);
+	struct tally_bytes answer, ek, ak;
+	struct tally_cursor cursor;
+
+	if (ask(c, &answer, err) < 0)
+		return -1;
+	tally_cursor_init(&cursor, answer);
+	out->reset_count = tally_cursor_u32(&cursor);
+	out->restart_count = tally_cursor_u32(&cursor);
+	ek = tally_cursor_take(&cursor, tally_cursor_u16(&cursor));
+	ak = tally_cursor_take(&cursor, tally_cursor_u16(&cursor));
+	if (!tally_cursor_done(&cursor))
+		return lost(c, "malformed answer", err);
+	tally_buf_clear(&c->ek_public);
+	tally_buf_add_bytes(&c->ek_public, ek);
+	tally_buf_clear(&c->ak_public);
+	tally_buf_add_bytes(&c->ak_public, ak);
+	out->ek_public = tally_buf_view(&c->ek_public);
+	out->ak_public = tally_buf_view(&c->ak_public);
+	out->transport = c->transport;
+	return 0;
+}
+
+static int
+client_pcr_read(void *ctx, unsigned pcr, uint8_t out[TALLY_HASH], struct tally_err *err)
+{
+	struct client *c = begin(ctx, TPM_OP_PCR_READ);
+	struct tally_bytes answer;
+
+	tally_buf_add_u8(&c->request, (uint8_t)pcr);
+	if (ask(c, &answer, err) < 0)
+		return -1;
+	if (answer.len != TALLY_HASH)
+		return lost(c, "malformed answer", err);
+	memcpy(out, answer.p, TALLY_HASH);
+	return 0;
+}
+
+static int
+client_pcr_extend(void *ctx, unsigned pcr, const uint8_t digest[TALLY_HASH], struct tally_err *err)
+{
+	struct client *c = begin(ctx, TPM_OP_PCR_EXTEND);
+	struct tally_bytes answer;
+
+	tally_buf_add_u8(&c->request, (uint8_t)pcr);
+	tally_buf_add(&c->request, digest, TALLY_HASH);
+	return ask(c, &answer, err);
+}
+
+static int
+client_quote(void *ctx, const uint8_t *pcrs, size_t n, const uint8_t q[TALLY_HASH],
+	     struct tally_buf *blob, struct tally_err *err)
+{
+	struct client *c = begin(ctx, TPM_OP_QUOTE);
+	struct tally_bytes answer;
+
+	tally_buf_add_u8(&c->request, (uint8_t)n);
+	tally_buf_add(&c->request, pcrs, n);
+	tally_buf_add(&c->request, q, TALLY_HASH);
+	if (ask(c, &answer, err) < 0)
+		return -1;
+	tally_buf_add_bytes(blob, answer);
+	return 0;
+}
+
+/* Orderly where the helper still listens; it is gone afterwards in any case. */
+static void
+client_close(void *ctx)
+{
+	struct client *c = begin(ctx, TPM_OP_SHUTDOWN);
+	struct tally_bytes answer;
+	struct tally_err ignored;
+
+	if (c->fd >= 0)
+		(void)ask(c, &answer, &ignored);
+	if (c->fd >= 0)
+		bury(c, "closed");
+	tally_buf_deinit(&c->request);
+	tally_buf_deinit(&c->ek_public);
+	tally_buf_deinit(&c->ak_public);
+	free(c->transport);
+	free(c);
+}
+
+int
+tally_tpm_start(struct tally_tpm **out, const char *helper, const char *dir, const char *transport,
+		bool create, struct tally_err *err)
+{
+	struct tally_buf path = TALLY_BUF_INIT;
+	struct tally_tpm_info info;
+	struct client *c;
+	int r;
+
+	if (strcmp(transport, "libtpms") != 0)
+		return tally_err_set(err, TALLY_USE,
+				     "tpm: transport '%s': this version knows libtpms only, the "
+				     "others come later",
+				     transport);
+	c = tally_alloc(sizeof(*c));
+	c->table = (struct tally_tpm){
+		c, client_info, client_pcr_read, client_pcr_extend, client_quote, client_close
+	};
+	c->transport = tally_strdup(transport);
+	helper_find(&path, helper);
+	r = helper_spawn(tally_buf_cstr(&path), dir, transport, create, &c->fd, &c->pid, err);
+	tally_buf_deinit(&path);
+	if (r < 0)
+		c->fd = -1;
+	else
+		r = client_info(c, &info, err);
+	if (r < 0) {
+		client_close(c);
+		return tally_err_prefix(err, "tpm");
+	}
+	*out = &c->table;
+	return 0;
+}
+
+void
+tally_tpm_stop(struct tally_tpm *tpm)
+{
+	if (tpm)
+		tpm->close(tpm->ctx);
+}

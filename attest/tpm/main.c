@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tallyd-tpm: options, hardening, and the helper's life from start to orderly end. */
+#include <argp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "tally/err.h"
+#include "harden.h"
+#include "protocol.h"
+#include "serve.h"
+
+const char *argp_program_version = "tallyd-tpm " TALLY_VERSION;
+static const char doc[] =
+	"The only program of Tallystick that talks to a TPM. tallyd and tally start it, with a "
+	"socket as its descriptor 3; it ends when they do.\v"
+	"Example, as tallyd starts it:\n  tallyd-tpm --state=/var/lib/tallystick/ledger/tpm";
+static const struct argp_option options[] = {
+	{ "state", 's', "DIR", 0, "Folder of the TPM's sealed state (tpm/ of the ledger)", 0 },
+	{ "transport", 't', "TPM", 0,
+	  "libtpms (the default); device:PATH and swtpm:host=H,port=P come later", 0 },
+	{ "create", 'c', NULL, 0, "Make a new TPM where the folder has none", 0 },
+	{ 0 },
+};
+
+struct arguments {
+	const char *state, *transport;
+	bool create;
+};
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	switch (key) {
+	case 's':
+		a->state = arg;
+		return 0;
+	case 't':
+		a->transport = arg;
+		return 0;
+	case 'c':
+		a->create = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* The exit code for an error, printed where nobody else will. */
+static int
+tell(const struct tally_err *err, bool print)
+{
+	if (err->code == TALLY_OK)
+		return 0;
+	if (print)
+		fprintf(stderr, "tallyd-tpm: %s\n", err->text);
+	return tally_err_exit(err);
+}
+
+static int
+run(const struct arguments *a, struct tally_err *err)
+{
+	struct chip chip;
+	int asked;
+
+	/* What can be answered is not printed: it is reported once, by who asked. */
+	if (chip_open(&chip, a->state, a->create, NULL, err) < 0) {
+		int status = tally_err_exit(err);
+
+		serve_failure(TPM_HELPER_FD, err);
+		return status;
+	}
+	asked = serve(TPM_HELPER_FD, &chip, err);
+	chip_close(&chip, err);
+	if (asked)
+		serve_answer(TPM_HELPER_FD, err);
+	return tell(err, !asked);
+}
+
+static int
+check_use(const struct arguments *a, struct tally_err *err)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	if (strcmp(a->transport, "libtpms") != 0)
+		return tally_err_set(
+			err, TALLY_USE,
+			"transport '%s': this version knows libtpms only, the others come later",
+			a->transport);
+	if (!a->state)
+		return tally_err_set(err, TALLY_USE, "--state is needed; see --help");
+	if (getsockopt(TPM_HELPER_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    type != SOCK_SEQPACKET)
+		return tally_err_set(err, TALLY_USE,
+				     "started by hand: descriptor %d is not tallyd's socket",
+				     TPM_HELPER_FD);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
+	struct arguments a = { .transport = "libtpms" };
+	struct tally_err err = TALLY_ERR_INIT;
+
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	harden();
+	if (check_use(&a, &err) < 0)
+		return tell(&err, true);
+	return run(&a, &err);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TPM_PROTOCOL_H
+#define TPM_PROTOCOL_H
+/*
+ * Between a client and tallyd-tpm: a Unix socket pair of type SOCK_SEQPACKET,
+ * so that a message is a message; the helper's end is its descriptor 3. The
+ * client asks, the helper answers, one at a time. Numbers are big endian.
+ *
+ *	request   u8 operation || content
+ *	answer    u8 status (0, else an enum tally_code) || content
+ *
+ *	operation   content               content of the answer with status 0
+ *	INFO        -                     u32 resetCount || u32 restartCount ||
+ *	                                  u16 length || TPMT_PUBLIC of the EK ||
+ *	                                  u16 length || TPMT_PUBLIC of the AK
+ *	PCR_READ    u8 PCR                32 bytes
+ *	PCR_EXTEND  u8 PCR || 32 bytes    -
+ *	QUOTE       u8 n || n times u8    an evidence blob (FORMAT.md section 6)
+ *	            PCR || 32 bytes q
+ *	SHUTDOWN    -                     -, and the helper exits
+ *
+ * With another status the content is a text for a human. A helper that could
+ * not start answers its first request so, and exits. The end of the stream is
+ * as good as SHUTDOWN; a message that is none of the above ends it.
+ */
+
+enum { TPM_OP_INFO = 1, TPM_OP_PCR_READ, TPM_OP_PCR_EXTEND, TPM_OP_QUOTE, TPM_OP_SHUTDOWN };
+
+#define TPM_HELPER_FD   3
+#define TPM_MESSAGE_MAX 4096
+
+#endif
