@@ -28,7 +28,7 @@ enum tally_obs_kind { TALLY_OBS_EVENT, TALLY_OBS_LOST, TALLY_OBS_OVERFLOW };
 struct tally_observation {
 	enum tally_obs_kind kind;
 	struct tally_now at;
-	unsigned what;  /* enum tally_kind: what the source makes of it */
+	unsigned what;  /* enum tally_kind; 0 = something that calls for a fresh list */
 	unsigned cause; /* enum tally_cause */
 	uint32_t raw_event, raw_detail;
 	uint64_t lost; /* OVERFLOW: how many */
@@ -45,16 +45,18 @@ struct tally_host_view { /* what the source knows of the host */
 
 struct tally_source {
 	void *ctx;
-	/* Connects, subscribes, then lists is the caller's order. */
+	/* Connects and subscribes; the caller lists after it, so nothing falls between. */
 	int (*connect)(void *ctx, struct tally_err *err);
 	void (*disconnect)(void *ctx);
-	/* Active domains, called until it gives 0. */
+	/* All active domains; the array is the caller's to free(). */
 	int (*list)(void *ctx, struct tally_domain **out, size_t *n, struct tally_err *err);
+	/* What an observation does not carry: vCPUs, memory, OS. 1 found, 0 gone, -1. */
+	int (*describe)(void *ctx, const uint8_t uuid[TALLY_UUID], struct tally_domain *out,
+			struct tally_err *err);
 	int (*facts)(void *ctx, struct tally_host_view *out, struct tally_err *err);
 	/* 1 an observation, 0 none queued now. Never blocks. */
 	int (*next)(void *ctx, struct tally_observation *out);
-	/* Readable when next has something. */
-	int (*fd)(void *ctx);
+	int (*fd)(void *ctx); /* readable when next has something */
 	void (*free)(void *ctx);
 };
 

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control socket's requests (docs/FORMAT.md section 14). */
+#include "agent_internal.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tally/err.h"
+#include "tally/json.h"
+#include "tally/log.h"
+#include "tally/store.h"
+
+static void
+answer_error(struct tally_buf *out, const char *text)
+{
+	struct tally_jsonw *w = tally_jsonw_new(out, true);
+	tally_jsonw_object(w);
+	tally_jsonw_key(w, "error");
+	tally_jsonw_str(w, text);
+	tally_jsonw_key(w, "ok");
+	tally_jsonw_bool(w, false);
+	tally_jsonw_end(w);
+	tally_jsonw_free(w);
+}
+
+static void
+answer_status(struct agent *a, struct tally_buf *out)
+{
+	struct recorder_status s;
+	struct tally_jsonw *w = tally_jsonw_new(out, true);
+	char uptime[TALLY_TIME_TEXT];
+	recorder_status(a->recorder, &s);
+	tally_span_text(uptime, (struct tally_span){ tally_clock_now(a->clock).uptime.ns -
+						     a->began.uptime.ns });
+	tally_jsonw_object(w);
+	tally_jsonw_key(w, "checkpoints");
+	tally_jsonw_u64(w, s.checkpoints);
+	tally_jsonw_key(w, "connected");
+	tally_jsonw_bool(w, a->connected);
+	tally_jsonw_key(w, "lost");
+	tally_jsonw_u64(w, s.lost);
+	tally_jsonw_key(w, "ok");
+	tally_jsonw_bool(w, true);
+	tally_jsonw_key(w, "pid");
+	tally_jsonw_i64(w, getpid());
+	tally_jsonw_key(w, "queued");
+	tally_jsonw_u64(w, s.queued);
+	tally_jsonw_key(w, "records");
+	tally_jsonw_u64(w, s.appended);
+	tally_jsonw_key(w, "running");
+	tally_jsonw_u64(w, machine_running(a->machine));
+	tally_jsonw_key(w, "uptime");
+	tally_jsonw_str(w, uptime);
+	tally_jsonw_end(w);
+	tally_jsonw_free(w);
+}
+
+/* What a reader of the ledger sees: the newest note, from a read-only view. */
+static int
+answer_checkpoint(struct agent *a, struct tally_buf *out, struct tally_err *err)
+{
+	struct tally_store *view = NULL;
+	struct tally_buf note = TALLY_BUF_INIT, scratch = TALLY_BUF_INIT, root = TALLY_BUF_INIT;
+	struct tally_note parsed;
+	struct tally_checkpoint cp;
+	struct tally_jsonw *w;
+	uint64_t seq;
+	int rc = -1;
+	if (recorder_checkpoint(a->recorder, err) < 0 ||
+	    tally_store_open(&view, a->config->ledger, TALLY_STORE_READ, a->clock, err) < 0)
+		goto out;
+	if (tally_store_last_note(view, &seq, &note, err) != 1 ||
+	    tally_note_parse(&parsed, tally_buf_view(&note), &scratch, err) < 0 ||
+	    tally_checkpoint_parse(&cp, parsed.text, false, err) < 0)
+		goto out;
+	tally_buf_add_base64(&root, cp.root, TALLY_HASH);
+	w = tally_jsonw_new(out, true);
+	tally_jsonw_object(w);
+	tally_jsonw_key(w, "note");
+	tally_jsonw_u64(w, seq);
+	tally_jsonw_key(w, "ok");
+	tally_jsonw_bool(w, true);
+	tally_jsonw_key(w, "root");
+	tally_jsonw_string(w, tally_buf_view(&root));
+	tally_jsonw_key(w, "size");
+	tally_jsonw_u64(w, cp.size);
+	tally_jsonw_end(w);
+	tally_jsonw_free(w);
+	rc = 0;
+out:
+	tally_store_close(view);
+	tally_buf_deinit(&note);
+	tally_buf_deinit(&scratch);
+	tally_buf_deinit(&root);
+	return rc;
+}
+
+static int
+answer(void *ctx, struct tally_bytes request, struct tally_buf *out)
+{
+	struct agent *a = ctx;
+	struct tally_json_doc *doc = NULL;
+	struct tally_err err = TALLY_ERR_INIT;
+	const struct tally_json *op = NULL;
+	struct tally_bytes name = { NULL, 0 };
+	if (tally_json_parse(&doc, request, &err) == 0) {
+		const struct tally_json *root = tally_json_root(doc);
+		if (tally_json_type(root) == TALLY_JSON_OBJECT)
+			op = tally_json_get(root, "op");
+		if (op != NULL && tally_json_type(op) == TALLY_JSON_STRING)
+			name = tally_json_string(op);
+	}
+	if (tally_bytes_eq(name, tally_bytes_str("status")))
+		answer_status(a, out);
+	else if (!tally_bytes_eq(name, tally_bytes_str("checkpoint")))
+		answer_error(out, "unknown request");
+	else if (answer_checkpoint(a, out, &err) < 0) {
+		tally_buf_clear(out);
+		answer_error(out, err.text);
+	}
+	tally_json_free(doc);
+	return 0;
+}
+
+int
+agent_control_ready(sd_event_source *s, int fd, uint32_t revents, void *ctx)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	(void)s;
+	(void)revents;
+	if (connection < 0)
+		return 0;
+	if (tally_control_serve(connection, answer, ctx, &err) < 0)
+		tally_log(TALLY_LOG_WARNING, "control: %s", err.text);
+	close(connection);
+	return 0;
+}
+
+int
+agent_control_open(struct agent *a, int *fd, struct tally_err *err)
+{
+	*fd = tally_control_listen(a->config->ledger, err);
+	return *fd < 0 ? -1 : 0;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The writer's thread. Invariants: `queue` is in the order of put(); a record
+ * leaves it only after its commit; `done` counts committed records, `sealed`
+ * those under a checkpoint. Store and seal are touched by the thread alone once
+ * it runs.
+ */
+#include "recorder.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "seal_step.h"
+#include "tally/entry.h"
+#include "tally/err.h"
+#include "tally/log.h"
+
+#define BATCH_RECORDS 4096
+#define BATCH_BYTES   (1 << 20)
+#define RETRY         TALLY_SECOND
+
+struct record {
+	struct record *next;
+	struct tally_prepared entry; /* its groups lie behind this struct */
+	size_t bytes;
+};
+
+struct recorder {
+	struct recorder_options o;
+	char *ledger;
+	struct tally_store *store;
+	struct seal_step *seal;
+	pthread_t thread;
+	bool running, stop;
+	pthread_mutex_t lock;
+	pthread_cond_t wake, progress;
+	struct record *first, **last;
+	size_t queued;
+	uint64_t put, done, sealed, lost_total, checkpoints;
+	uint64_t lost; /* since the last gap record */
+	struct tally_now lost_from;
+	uint64_t wanted;          /* a checkpoint over this many records is awaited */
+	struct tally_err failure; /* of the last round, for those who wait */
+};
+
+static struct record *
+record_new(const struct tally_event *ev, struct tally_err *err)
+{
+	struct tally_buf group[TALLY_GROUPS] = { TALLY_BUF_INIT, TALLY_BUF_INIT, TALLY_BUF_INIT };
+	struct tally_bytes view[TALLY_GROUPS];
+	uint8_t seed[TALLY_SEED];
+	struct record *rec = NULL;
+	size_t bytes = 0;
+	uint8_t *p;
+	if (tally_event_encode(ev, group, err) < 0)
+		goto out;
+	for (int i = 0; i < TALLY_GROUPS; i++)
+		bytes += group[i].len;
+	rec = tally_alloc(sizeof(*rec) + bytes);
+	p = (uint8_t *)(rec + 1);
+	for (int i = 0; i < TALLY_GROUPS; i++) {
+		if (group[i].len > 0)
+			memcpy(p, group[i].p, group[i].len);
+		view[i] = tally_bytes(p, group[i].len);
+		p += group[i].len;
+	}
+	tally_seed(seed);
+	/* The commitments are made here, by the producer, not by the writer. */
+	tally_prepare(&rec->entry, (uint8_t)ev->kind, 0, seed, view);
+	rec->bytes = bytes;
+out:
+	for (int i = 0; i < TALLY_GROUPS; i++)
+		tally_buf_deinit(&group[i]);
+	return rec;
+}
+
+static void
+enqueue(struct recorder *r, struct record *rec)
+{
+	rec->next = NULL;
+	*r->last = rec;
+	r->last = &rec->next;
+	r->queued++;
+	r->put++;
+}
+
+/* One place is always kept for the record that tells of a loss. */
+static void
+enqueue_loss(struct recorder *r)
+{
+	struct tally_now now = tally_clock_now(r->o.clock);
+	struct tally_event ev = { .kind = TALLY_GAP };
+	struct tally_err err = TALLY_ERR_INIT;
+	struct record *rec;
+	ev.m.has_from = ev.m.has_to = ev.m.has_count = true;
+	ev.m.from = (uint64_t)r->lost_from.wall.ns;
+	ev.m.to = (uint64_t)now.wall.ns;
+	ev.m.count = r->lost;
+	ev.m.reason = tally_bytes_str("queue overflow");
+	ev.o.has_source = true;
+	ev.o.source = TALLY_SRC_AGENT;
+	rec = record_new(&ev, &err);
+	TALLY_ASSERT(rec != NULL);
+	r->lost = 0;
+	enqueue(r, rec);
+}
+
+void
+recorder_put(struct recorder *r, const struct tally_event *ev)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct record *rec = record_new(ev, &err);
+	if (rec == NULL)
+		tally_log(TALLY_LOG_ERR, "a record of kind %u is lost: %s", ev->kind, err.text);
+	pthread_mutex_lock(&r->lock);
+	if (rec == NULL || r->queued + 1 >= r->o.queue) {
+		if (r->lost++ == 0)
+			r->lost_from = tally_clock_now(r->o.clock);
+		r->lost_total++;
+		free(rec);
+	} else {
+		if (r->lost > 0)
+			enqueue_loss(r);
+		enqueue(r, rec);
+	}
+	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* Up to a batch from the front, which stays in the queue until it is committed. */
+static size_t
+peek_batch(struct recorder *r, struct tally_prepared *batch)
+{
+	size_t n = 0, bytes = 0;
+	for (struct record *rec = r->first; rec != NULL && n < BATCH_RECORDS; rec = rec->next) {
+		bytes += rec->bytes;
+		if (n > 0 && bytes > BATCH_BYTES)
+			break;
+		batch[n++] = rec->entry;
+	}
+	return n;
+}
+
+static void
+drop_batch(struct recorder *r, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct record *rec = r->first;
+		r->first = rec->next;
+		free(rec);
+	}
+	if (r->first == NULL)
+		r->last = &r->first;
+	r->queued -= n;
+	r->done += n;
+}
+
+/* After a failed commit the environment is not trusted: closed, opened again,
+ * its tail verified. The batch is still queued. */
+static int
+reopen(struct recorder *r, struct tally_err *err)
+{
+	seal_step_close(r->seal);
+	r->seal = NULL;
+	tally_store_close(r->store);
+	r->store = NULL;
+	if (tally_store_open(&r->store, r->ledger, TALLY_STORE_WRITE, r->o.clock, err) < 0)
+		return -1;
+	r->seal = seal_step_new(r->store, r->o.attest, r->o.clock);
+	return 0;
+}
+
+/* One round without the lock: append, and checkpoint where it is due. */
+static int
+round_append(struct recorder *r, const struct tally_prepared *batch, size_t n,
+	     struct tally_err *err)
+{
+	uint64_t first;
+	if (r->store == NULL && reopen(r, err) < 0)
+		return -1;
+	if (n == 0)
+		return 0;
+	if (tally_store_append(r->store, batch, n, &first, err) == 0)
+		return 0;
+	/* Opened again at the next round, a second later. */
+	seal_step_close(r->seal);
+	r->seal = NULL;
+	tally_store_close(r->store);
+	r->store = NULL;
+	return -1;
+}
+
+static void
+wait_for(struct recorder *r, int64_t ns)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	ns += t.tv_nsec;
+	t.tv_sec += (time_t)(ns / TALLY_SECOND);
+	t.tv_nsec = (long)(ns % TALLY_SECOND);
+	(void)pthread_cond_timedwait(&r->wake, &r->lock, &t);
+}
+
+static void *
+run(void *ctx)
+{
+	struct recorder *r = ctx;
+	struct tally_prepared *batch = tally_alloc(BATCH_RECORDS * sizeof(*batch));
+	int64_t last_checkpoint = 0;
+	pthread_mutex_lock(&r->lock);
+	for (;;) {
+		struct tally_err err = TALLY_ERR_INIT;
+		size_t n = peek_batch(r, batch);
+		int64_t now = tally_clock_now(r->o.clock).uptime.ns;
+		bool unsealed = r->done + n > r->sealed;
+		bool due = unsealed && (r->wanted > r->sealed || r->stop ||
+					now - last_checkpoint >= r->o.interval.ns);
+		uint64_t goal = r->done + n;
+		int rc;
+		if (n == 0 && !due) {
+			if (r->stop)
+				break;
+			wait_for(r, unsealed ? r->o.interval.ns - (now - last_checkpoint)
+					     : 60 * TALLY_SECOND);
+			continue;
+		}
+		pthread_mutex_unlock(&r->lock);
+		rc = round_append(r, batch, n, &err);
+		if (rc == 0 && due) {
+			rc = seal_step_checkpoint(r->seal, &err);
+			last_checkpoint = now;
+		}
+		pthread_mutex_lock(&r->lock);
+		if (r->done + n == goal && (rc == 0 || r->store != NULL))
+			drop_batch(r, n);
+		/* There is room again: the loss is told even if nothing else comes. */
+		if (r->lost > 0 && r->queued + 1 < r->o.queue)
+			enqueue_loss(r);
+		if (rc == 0 && due) {
+			r->sealed = goal;
+			r->checkpoints++;
+		}
+		r->failure = err;
+		if (rc < 0)
+			tally_log(TALLY_LOG_ERR, "recording: %s", err.text);
+		pthread_cond_broadcast(&r->progress);
+		if (rc < 0) {
+			if (r->stop)
+				break;
+			wait_for(r, RETRY);
+		}
+	}
+	pthread_mutex_unlock(&r->lock);
+	free(batch);
+	return NULL;
+}
+
+int
+recorder_open(struct recorder **out, const struct recorder_options *o, struct tally_err *err)
+{
+	struct recorder *r = tally_alloc(sizeof(*r));
+	pthread_condattr_t attr;
+	r->o = *o;
+	r->ledger = tally_strdup(o->ledger);
+	r->last = &r->first;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->wake, &attr);
+	pthread_cond_init(&r->progress, &attr);
+	pthread_condattr_destroy(&attr);
+	if (reopen(r, err) < 0) {
+		struct tally_err ignored = TALLY_ERR_INIT;
+		(void)recorder_close(r, &ignored);
+		return -1;
+	}
+	*out = r;
+	return 0;
+}
+
+int
+recorder_start(struct recorder *r, struct tally_err *err)
+{
+	int rc = pthread_create(&r->thread, NULL, run, r);
+	if (rc != 0) {
+		errno = rc;
+		return tally_err_sys(err, "writer's thread");
+	}
+	r->running = true;
+	return 0;
+}
+
+struct tally_store *
+recorder_store(struct recorder *r)
+{
+	return r->store;
+}
+
+int
+recorder_checkpoint(struct recorder *r, struct tally_err *err)
+{
+	int rc = 0;
+	uint64_t goal;
+	pthread_mutex_lock(&r->lock);
+	goal = r->put;
+	if (r->wanted < goal)
+		r->wanted = goal;
+	r->failure.code = TALLY_OK;
+	pthread_cond_signal(&r->wake);
+	while (r->sealed < goal && rc == 0) {
+		pthread_cond_wait(&r->progress, &r->lock);
+		if (r->failure.code != TALLY_OK) {
+			*err = r->failure;
+			rc = -1;
+		}
+	}
+	pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
+void
+recorder_status(struct recorder *r, struct recorder_status *out)
+{
+	pthread_mutex_lock(&r->lock);
+	*out = (struct recorder_status){ .appended = r->done,
+					 .queued = r->queued,
+					 .lost = r->lost_total,
+					 .checkpoints = r->checkpoints,
+					 .attesting = r->o.attest };
+	pthread_mutex_unlock(&r->lock);
+}
+
+int
+recorder_close(struct recorder *r, struct tally_err *err)
+{
+	int rc = 0;
+	if (r == NULL)
+		return 0;
+	if (r->running) {
+		pthread_mutex_lock(&r->lock);
+		r->stop = true;
+		pthread_cond_signal(&r->wake);
+		pthread_mutex_unlock(&r->lock);
+		pthread_join(r->thread, NULL);
+	}
+	if (r->queued > 0 || r->sealed < r->done) {
+		*err = r->failure;
+		rc = tally_err_prefix(err, "%zu records not recorded, %llu not sealed", r->queued,
+				      (unsigned long long)(r->done - r->sealed));
+	}
+	while (r->first != NULL)
+		drop_batch(r, 1);
+	seal_step_close(r->seal);
+	tally_store_close(r->store);
+	pthread_cond_destroy(&r->wake);
+	pthread_cond_destroy(&r->progress);
+	pthread_mutex_destroy(&r->lock);
+	free(r->ledger);
+	free(r);
+	return rc;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_RECORDER_H
+#define AGENT_RECORDER_H
+/*
+ * The one writer: a bounded queue in front of the ledger, and a thread that
+ * takes all that is queued, appends it in one transaction, and checkpoints and
+ * attests as it goes. What does not fit is counted and recorded as a gap.
+ */
+#include "tally/clock.h"
+#include "tally/event.h"
+#include "tally/store.h"
+
+struct recorder;
+struct recorder_options {
+	const char *ledger;
+	const struct tally_clock *clock;
+	size_t queue;               /* records */
+	struct tally_span interval; /* at most one checkpoint in it */
+	bool attest;
+};
+/* Opens the ledger for writing (TALLY_HELD: somebody has it) and the seal. */
+int recorder_open(struct recorder **out, const struct recorder_options *o, struct tally_err *err);
+/* The thread; before it only recorder_store may be used. */
+int recorder_start(struct recorder *r, struct tally_err *err);
+struct tally_store *recorder_store(struct recorder *r);
+/* Queues a copy. Never blocks on the disk. */
+void recorder_put(struct recorder *r, const struct tally_event *ev);
+/* Waits until all that was queued before is committed, checkpointed and attested. */
+int recorder_checkpoint(struct recorder *r, struct tally_err *err);
+struct recorder_status {
+	uint64_t appended, queued, lost, checkpoints;
+	bool attesting;
+};
+void recorder_status(struct recorder *r, struct recorder_status *out);
+/* Drains, checkpoints, stops the TPM, closes the ledger. 0, or -1: something stayed undone. */
+int recorder_close(struct recorder *r, struct tally_err *err);
+
+#endif

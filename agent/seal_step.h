@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_SEAL_STEP_H
+#define AGENT_SEAL_STEP_H
+/*
+ * A checkpoint with evidence where the TPM answers, without where it does not:
+ * the ledger goes on, and the evidence begins again when the helper does.
+ */
+#include "tally/clock.h"
+#include "tally/store.h"
+
+struct seal_step;
+struct seal_step *seal_step_new(struct tally_store *store, bool attest,
+				const struct tally_clock *clock);
+void seal_step_close(struct seal_step *s); /* NULL ok; stops the helper */
+int seal_step_checkpoint(struct seal_step *s, struct tally_err *err);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one writer, over a real ledger. */
+#include "testlib.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "recorder.h"
+#include "resume.h"
+#include "tally/entry.h"
+#include "tally/err.h"
+
+struct world {
+	char *dir, *ledger;
+};
+
+static int
+setup(void **state)
+{
+	struct world *w = tally_alloc(sizeof(*w));
+	struct tally_err err = TALLY_ERR_INIT;
+	const struct tally_init_options o = { .origin = "example.com/h1",
+					      .host = "h1",
+					      .transport = "libtpms" };
+	w->dir = test_dir_make();
+	w->ledger = test_path(w->dir, "ledger");
+	if (tally_store_create(w->ledger, &o, &err) < 0)
+		fail_msg("%s", err.text);
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	free(w->ledger);
+	test_dir_remove(w->dir);
+	free(w);
+	return 0;
+}
+
+static struct recorder *
+open_recorder(const struct world *w, size_t queue)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	const struct recorder_options o = { .ledger = w->ledger,
+					    .clock = tally_clock_real(),
+					    .queue = queue,
+					    .interval = { 3600 * TALLY_SECOND },
+					    .attest = false };
+	struct recorder *r = NULL;
+	if (recorder_open(&r, &o, &err) < 0)
+		fail_msg("%s", err.text);
+	return r;
+}
+
+static void
+put_beat(struct recorder *r, uint64_t n)
+{
+	struct tally_event ev = { .kind = TALLY_HEARTBEAT };
+	ev.m.has_count = true;
+	ev.m.count = n;
+	recorder_put(r, &ev);
+}
+
+/* Calls f for every entry of the ledger, decoded. */
+static uint64_t
+each(const struct world *w, void (*f)(const struct tally_event *ev, uint64_t i, void *ctx),
+     void *ctx)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_store *s = NULL;
+	struct tally_entries entries;
+	struct tally_arena *arena = tally_arena_new(4096);
+	struct tally_entry e;
+	uint8_t root[TALLY_HASH];
+	uint64_t size, i = 0;
+	assert_int_equal(
+		tally_store_open(&s, w->ledger, TALLY_STORE_READ, tally_clock_real(), &err), 0);
+	assert_int_equal(tally_store_head(s, &size, root, &err), 0);
+	assert_int_equal(tally_store_entries(s, 0, size, &entries, &err), 0);
+	while (entries.next(entries.ctx, &e, &err) == 1) {
+		struct tally_event ev = { 0 };
+		assert_int_equal(tally_event_decode(&ev, e.group, e.mask, arena, &err), 0);
+		ev.kind = e.header.kind;
+		f(&ev, i++, ctx);
+		tally_arena_reset(arena);
+	}
+	entries.close(entries.ctx);
+	tally_store_close(s);
+	tally_arena_free(arena);
+	return i;
+}
+
+static void
+expect_count(const struct tally_event *ev, uint64_t i, void *ctx)
+{
+	(void)ctx;
+	assert_int_equal(ev->kind, TALLY_HEARTBEAT);
+	assert_int_equal(ev->m.count, i);
+}
+
+static void
+what_is_put_is_committed_in_order_and_under_a_checkpoint(void **state)
+{
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct recorder *r = open_recorder(w, 65536);
+	struct recorder_status s;
+	assert_int_equal(recorder_start(r, &err), 0);
+	for (uint64_t i = 0; i < 10000; i++)
+		put_beat(r, i);
+	assert_int_equal(recorder_checkpoint(r, &err), 0);
+	recorder_status(r, &s);
+	assert_int_equal(s.appended, 10000);
+	assert_int_equal(s.lost, 0);
+	assert_true(s.checkpoints >= 1);
+	assert_int_equal(recorder_close(r, &err), 0);
+	assert_int_equal(each(w, expect_count, NULL), 10000);
+}
+
+static void
+sum_losses(const struct tally_event *ev, uint64_t i, void *ctx)
+{
+	uint64_t *sum = ctx;
+	(void)i;
+	if (ev->kind == TALLY_GAP) {
+		assert_true(tally_bytes_eq(ev->m.reason, tally_bytes_str("queue overflow")));
+		assert_true(ev->m.from <= ev->m.to);
+		*sum += ev->m.count;
+	} else {
+		*sum += 1;
+	}
+}
+
+static void
+what_does_not_fit_is_a_gap_that_says_how_many(void **state)
+{
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct recorder *r = open_recorder(w, 16);
+	struct recorder_status s;
+	uint64_t sum = 0, entries;
+	for (uint64_t i = 0; i < 100; i++)
+		put_beat(r, i); /* nobody writes yet */
+	recorder_status(r, &s);
+	assert_true(s.lost > 0);
+	assert_int_equal(recorder_start(r, &err), 0);
+	assert_int_equal(recorder_close(r, &err), 0);
+	entries = each(w, sum_losses, &sum);
+	assert_true(entries < 100);
+	assert_int_equal(sum, 100);
+}
+
+static void
+a_second_recorder_on_the_ledger_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct recorder *r = open_recorder(w, 16), *second = NULL;
+	const struct recorder_options o = { .ledger = w->ledger,
+					    .clock = tally_clock_real(),
+					    .queue = 16,
+					    .interval = { TALLY_SECOND } };
+	assert_int_equal(recorder_open(&second, &o, &err), -1);
+	assert_int_equal(err.code, TALLY_HELD);
+	assert_int_equal(recorder_close(r, &err), 0);
+}
+
+static void
+a_restart_finds_the_open_runs_and_the_next_number(void **state)
+{
+	static const uint8_t boot[16] = { 1, 2, 3 }, other[16] = { 9 };
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct recorder *r = open_recorder(w, 64);
+	struct tally_event ev = { .kind = TALLY_HOST_BOOT };
+	struct resume found;
+	ev.o.boot_id = tally_bytes(boot, 16);
+	recorder_put(r, &ev);
+	for (uint64_t run = 1; run <= 3; run++) {
+		ev = (struct tally_event){ .kind = TALLY_STARTED };
+		ev.i.has_vm = true;
+		ev.i.vm[0] = (uint8_t)run;
+		ev.m.has_run = true;
+		ev.m.run = run;
+		ev.o.has_domain_id = true;
+		ev.o.domain_id = (int64_t)run + 10;
+		recorder_put(r, &ev);
+	}
+	ev = (struct tally_event){ .kind = TALLY_STOPPED };
+	ev.i.has_vm = true;
+	ev.i.vm[0] = 2;
+	recorder_put(r, &ev);
+	assert_int_equal(recorder_start(r, &err), 0);
+	assert_int_equal(recorder_close(r, &err), 0);
+
+	r = open_recorder(w, 64);
+	assert_int_equal(resume_read(&found, recorder_store(r), boot, &err), 0);
+	assert_int_equal(found.next_run, 4);
+	assert_true(found.same_boot);
+	assert_int_equal(found.count, 2);
+	assert_int_equal(found.open[0].dom.id, 11);
+	resume_release(&found);
+	assert_int_equal(resume_read(&found, recorder_store(r), other, &err), 0);
+	assert_int_equal(found.count, 0); /* another boot: none of them can still run */
+	assert_int_equal(found.next_run, 4);
+	resume_release(&found);
+	assert_int_equal(recorder_close(r, &err), 0);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(what_is_put_is_committed_in_order_and_under_a_checkpoint),
+		CASE(what_does_not_fit_is_a_gap_that_says_how_many),
+		CASE(a_second_recorder_on_the_ledger_is_refused),
+		CASE(a_restart_finds_the_open_runs_and_the_next_number),
+	};
+	return cmocka_run_group_tests_name("agent recorder", tests, NULL, NULL);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bounded ring between a callback and the loop. */
+#include "testlib.h"
+
+#include <poll.h>
+
+#include "ring.h"
+#include "tally/err.h"
+
+static struct tally_observation
+numbered(uint32_t n)
+{
+	return (struct tally_observation){ .kind = TALLY_OBS_EVENT, .raw_event = n };
+}
+
+static void
+what_is_put_comes_out_in_order(void **state)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct ring *r = ring_new(4, &err);
+	struct tally_observation o;
+	(void)state;
+	for (uint32_t round = 0; round < 10; round++) {
+		for (uint32_t i = 0; i < 3; i++) {
+			o = numbered(round * 3 + i);
+			ring_put(r, &o);
+		}
+		for (uint32_t i = 0; i < 3; i++) {
+			assert_int_equal(ring_get(r, &o), 1);
+			assert_int_equal(o.raw_event, round * 3 + i);
+		}
+		assert_int_equal(ring_get(r, &o), 0);
+	}
+	ring_free(r);
+}
+
+static void
+what_does_not_fit_is_counted_and_reported_behind_the_rest(void **state)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct ring *r = ring_new(4, &err);
+	struct tally_observation o;
+	(void)state;
+	for (uint32_t i = 0; i < 10; i++) {
+		o = numbered(i);
+		ring_put(r, &o);
+	}
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(ring_get(r, &o), 1);
+	assert_int_equal(ring_get(r, &o), 1);
+	assert_int_equal(o.kind, TALLY_OBS_OVERFLOW);
+	assert_int_equal(o.lost, 6);
+	assert_int_equal(ring_get(r, &o), 0);
+	ring_free(r);
+}
+
+static void
+the_descriptor_is_readable_while_something_is_queued(void **state)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct ring *r = ring_new(4, &err);
+	struct pollfd p = { .fd = ring_fd(r), .events = POLLIN };
+	struct tally_observation o = numbered(1);
+	(void)state;
+	assert_int_equal(poll(&p, 1, 0), 0);
+	ring_put(r, &o);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	assert_int_equal(ring_get(r, &o), 1);
+	assert_int_equal(ring_get(r, &o), 0);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	ring_free(r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_put_comes_out_in_order),
+		cmocka_unit_test(what_does_not_fit_is_counted_and_reported_behind_the_rest),
+		cmocka_unit_test(the_descriptor_is_readable_while_something_is_queued),
+	};
+	return cmocka_run_group_tests_name("agent ring", tests, NULL, NULL);
+}
