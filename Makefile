@@ -47,7 +47,7 @@ bench: build ## append, verify and report, each with its baseline in the same ru
 demo: ## boot a real guest, meter it, report, export, verify (as root)
 	@scripts/setup build demo
 	@scripts/build '$(BUILD)' '$(JOBS)'
-	@scripts/demo
+	@scripts/demo '$(BUILD)'
 
 install: build ## into PREFIX (DESTDIR before it)
 	@DESTDIR='$(DESTDIR)' meson install -C '$(BUILD)' --no-rebuild
