@@ -25,6 +25,7 @@ struct client {
 	struct tally_tpm table;
 	int fd; /* -1 where the helper is gone */
 	pid_t pid;
+	int timeout_ms;
 	char gone[256]; /* why */
 	uint8_t message[TPM_MESSAGE_MAX];
 	struct tally_buf request, ek_public, ak_public;
@@ -63,7 +64,7 @@ ticks(void)
 static ssize_t
 get_answer(struct client *c)
 {
-	int64_t end = ticks() + TIMEOUT_MS;
+	int64_t end = ticks() + c->timeout_ms;
 
 	for (;;) {
 		struct pollfd p = { .fd = c->fd, .events = POLLIN };
@@ -96,8 +97,7 @@ ask(struct client *c, struct tally_bytes *answer, struct tally_err *err)
 		return lost(c, "died", err);
 	n = get_answer(c);
 	if (n < 0)
-		return lost(c, errno == ETIMEDOUT ? "no answer within 30 s" : "cannot be read",
-			    err);
+		return lost(c, errno == ETIMEDOUT ? "no answer in time" : "cannot be read", err);
 	if (n == 0)
 		return lost(c, "died", err);
 	*answer = tally_bytes(c->message + 1, (size_t)n - 1);
@@ -225,6 +225,7 @@ tally_tpm_start(struct tally_tpm **out, const char *helper, const char *dir, con
 		c, client_info, client_pcr_read, client_pcr_extend, client_quote, client_close
 	};
 	c->transport = tally_strdup(transport);
+	c->timeout_ms = TIMEOUT_MS;
 	helper_find(&path, helper);
 	r = helper_spawn(tally_buf_cstr(&path), dir, transport, create, &c->fd, &c->pid, err);
 	tally_buf_deinit(&path);
@@ -245,4 +246,12 @@ tally_tpm_stop(struct tally_tpm *tpm)
 {
 	if (tpm)
 		tpm->close(tpm->ctx);
+}
+
+void
+client_set_timeout(struct tally_tpm *tpm, int timeout_ms)
+{
+	struct client *c = tpm->ctx;
+
+	c->timeout_ms = timeout_ms;
 }

@@ -18,4 +18,8 @@ int helper_spawn(const char *path, const char *dir, const char *transport, bool 
  * says in words how it ended. */
 void helper_reap(pid_t pid, int timeout_ms, char *how, size_t size);
 
+/* client.c, for tests: how long a started helper may take to answer. */
+struct tally_tpm;
+void client_set_timeout(struct tally_tpm *tpm, int timeout_ms);
+
 #endif
