@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef AGENT_AGENT_INTERNAL_H
 #define AGENT_AGENT_INTERNAL_H
+/* What the files of the loop share. */
 #include <systemd/sd-event.h>
 
 #include "agent.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef AGENT_MACHINE_INTERNAL_H
 #define AGENT_MACHINE_INTERNAL_H
+/* What the files of the machine share. */
 #include "machine.h"
 
 /* What is known of one VM. A VM without a run is forgotten, but for the moment

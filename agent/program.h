@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef AGENT_PROGRAM_H
 #define AGENT_PROGRAM_H
+/* This program as the session statement names it. */
 #include "tally/bytes.h"
 
 struct tally_err;

@@ -149,7 +149,7 @@ source_connect(void *ctx, struct tally_err *err)
 		return libvirt_error(err, s->uri);
 	atomic_fetch_add(&s->refs, 1);
 	if (virConnectRegisterCloseCallback(s->conn, on_close, s, source_unref) < 0) {
-		source_unref(s);
+		atomic_fetch_sub(&s->refs, 1); /* the owner's is still there */
 		(void)libvirt_error(err, "close callback");
 		goto fail;
 	}
@@ -161,7 +161,7 @@ source_connect(void *ctx, struct tally_err *err)
 						       VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), s,
 						       source_unref);
 	if (s->callback < 0) {
-		source_unref(s);
+		atomic_fetch_sub(&s->refs, 1);
 		(void)libvirt_error(err, "register for lifecycle events");
 		goto fail;
 	}

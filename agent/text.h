@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef AGENT_TEXT_H
 #define AGENT_TEXT_H
+/* Outside text in fixed fields. */
 #include <stddef.h>
 
 /* Outside text into a fixed field: cut at a character's boundary, bytes that are
