@@ -213,6 +213,16 @@ tally_jsonw_i64(struct tally_jsonw *w, int64_t v)
 }
 
 void
+tally_jsonw_milli(struct tally_jsonw *w, int64_t thousandths)
+{
+	uint64_t v = thousandths < 0 ? -(uint64_t)thousandths : (uint64_t)thousandths;
+
+	before_value(w);
+	tally_buf_addf(w->out, "%s%" PRIu64 ".%03u", thousandths < 0 ? "-" : "", v / 1000,
+		       (unsigned)(v % 1000));
+}
+
+void
 tally_jsonw_bool(struct tally_jsonw *w, bool v)
 {
 	before_value(w);

@@ -60,6 +60,7 @@ void tally_jsonw_string(struct tally_jsonw *w, struct tally_bytes s);
 void tally_jsonw_str(struct tally_jsonw *w, const char *s);
 void tally_jsonw_u64(struct tally_jsonw *w, uint64_t v);
 void tally_jsonw_i64(struct tally_jsonw *w, int64_t v);
+void tally_jsonw_milli(struct tally_jsonw *w, int64_t thousandths); /* 1.250 */
 void tally_jsonw_bool(struct tally_jsonw *w, bool v);
 void tally_jsonw_null(struct tally_jsonw *w);
 

@@ -337,10 +337,29 @@ what_would_be_no_document_is_a_bug_of_ours(void **state)
 	assert_false(asserts(in_order));
 }
 
+static void
+thousandths_are_written_as_decimals(void **state)
+{
+	static const int64_t values[] = { 0, 1, -1, 1250, -62999, INT64_MIN };
+	struct tally_buf out = TALLY_BUF_INIT;
+	struct tally_jsonw *w = tally_jsonw_new(&out, true);
+
+	(void)state;
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		tally_jsonw_milli(w, values[i]);
+	tally_jsonw_end(w);
+	tally_jsonw_free(w);
+	assert_string_equal(tally_buf_cstr(&out),
+			    "[0.000,0.001,-0.001,1.250,-62.999,-9223372036854775.808]");
+	tally_buf_deinit(&out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(thousandths_are_written_as_decimals),
 		cmocka_unit_test(values_are_read_as_what_they_are),
 		cmocka_unit_test(what_is_not_strict_json_is_refused_with_its_place),
 		cmocka_unit_test(a_nul_byte_ends_nothing),
