@@ -38,8 +38,9 @@ void tally_commitment(uint8_t out[TALLY_HASH], unsigned group, const uint8_t sal
 /* Commitments from `seed`; the groups stay borrowed. */
 void tally_prepare(struct tally_prepared *out, uint8_t kind, uint16_t flags,
 		   const uint8_t seed[TALLY_SEED], const struct tally_bytes groups[TALLY_GROUPS]);
-/* A fresh seed from the system's generator. */
+/* A fresh seed from the system's generator, or many for the price of few calls. */
 void tally_seed(uint8_t seed[TALLY_SEED]);
+void tally_seeds(uint8_t (*seeds)[TALLY_SEED], size_t n);
 
 void tally_record_write(uint8_t out[TALLY_RECORD], const struct tally_header *h,
 			const uint8_t commitment[TALLY_GROUPS][TALLY_HASH]);

@@ -67,13 +67,25 @@ tally_prepare(struct tally_prepared *out, uint8_t kind, uint16_t flags,
 }
 
 void
+tally_seeds(uint8_t (*seeds)[TALLY_SEED], size_t n)
+{
+	/* Up to 256 bytes come whole once the generator is seeded at boot. */
+	const size_t most = 256 / TALLY_SEED;
+
+	while (n > 0) {
+		size_t now = n < most ? n : most;
+		ssize_t got = getrandom(seeds, now * TALLY_SEED, 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		TALLY_ASSERT(got == (ssize_t)(now * TALLY_SEED));
+		seeds += now;
+		n -= now;
+	}
+}
+
+void
 tally_seed(uint8_t seed[TALLY_SEED])
 {
-	ssize_t got;
-
-	/* Up to 256 bytes come whole once the generator is seeded at boot. */
-	do
-		got = getrandom(seed, TALLY_SEED, 0);
-	while (got < 0 && errno == EINTR);
-	TALLY_ASSERT(got == TALLY_SEED);
+	tally_seeds((uint8_t(*)[TALLY_SEED])seed, 1);
 }

@@ -166,6 +166,22 @@ seeds_are_not_repeated(void **state)
 	assert_memory_not_equal(a, b, TALLY_SEED);
 }
 
+static void
+many_seeds_at_once_all_differ(void **state)
+{
+	uint8_t seed[53][TALLY_SEED];
+
+	(void)state;
+	memset(seed, 0, sizeof(seed));
+	tally_seeds(seed, 52);
+	for (size_t i = 0; i < 52; i++) {
+		for (size_t j = i + 1; j < 53; j++)
+			assert_memory_not_equal(seed[i], seed[j], TALLY_SEED);
+	}
+	for (size_t i = 0; i < TALLY_SEED; i++) /* and not one more than asked for */
+		assert_int_equal(seed[52][i], 0);
+}
+
 int
 main(void)
 {
@@ -177,6 +193,7 @@ main(void)
 		cmocka_unit_test(the_leaf_hash_of_long_and_short_entries_has_one_rule),
 		cmocka_unit_test(threads_hash_without_disturbing_one_another),
 		cmocka_unit_test(seeds_are_not_repeated),
+		cmocka_unit_test(many_seeds_at_once_all_differ),
 	};
 
 	return cmocka_run_group_tests_name("log entry", tests, NULL, NULL);
