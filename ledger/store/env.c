@@ -68,7 +68,7 @@ open_databases(struct tally_store *s, bool create, struct tally_err *err)
 	} list[] = {
 		{ "leaf", MDB_INTEGERKEY, &s->leaf },
 		{ "node", MDB_INTEGERKEY, &s->node },
-		{ "head", 0, &s->head },
+		{ NULL, 0, &s->head },
 		{ "note", MDB_INTEGERKEY, &s->note },
 		{ "att", MDB_INTEGERKEY, &s->att },
 		{ "meta", 0, &s->meta },

@@ -28,7 +28,8 @@ struct tally_store {
 	const struct tally_clock *clock;
 
 	MDB_env *env;
-	MDB_dbi leaf, node, head, note, att, meta;
+	MDB_dbi leaf, node, note, att, meta;
+	MDB_dbi head; /* the unnamed one: a page less in every commit */
 	unsigned readers;  /* read transactions that this store has open now */
 	MDB_txn *short_rd; /* reset between the calls that use it; or NULL */
 
