@@ -97,4 +97,14 @@ int tally_store_export(struct tally_store *s, const char *dir, bool public_only,
 		       void (*progress)(void *ctx, uint64_t done, uint64_t all), void *ctx,
 		       struct tally_err *err);
 
+/* For `tally bench append`: plain LMDB, n values of the same bytes in one durable
+ * transaction. `dir` is an empty folder. */
+struct tally_plain;
+int tally_plain_open(struct tally_plain **out, const char *dir, struct tally_err *err);
+int tally_plain_append(struct tally_plain *p, struct tally_bytes value, size_t n,
+		       struct tally_err *err);
+void tally_plain_close(struct tally_plain *p); /* NULL ok */
+/* Bytes of an entry's value in the ledger, for entries with so many bytes of groups. */
+size_t tally_store_value_size(size_t groups);
+
 #endif

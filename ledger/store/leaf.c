@@ -31,6 +31,12 @@ store_leaf_size(const struct tally_prepared *e)
 	return size;
 }
 
+size_t
+tally_store_value_size(size_t groups)
+{
+	return STORE_LEAF_HEAD + groups;
+}
+
 void
 store_leaf_write(uint8_t *out, const uint8_t record[TALLY_RECORD], const struct tally_prepared *e)
 {
