@@ -67,18 +67,19 @@ chip_pcr_extend(struct chip *c, unsigned pcr, const uint8_t digest[TALLY_HASH],
 }
 
 static int
-write_blob(struct tally_blob *b, const TPM2B_ATTEST *attest, const TPMT_SIGNATURE *signature,
-	   struct tally_buf *blob, struct tally_err *err)
+write_blob(const struct tally_blob *values, const TPM2B_ATTEST *attest,
+	   const TPMT_SIGNATURE *signature, struct tally_buf *blob, struct tally_err *err)
 {
+	struct tally_blob b = *values;
 	uint8_t bytes[sizeof(TPMT_SIGNATURE)];
 	size_t len = 0;
 	TSS2_RC rc = Tss2_MU_TPMT_SIGNATURE_Marshal(signature, bytes, sizeof(bytes), &len);
 
 	if (rc != TSS2_RC_SUCCESS)
 		return chip_refused(rc, "TPMT_SIGNATURE", err);
-	b->attest = tally_bytes(attest->attestationData, attest->size);
-	b->signature = tally_bytes(bytes, len);
-	tally_blob_write(blob, b);
+	b.attest = tally_bytes(attest->attestationData, attest->size);
+	b.signature = tally_bytes(bytes, len);
+	tally_blob_write(blob, &b);
 	return 0;
 }
 

@@ -240,7 +240,7 @@ int
 chip_load_keys(struct chip *c, bool create, const struct tally_disk *disk, struct tally_err *err)
 {
 	ESYS_TR ek = ESYS_TR_NONE;
-	struct ak ak;
+	struct ak ak = { 0 };
 	int r = read_ak(c, &ak, err);
 
 	if (r < 0)

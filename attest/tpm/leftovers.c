@@ -47,8 +47,9 @@ flush_range(struct chip *c, TPM2_HANDLE first, struct tally_err *err)
 int
 chip_flush_leftovers(struct chip *c, struct tally_err *err)
 {
-	const TPM2_HANDLE ranges[] = { TPM2_TRANSIENT_FIRST, TPM2_LOADED_SESSION_FIRST,
-				       TPM2_ACTIVE_SESSION_FIRST };
+	/* Transient objects, loaded and saved sessions. The TSS has macros for
+	 * them, which shift an int out of its range. */
+	static const TPM2_HANDLE ranges[] = { 0x80000000u, 0x02000000u, 0x03000000u };
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		if (flush_range(c, ranges[i], err) < 0)
