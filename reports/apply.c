@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What entries say of a VM, put into its run; when it begins to count, the
+ * settling that follows decides. */
+#include "sweep.h"
+
+unsigned
+sweep_want(bool live, unsigned kind)
+{
+	unsigned vm = 1u << TALLY_IDENTITY, how = 1u << TALLY_OPERATIONS;
+
+	switch (kind) {
+	case TALLY_STARTED:
+	case TALLY_BASELINE:
+	case TALLY_MIGRATED_IN:
+		return live ? vm | how : vm;
+	case TALLY_STOPPED:
+	case TALLY_MIGRATED_OUT:
+	case TALLY_RESUMED:
+	case TALLY_SUSPENDED:
+	case TALLY_CRASHED:
+	case TALLY_RENAMED:
+	case TALLY_CONFIG:
+	case TALLY_OS_CLAIM:
+	case TALLY_SOFTWARE:
+	case TALLY_TAGS:
+	case TALLY_ROLE:
+	case TALLY_TIME_TRAVEL:
+		return vm;
+	case TALLY_HOST_FAILED:
+	case TALLY_HOST_RETIRED:
+	case TALLY_CONFLICT:
+	case TALLY_UNMANAGED_VM:
+	case TALLY_CLOCK_STEP:
+		return vm | how;
+	default:
+		return 0;
+	}
+}
+
+static unsigned
+state_of(const struct tally_metering *m)
+{
+	switch (m->has_state ? m->state : 0) {
+	case TALLY_ST_PAUSED:
+		return PAUSED;
+	case TALLY_ST_PMSUSPENDED:
+		return SUSPENDED;
+	case TALLY_ST_CRASHED:
+		return CRASHED;
+	default:
+		return RUNNING;
+	}
+}
+
+/* Any begin of the VM, anywhere, takes up or overtakes what was saved. */
+static void
+end_saved(struct sweep *s, struct vm *vm)
+{
+	for (struct run *r = vm->runs; r; r = r->vm_next) {
+		if (!r->saved || r->ended)
+			continue;
+		r->ended = true;
+		residence_unlink(r);
+		sweep_change(s, r);
+	}
+}
+
+static void
+take_claims(struct sweep *s, struct run *run, const struct slot *e)
+{
+	if (!claims_take(run->claims, &e->ev, s->order, s->strings, run->vm->corrected))
+		return;
+	claims_ref(&run->vm->last, run->claims);
+	sweep_change(s, run);
+}
+
+static void
+on_begin(void *ctx, struct run *run, const struct slot *e)
+{
+	struct sweep *s = ctx;
+	const struct cut *cut = plan_cut(s->plan, run);
+	struct vm *vm = run->vm;
+
+	end_saved(s, vm);
+	run->now.state = NOT_COUNTED;
+	run->state = state_of(&e->ev.m);
+	run->vcpus = e->ev.m.has_vcpus ? e->ev.m.vcpus : 0;
+	run->claims = e->ev.kind == TALLY_MIGRATED_IN ? claims_copy(vm->last) : claims_new();
+	claims_take(run->claims, &e->ev, s->order, s->strings, vm->corrected);
+	claims_ref(&vm->last, run->claims);
+	sweep_change(s, run);
+	if (!cut)
+		return;
+	if (cut->at > s->now) {
+		sweep_cut(s, run, cut);
+		return;
+	}
+	run->cut = true;
+	if (cut->uncertain)
+		note_uncertain(s, run, cut);
+}
+
+static void
+on_end(void *ctx, struct run *run, int64_t at, enum end_why why, const struct slot *by)
+{
+	struct sweep *s = ctx;
+
+	note_end(s, run, at, why, by);
+	if (why == END_OPEN)
+		s->left_open++;
+	sweep_change(s, run);
+	if (why == END_STOPPED && by->ev.m.cause == TALLY_C_SAVED) {
+		run->saved = true;
+		run->state = SAVED;
+		residence_link(run);
+	} else {
+		run->ended = true;
+	}
+}
+
+static void
+on_go_on(void *ctx, struct run *run, const struct slot *e)
+{
+	struct sweep *s = ctx;
+
+	end_saved(s, run->vm);
+	if (e->ev.m.has_state)
+		run->state = state_of(&e->ev.m);
+	if (e->ev.m.has_vcpus)
+		run->vcpus = e->ev.m.vcpus;
+	sweep_change(s, run);
+	take_claims(s, run, e);
+}
+
+const struct residence_ops sweep_ops = { on_begin, on_end, on_go_on };
+
+static void
+apply_facts(struct sweep *s, struct part *p, const struct tally_metering *m)
+{
+	p->cluster = strings_add(s->strings, m->cluster);
+	p->region = strings_add(s->strings, m->region);
+	for (struct run *r = p->runs; r; r = r->part_next)
+		sweep_change(s, r);
+}
+
+static void
+apply_vm(struct sweep *s, struct run *run, const struct slot *e)
+{
+	const struct tally_metering *m = &e->ev.m;
+
+	switch (e->ev.kind) {
+	case TALLY_RESUMED:
+		run->state = RUNNING;
+		break;
+	case TALLY_SUSPENDED:
+		run->state = m->cause == TALLY_C_PMSUSPENDED ? SUSPENDED : PAUSED;
+		break;
+	case TALLY_CRASHED:
+		run->state = CRASHED;
+		break;
+	case TALLY_CONFIG:
+	case TALLY_RENAMED:
+		if (m->has_vcpus)
+			run->vcpus = m->vcpus;
+		take_claims(s, run, e);
+		break;
+	case TALLY_ROLE:
+		run->standby = m->role == TALLY_ROLE_STANDBY;
+		break;
+	case TALLY_OS_CLAIM:
+		note_os_claim(s, run, e);
+		take_claims(s, run, e);
+		return;
+	case TALLY_SOFTWARE:
+	case TALLY_TAGS:
+		take_claims(s, run, e);
+		return;
+	default:
+		return;
+	}
+	sweep_change(s, run);
+}
+
+static bool
+is_correction(const struct tally_event *ev)
+{
+	return (ev->kind == TALLY_OS_CLAIM || ev->kind == TALLY_SOFTWARE ||
+		ev->kind == TALLY_TAGS) &&
+	       (ev->m.has_from || ev->m.has_to);
+}
+
+void
+sweep_apply(struct sweep *s, struct part *p, const struct slot *e)
+{
+	struct run *run;
+
+	note_entry(s, p, e);
+	if (e->ev.kind == TALLY_HOST_FACTS) {
+		apply_facts(s, p, &e->ev.m);
+		return;
+	}
+	if (!e->ev.i.has_vm || e->ev.kind < TALLY_DEFINED || e->ev.kind > TALLY_ROLE ||
+	    is_correction(&e->ev))
+		return;
+	run = residence_open(residence_vm(s->residence, e->ev.i.vm), p);
+	if (run)
+		apply_vm(s, run, e);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run's own claims are kept as their newest value only, and its software as
+ * one step, except where a correction was recorded in between: then the steps
+ * on its two sides stay apart, because the correction acts between them.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "claims.h"
+#include "tally/err.h"
+
+struct claims *
+claims_new(void)
+{
+	struct claims *c = tally_alloc(sizeof(*c));
+
+	c->refs = 1;
+	return c;
+}
+
+static void
+step_deinit(struct software_step *s)
+{
+	ids_deinit(&s->add);
+	ids_deinit(&s->remove);
+}
+
+struct claims *
+claims_copy(const struct claims *from)
+{
+	struct claims *c = claims_new();
+
+	if (!from)
+		return c;
+	*c = *from;
+	c->refs = 1;
+	c->steps = NULL;
+	c->cap_steps = 0;
+	for (size_t i = 0; i < from->n_steps; i++) {
+		c->steps = array_grow(c->steps, &c->cap_steps, i, sizeof(*c->steps));
+		memset(&c->steps[i], 0, sizeof(c->steps[i]));
+		c->steps[i].order = from->steps[i].order;
+		c->steps[i].replace = from->steps[i].replace;
+		ids_copy(&c->steps[i].add, &from->steps[i].add);
+		ids_copy(&c->steps[i].remove, &from->steps[i].remove);
+	}
+	return c;
+}
+
+void
+claims_unref(struct claims **at)
+{
+	struct claims *c = *at;
+
+	*at = NULL;
+	if (!c || --c->refs > 0)
+		return;
+	for (size_t i = 0; i < c->n_steps; i++)
+		step_deinit(&c->steps[i]);
+	free(c->steps);
+	free(c);
+}
+
+void
+claims_ref(struct claims **to, struct claims *from)
+{
+	if (from)
+		from->refs++;
+	claims_unref(to);
+	*to = from;
+}
+
+static bool
+give(struct claims *c, enum claim_key key, struct tally_bytes text, uint64_t order,
+     struct strings *strings)
+{
+	if (!text.p)
+		return false;
+	c->value[key] = strings_add(strings, text);
+	c->order[key] = order;
+	return true;
+}
+
+static bool
+give_os(struct claims *c, const struct tally_event *ev, uint64_t order, struct strings *strings)
+{
+	bool os = give(c, CLAIM_OS, ev->m.os, order, strings);
+	bool edition = give(c, CLAIM_EDITION, ev->m.edition, order, strings);
+
+	if (os)
+		c->evidence = ev->m.has_evidence && ev->m.evidence <= TALLY_E_VENDOR
+				      ? (uint8_t)ev->m.evidence
+				      : 0;
+	/* An os-claim that names an OS speaks of the edition even by its silence. */
+	if (os && !edition && ev->kind == TALLY_OS_CLAIM) {
+		c->value[CLAIM_EDITION] = 0;
+		c->order[CLAIM_EDITION] = order;
+	}
+	return os || edition;
+}
+
+static void
+ids_of(struct ids *out, const struct tally_texts *texts, struct strings *strings)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		ids_add(out, strings_add(strings, texts->items[i]));
+}
+
+static bool
+recorded_between(const struct corrected *c, uint64_t after, uint64_t before)
+{
+	for (size_t i = 0; c && i < c->n; i++)
+		if (c->all[i].has_software && c->all[i].order > after && c->all[i].order < before)
+			return true;
+	return false;
+}
+
+/* Doing `next` behind `s` as one step. */
+static void
+step_join(struct software_step *s, const struct software_step *next)
+{
+	s->order = next->order;
+	if (next->replace) {
+		s->replace = true;
+		s->add.n = s->remove.n = 0;
+	}
+	for (uint32_t i = 0; i < s->remove.n; i++)
+		ids_remove(&s->add, s->remove.p[i]);
+	for (uint32_t i = 0; i < next->add.n; i++) {
+		ids_add(&s->add, next->add.p[i]);
+		ids_remove(&s->remove, next->add.p[i]);
+	}
+	for (uint32_t i = 0; i < next->remove.n; i++) {
+		ids_remove(&s->add, next->remove.p[i]);
+		ids_add(&s->remove, next->remove.p[i]);
+	}
+}
+
+static bool
+give_software(struct claims *c, const struct tally_event *ev, uint64_t order,
+	      struct strings *strings, const struct corrected *corrected)
+{
+	struct software_step s = { .order = order, .replace = ev->kind != TALLY_SOFTWARE };
+
+	if (ev->m.software.count == 0 && (s.replace || ev->m.software_removed.count == 0))
+		return false;
+	ids_of(&s.add, &ev->m.software, strings);
+	if (!s.replace)
+		ids_of(&s.remove, &ev->m.software_removed, strings);
+	if (c->n_steps > 0 && !recorded_between(corrected, c->steps[c->n_steps - 1].order, order)) {
+		step_join(&c->steps[c->n_steps - 1], &s);
+		step_deinit(&s);
+		return true;
+	}
+	c->steps = array_grow(c->steps, &c->cap_steps, c->n_steps, sizeof(*c->steps));
+	c->steps[c->n_steps++] = s;
+	return true;
+}
+
+bool
+claims_take(struct claims *c, const struct tally_event *ev, uint64_t order, struct strings *strings,
+	    const struct corrected *corrected)
+{
+	bool given = false;
+
+	switch (ev->kind) {
+	case TALLY_STARTED:
+	case TALLY_MIGRATED_IN:
+	case TALLY_BASELINE:
+		given |= give_os(c, ev, order, strings);
+		given |= give_software(c, ev, order, strings, corrected);
+		given |= give(c, CLAIM_TENANT, ev->i.tenant, order, strings);
+		given |= give(c, CLAIM_COST_CENTER, ev->i.cost_center, order, strings);
+		given |= give(c, CLAIM_NAME, ev->i.name, order, strings);
+		return given || ev->m.environment.p;
+	case TALLY_OS_CLAIM:
+		return give_os(c, ev, order, strings);
+	case TALLY_SOFTWARE:
+		return give_software(c, ev, order, strings, corrected);
+	case TALLY_TAGS:
+		given |= give(c, CLAIM_TENANT, ev->i.tenant, order, strings);
+		given |= give(c, CLAIM_COST_CENTER, ev->i.cost_center, order, strings);
+		return given || ev->m.environment.p;
+	case TALLY_CONFIG:
+	case TALLY_RENAMED:
+		return give(c, CLAIM_NAME, ev->i.name, order, strings);
+	default:
+		return false;
+	}
+}
+
+bool
+correction_read(struct correction *out, const struct slot *e, uint64_t order,
+		struct strings *strings)
+{
+	const struct tally_event *ev = &e->ev;
+	struct claims c = { 0 };
+
+	if ((ev->kind != TALLY_OS_CLAIM && ev->kind != TALLY_SOFTWARE && ev->kind != TALLY_TAGS) ||
+	    !ev->i.has_vm || !(ev->m.has_from || ev->m.has_to))
+		return false;
+	memset(out, 0, sizeof(*out));
+	out->from = ev->m.has_from ? stream_instant(ev->m.from) : e->at;
+	out->to = ev->m.has_to ? stream_instant(ev->m.to) : INT64_MAX;
+	out->order = order;
+	out->index = e->h.index;
+	out->by = strings_add(strings, ev->o.by);
+	out->reason = strings_add(strings, ev->o.reason);
+	if (ev->kind == TALLY_SOFTWARE) {
+		ids_of(&out->add, &ev->m.software, strings);
+		ids_of(&out->remove, &ev->m.software_removed, strings);
+		out->has_software = true;
+		return true;
+	}
+	claims_take(&c, ev, order, strings, NULL);
+	out->evidence = c.evidence;
+	for (unsigned k = 0; k < CLAIM_KEYS; k++) {
+		out->has[k] = c.order[k] > 0;
+		out->value[k] = c.value[k];
+	}
+	return true;
+}
+
+void
+claims_effective(struct effective *out, const struct claims *c, const struct corrected *corrected)
+{
+	uint64_t order[CLAIM_KEYS];
+
+	memcpy(out->value, c->value, sizeof(out->value));
+	out->evidence = c->evidence;
+	if (!corrected || corrected->n_active == 0)
+		return;
+	memcpy(order, c->order, sizeof(order));
+	for (size_t i = 0; i < corrected->n_active; i++) {
+		const struct correction *k = corrected->active[i];
+
+		for (unsigned key = 0; key < CLAIM_KEYS; key++) {
+			if (!k->has[key] || k->order < order[key])
+				continue;
+			out->value[key] = k->value[key];
+			order[key] = k->order;
+			if (key == CLAIM_OS)
+				out->evidence = k->evidence;
+		}
+	}
+}
+
+static void
+software_do(struct ids *set, bool replace, const struct ids *add, const struct ids *remove)
+{
+	if (replace)
+		set->n = 0;
+	for (uint32_t i = 0; i < add->n; i++)
+		ids_add(set, add->p[i]);
+	for (uint32_t i = 0; i < remove->n; i++)
+		ids_remove(set, remove->p[i]);
+}
+
+void
+claims_software(struct ids *out, const struct claims *c, const struct corrected *corrected)
+{
+	size_t n = corrected ? corrected->n_active : 0, s = 0, k = 0;
+	struct ids set = { 0 };
+
+	while (s < c->n_steps || k < n) {
+		const struct correction *fix = k < n ? corrected->active[k] : NULL;
+
+		if (fix && (s == c->n_steps || fix->order < c->steps[s].order)) {
+			software_do(&set, false, &fix->add, &fix->remove);
+			k++;
+		} else {
+			software_do(&set, c->steps[s].replace, &c->steps[s].add,
+				    &c->steps[s].remove);
+			s++;
+		}
+	}
+	for (uint32_t i = 0; i < set.n; i++)
+		ids_add(out, set.p[i]);
+	ids_deinit(&set);
+}
+
+/* `active` stays in the order of recording. */
+void
+corrected_begin(struct corrected *c, struct correction *k)
+{
+	size_t i = c->n_active++;
+
+	TALLY_ASSERT(i < c->n);
+	for (; i > 0 && c->active[i - 1]->order > k->order; i--)
+		c->active[i] = c->active[i - 1];
+	c->active[i] = k;
+}
+
+void
+corrected_end(struct corrected *c, struct correction *k)
+{
+	size_t i = 0;
+
+	while (i < c->n_active && c->active[i] != k)
+		i++;
+	TALLY_ASSERT(i < c->n_active);
+	for (; i + 1 < c->n_active; i++)
+		c->active[i] = c->active[i + 1];
+	c->n_active--;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORTS_CLAIMS_H
+#define TALLY_REPORTS_CLAIMS_H
+/*
+ * What is said of a VM: its OS, edition, software, owner, name. A claim belongs
+ * to a run and keeps its place in the order of recording; a correction belongs
+ * to a span of the VM's time in every ledger. What holds at an instant is, key
+ * by key, what was recorded last (FORMAT.md section 10, rule 10).
+ */
+#include "stream.h"
+
+struct vm;
+
+enum claim_key { CLAIM_OS, CLAIM_EDITION, CLAIM_TENANT, CLAIM_COST_CENTER, CLAIM_NAME, CLAIM_KEYS };
+
+/* Adds, then removes; or replaces what was there by `add`. */
+struct software_step {
+	uint64_t order;
+	bool replace;
+	struct ids add, remove;
+};
+/* Shared by a run and its VM, which remembers what changed last. */
+struct claims {
+	unsigned refs;
+	uint8_t evidence; /* of the OS */
+	uint32_t value[CLAIM_KEYS];
+	uint64_t order[CLAIM_KEYS]; /* 0: not given */
+	struct software_step *steps;
+	size_t n_steps, cap_steps;
+};
+
+struct correction {
+	struct vm *vm;
+	int64_t from, to;
+	uint64_t order;
+	uint32_t ledger;
+	uint64_t index;
+	bool has[CLAIM_KEYS];
+	bool has_software;
+	bool disagrees; /* with a claim that it hides; said once */
+	uint8_t evidence;
+	uint32_t value[CLAIM_KEYS];
+	struct ids add, remove;
+	uint32_t by, reason;
+};
+/* All corrections of one VM, in the order of recording, and those in force. */
+struct corrected {
+	struct correction *all;
+	size_t n, n_active;
+	struct correction **active; /* room for n */
+};
+
+struct effective {
+	uint32_t value[CLAIM_KEYS];
+	uint8_t evidence;
+};
+
+struct claims *claims_new(void);
+struct claims *claims_copy(const struct claims *from); /* NULL gives new ones */
+void claims_ref(struct claims **to, struct claims *from);
+void claims_unref(struct claims **at);
+/* What an entry gives; false where nothing. `corrected` may be NULL. */
+bool claims_take(struct claims *c, const struct tally_event *ev, uint64_t order,
+		 struct strings *strings, const struct corrected *corrected);
+/* Whether an entry is a correction; then `out` is all but vm, ledger and index. */
+bool correction_read(struct correction *out, const struct slot *e, uint64_t order,
+		     struct strings *strings);
+
+void claims_effective(struct effective *out, const struct claims *c,
+		      const struct corrected *corrected);
+/* Adds to `out` the software that is there. */
+void claims_software(struct ids *out, const struct claims *c, const struct corrected *corrected);
+void corrected_begin(struct corrected *c, struct correction *k);
+void corrected_end(struct corrected *c, struct correction *k);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Width is counted in code points, which is right for most scripts and never
+ * breaks a character in two. */
+#include <stdlib.h>
+#include <string.h>
+#include "columns.h"
+#include "table.h"
+#include "tally/csv.h"
+
+#define SHORTEST 8 /* no column of text is cut below this */
+
+void
+columns_init(struct columns *c, const char *const *heads, size_t n)
+{
+	memset(c, 0, sizeof(*c));
+	c->heads = heads;
+	c->n = n;
+}
+
+void
+columns_deinit(struct columns *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		free((void *)(uintptr_t)c->cells[i].p);
+	free(c->cells);
+}
+
+void
+columns_add(struct columns *c, struct tally_bytes cell)
+{
+	struct tally_buf b = TALLY_BUF_INIT;
+
+	tally_printable(&b, cell);
+	c->cells = array_grow(c->cells, &c->cap, c->count, sizeof(*c->cells));
+	c->cells[c->count++] = tally_buf_view(&b); /* owned from here on */
+}
+
+void
+columns_str(struct columns *c, const char *cell)
+{
+	columns_add(c, tally_bytes_str(cell));
+}
+
+static size_t
+points(struct tally_bytes text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += (text.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static bool
+right(const struct columns *c, size_t column)
+{
+	return c->heads[column][0] == '>';
+}
+
+static struct tally_bytes
+head(const struct columns *c, size_t column)
+{
+	return tally_bytes_str(c->heads[column] + right(c, column));
+}
+
+static void
+spaces(struct tally_buf *out, size_t n)
+{
+	memset(tally_buf_grow(out, n), ' ', n);
+}
+
+static void
+cell_out(struct tally_buf *out, struct tally_bytes cell, size_t width, bool to_right, bool last)
+{
+	size_t n = points(cell), len = 0, seen = 0;
+
+	if (n <= width) {
+		if (to_right)
+			spaces(out, width - n);
+		tally_buf_add_bytes(out, cell);
+		if (!to_right && !last)
+			spaces(out, width - n);
+		return;
+	}
+	while (len < cell.len) {
+		seen += (cell.p[len] & 0xc0) != 0x80;
+		if (seen == width)
+			break;
+		len++;
+	}
+	tally_buf_add(out, cell.p, len);
+	tally_buf_add_str(out, "…");
+}
+
+/* Cuts the widest column of text, again and again, until all fit. */
+static void
+fit(const struct columns *c, size_t *widths, unsigned width)
+{
+	size_t all = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		all += widths[i] + 2;
+	while (all > width) {
+		size_t widest = c->n;
+
+		for (size_t i = 0; i < c->n; i++)
+			if (!right(c, i) && widths[i] > SHORTEST &&
+			    (widest == c->n || widths[i] > widths[widest]))
+				widest = i;
+		if (widest == c->n)
+			return;
+		widths[widest]--;
+		all--;
+	}
+}
+
+static void
+row_out(const struct columns *c, struct tally_buf *out, const struct tally_bytes *cells,
+	const size_t *widths)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		tally_buf_add_str(out, "  ");
+		cell_out(out, cells ? cells[i] : head(c, i), widths[i], right(c, i), i + 1 == c->n);
+	}
+	while (out->len > 0 && out->p[out->len - 1] == ' ')
+		out->len--;
+	tally_buf_add_str(out, "\n");
+}
+
+void
+columns_print(const struct columns *c, struct tally_buf *out, unsigned width)
+{
+	size_t *widths = tally_alloc(c->n * sizeof(*widths));
+
+	for (size_t i = 0; i < c->n; i++)
+		widths[i] = points(head(c, i));
+	for (size_t i = 0; i < c->count; i++)
+		if (points(c->cells[i]) > widths[i % c->n])
+			widths[i % c->n] = points(c->cells[i]);
+	fit(c, widths, width);
+	row_out(c, out, NULL, widths);
+	for (size_t i = 0; i + c->n <= c->count; i += c->n)
+		row_out(c, out, c->cells + i, widths);
+	free(widths);
+}
+
+void
+columns_wrap(struct tally_buf *out, struct tally_bytes text, unsigned indent, unsigned width)
+{
+	struct tally_buf b = TALLY_BUF_INIT;
+	size_t at = indent;
+
+	tally_printable(&b, text);
+	for (size_t i = 0; i < b.len;) {
+		size_t end = i;
+		struct tally_bytes word;
+
+		while (end < b.len && b.p[end] != ' ')
+			end++;
+		word = tally_bytes(b.p + i, end - i);
+		if (at > indent && at + 1 + points(word) > width) {
+			tally_buf_add_str(out, "\n");
+			spaces(out, indent);
+			at = indent;
+		} else if (at > indent) {
+			tally_buf_add_str(out, " ");
+			at++;
+		}
+		tally_buf_add_bytes(out, word);
+		at += points(word);
+		i = end + 1;
+	}
+	tally_buf_add_str(out, "\n");
+	tally_buf_deinit(&b);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORTS_COLUMNS_H
+#define TALLY_REPORTS_COLUMNS_H
+/* A table in plain text: columns as wide as their widest cell, the widest of
+ * text cut where the whole would pass the width. Cells are made printable. */
+#include "tally/bytes.h"
+
+struct columns {
+	const char *const *heads; /* a head that begins with '>' aligns right */
+	size_t n;
+	struct tally_bytes *cells;
+	size_t count, cap;
+};
+void columns_init(struct columns *c, const char *const *heads, size_t n);
+void columns_deinit(struct columns *c);
+void columns_add(struct columns *c, struct tally_bytes cell);
+void columns_str(struct columns *c, const char *cell);
+/* Indented by two; at most `width` wide where cutting texts can do it. */
+void columns_print(const struct columns *c, struct tally_buf *out, unsigned width);
+/* `text` broken at spaces; later lines are indented by `indent`. */
+void columns_wrap(struct tally_buf *out, struct tally_bytes text, unsigned indent, unsigned width);
+
+#endif

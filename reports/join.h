@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORTS_JOIN_H
+#define TALLY_REPORTS_JOIN_H
+/* Which migrated-out and migrated-in are the two sides of one migration
+ * (FORMAT.md section 10, rule 7): nearest pairs first, within 60 s. */
+#include "residence.h"
+
+struct move {
+	bool in;
+	struct part *part;
+	uint64_t index, order;
+	int64_t at;
+	bool has_peer, has_run;
+	uint32_t peer;
+	uint64_t run_begin; /* of the run that a migrated-out ended */
+};
+struct moves {
+	struct move *p;
+	size_t n, cap;
+};
+struct join_ops {
+	void (*joined)(void *ctx, const struct move *out, const struct move *in);
+	void (*alone)(void *ctx, struct vm *vm, const struct move *m);
+};
+struct pair {
+	size_t out, in;
+	int64_t distance;
+};
+struct joins {
+	struct vm **vms; /* that ever moved */
+	size_t n_vms, cap_vms;
+	struct pair *pairs; /* scratch */
+	size_t n_pairs, cap_pairs;
+	uint8_t *held;
+	size_t cap_held;
+	const struct join_ops *ops;
+	void *ctx;
+};
+/* Moves come in the order of the report. */
+void join_add(struct joins *j, struct vm *vm, const struct move *m);
+void join_finish(struct joins *j);
+void join_deinit(struct joins *j);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From ledgers to a report: survey, first reading, second reading, findings. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "report_internal.h"
+#include "survey.h"
+#include "tally/err.h"
+
+#define CLASS_TAG "tally/report/v1"
+
+uint64_t
+report_average(const struct tally_report *r, const struct usage_row *row)
+{
+	tally_i128 run = row->sum[RUNNING] + row->sum[PAUSED], period = r->to - r->from;
+
+	return (uint64_t)((run * 2000000 + period) / (period * 2));
+}
+
+void
+report_millionths(char out[32], uint64_t millionths)
+{
+	snprintf(out, 32, "%" PRIu64 ".%06" PRIu64, millionths / 1000000, millionths % 1000000);
+}
+
+static int
+compare_surveys(const void *a, const void *b)
+{
+	const struct survey *x = a, *y = b;
+
+	return tally_bytes_cmp(tally_buf_view(&x->host), tally_buf_view(&y->host));
+}
+
+/* All ledgers, in the order of their hosts' names. */
+static int
+survey_all(struct survey *surveys, const struct tally_report_ledger *ledgers, size_t n,
+	   struct tally_err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (survey_make(&surveys[i], &ledgers[i], err) < 0)
+			return tally_err_prefix(err, "%s", ledgers[i].origin);
+	if (n > 1)
+		qsort(surveys, n, sizeof(*surveys), compare_surveys);
+	for (size_t i = 1; i < n; i++)
+		if (compare_surveys(&surveys[i - 1], &surveys[i]) == 0)
+			return tally_err_set(err, TALLY_USE, "two ledgers of one host name: '%.*s'",
+					     (int)surveys[i].host.len,
+					     (const char *)surveys[i].host.p);
+	return 0;
+}
+
+static struct tally_bytes
+keep(struct tally_report *r, struct tally_bytes text)
+{
+	return strings_get(&r->strings, strings_add(&r->strings, text));
+}
+
+static void
+take_ledgers(struct tally_report *r, const struct survey *surveys, size_t n)
+{
+	r->ledgers = tally_alloc((n + 1) * sizeof(*r->ledgers));
+	r->n_ledgers = n;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct survey *s = &surveys[i];
+		struct report_ledger *l = &r->ledgers[i];
+
+		l->host = keep(r, tally_buf_view(&s->host));
+		l->origin = keep(r, tally_bytes_str(s->ledger->origin));
+		l->size = s->ledger->size;
+		memcpy(l->root, s->ledger->root, TALLY_HASH);
+		l->checkpoint = s->wall;
+		if (s->entries > 0 && (!r->has_issued || s->wall > r->issued)) {
+			r->has_issued = true;
+			r->issued = s->wall;
+		}
+		survey_note(s, i, &r->findings);
+	}
+}
+
+static size_t
+make_parts(struct tally_report *r, const struct survey *surveys, struct part *parts)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < r->n_ledgers; i++) {
+		const struct survey *s = &surveys[i];
+		uint32_t host = strings_add(&r->strings, r->ledgers[i].host);
+
+		if (s->imported)
+			part_init(&parts[n++], i, host, false, s->ledger->entries);
+		if (s->live)
+			part_init(&parts[n++], i, host, true,
+				  s->imported ? s->ledger->entries2 : s->ledger->entries);
+	}
+	return n;
+}
+
+static void
+add_item(struct tally_buf *b, struct tally_bytes item)
+{
+	tally_buf_add_u32(b, (uint32_t)item.len);
+	tally_buf_add_bytes(b, item);
+}
+
+static void
+make_id(struct tally_report *r, const struct tally_report_options *o)
+{
+	struct tally_buf b = TALLY_BUF_INIT;
+	uint8_t hash[TALLY_HASH];
+
+	tally_buf_add(&b, CLASS_TAG, sizeof(CLASS_TAG));
+	add_item(&b, tally_bytes_str(r->from_text));
+	add_item(&b, tally_bytes_str(r->to_text));
+	add_item(&b, tally_bytes_str(r->zone));
+	for (size_t i = 0; i < r->n_ledgers; i++) {
+		const struct report_ledger *l = &r->ledgers[i];
+		char size[24];
+
+		snprintf(size, sizeof(size), "%" PRIu64, l->size);
+		add_item(&b, l->host);
+		add_item(&b, l->origin);
+		add_item(&b, tally_bytes_str(size));
+		add_item(&b, tally_bytes(l->root, TALLY_HASH));
+	}
+	o->sha256(hash, tally_buf_view(&b));
+	tally_hex(r->id, hash, TALLY_HASH);
+	tally_buf_deinit(&b);
+}
+
+static void
+note_gaps(struct tally_report *r, uint32_t ledger)
+{
+	const struct host_coverage *c = &r->ledgers[ledger].coverage;
+
+	for (size_t i = 0; i < c->gaps.n; i++) {
+		const struct gap *gap = &c->gaps.p[i];
+		struct finding *g = findings_count(&r->findings, F_GAP, ledger, 1);
+		struct tally_bytes reason = report_text(r, gap->reason);
+		char from[TALLY_TIME_TEXT], to[TALLY_TIME_TEXT];
+
+		g->ns += gap->to - gap->from;
+		finding_entry(g, ledger, gap->index);
+		tally_wall_text(from, (struct tally_wall){ gap->from });
+		tally_wall_text(to, (struct tally_wall){ gap->to });
+		finding_case(g, "%s to %s%s%.*s%s", from, to, reason.len ? " (" : "",
+			     (int)reason.len, (const char *)reason.p, reason.len ? ")" : "");
+	}
+}
+
+static void
+note_coverage(struct tally_report *r, uint32_t ledger)
+{
+	const struct host_coverage *c = &r->ledgers[ledger].coverage;
+	const struct tally_bytes *host = &r->ledgers[ledger].host;
+	uint64_t ratio;
+	char text[32], missing[64];
+
+	if (!coverage_ratio(&ratio, c->metered, c->powered) || c->metered * 100 >= c->powered * 99)
+		return;
+	report_millionths(text, ratio);
+	tally_seconds_text(missing, c->powered - c->metered);
+	finding_case(findings_count(&r->findings, F_COVERAGE_LOW, FLEET, 1),
+		     "%.*s %s, %s s of its powered time unattested", (int)host->len,
+		     (const char *)host->p, text, missing);
+}
+
+static void
+make_coverage(struct tally_report *r, const struct plan *plan)
+{
+	struct part_coverage *parts[2];
+
+	for (uint32_t i = 0; i < r->n_ledgers; i++) {
+		size_t n = 0;
+
+		for (size_t p = 0; p < plan->n_parts; p++)
+			if (plan->parts[p].ledger == i)
+				parts[n++] = &plan->coverage[p];
+		host_coverage_make(&r->ledgers[i].coverage, parts, n, &plan->gaps[i], &plan->period,
+				   &r->strings);
+		note_gaps(r, i);
+		note_coverage(r, i);
+	}
+}
+
+/* Both readings, and what they find. */
+static int
+read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts, struct tally_err *err)
+{
+	struct span period = { r->from, r->to };
+	struct tally_bytes *names = tally_alloc((r->n_ledgers + 1) * 2 * sizeof(*names));
+	struct tally_bytes *origins = names + r->n_ledgers + 1;
+	struct plan plan;
+	int rc;
+
+	for (size_t i = 0; i < r->n_ledgers; i++) {
+		names[i] = r->ledgers[i].host;
+		origins[i] = r->ledgers[i].origin;
+	}
+	rc = plan_make(&plan, &r->residence, &r->findings, parts, n_parts, r->n_ledgers, &period,
+		       err);
+	if (rc == 0) {
+		make_coverage(r, &plan);
+		rc = sweep_make(&r->sweep, &plan, parts, n_parts, names, r->n_ledgers, err);
+	}
+	plan_deinit(&plan);
+	findings_finish(&r->findings, names, origins);
+	free(names);
+	return rc;
+}
+
+int
+tally_report_make(struct tally_report **out, const struct tally_report_ledger *ledgers, size_t n,
+		  const struct tally_report_options *o, struct tally_err *err)
+{
+	struct survey *surveys;
+	struct tally_report *r;
+	struct part *parts;
+	size_t n_parts = 0;
+	int rc;
+
+	TALLY_ASSERT(o->sha256 && n < UINT32_MAX);
+	if (o->from.ns >= o->to.ns)
+		return tally_err_set(err, TALLY_USE, "a period must end behind its begin");
+	r = tally_alloc(sizeof(*r));
+	r->from = o->from.ns;
+	r->to = o->to.ns;
+	tally_wall_text(r->from_text, o->from);
+	tally_wall_text(r->to_text, o->to);
+	r->zone = tally_strdup(tally_zone_name(o->zone));
+	r->tool = tally_strdup(o->tool);
+	r->tzdata = tally_strdup(o->tzdata);
+	strings_init(&r->strings);
+	residence_init(&r->residence, &r->strings);
+	findings_init(&r->findings, n);
+	surveys = tally_alloc((n + 1) * sizeof(*surveys));
+	parts = tally_alloc((2 * n + 1) * sizeof(*parts));
+	rc = survey_all(surveys, ledgers, n, err);
+	if (rc == 0) {
+		take_ledgers(r, surveys, n);
+		make_id(r, o);
+		n_parts = make_parts(r, surveys, parts);
+		rc = read_ledgers(r, parts, n_parts, err);
+	}
+	for (size_t i = 0; i < n_parts; i++)
+		part_deinit(&parts[i]);
+	for (size_t i = 0; i < n; i++)
+		survey_deinit(&surveys[i]);
+	free(parts);
+	free(surveys);
+	if (rc < 0) {
+		tally_report_free(r);
+		return -1;
+	}
+	*out = r;
+	return 0;
+}
+
+void
+tally_report_free(struct tally_report *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n_ledgers; i++)
+		host_coverage_deinit(&r->ledgers[i].coverage);
+	if (r->sweep.residence)
+		sweep_deinit(&r->sweep);
+	residence_deinit(&r->residence);
+	findings_deinit(&r->findings);
+	strings_deinit(&r->strings);
+	free(r->ledgers);
+	free(r->zone);
+	free(r->tool);
+	free(r->tzdata);
+	free(r);
+}

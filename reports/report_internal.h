@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORTS_INTERNAL_H
+#define TALLY_REPORTS_INTERNAL_H
+/* A report that is made: what the renderers read. Ledgers stand in the byte order
+ * of their hosts' names; every list is in the order of the report. */
+#include "sweep.h"
+#include "tally/report.h"
+
+struct report_ledger {
+	struct tally_bytes host, origin;
+	uint64_t size;
+	uint8_t root[TALLY_HASH];
+	int64_t checkpoint; /* wall of the last entry */
+	struct host_coverage coverage;
+};
+struct tally_report {
+	int64_t from, to;
+	char from_text[TALLY_TIME_TEXT], to_text[TALLY_TIME_TEXT];
+	char id[2 * TALLY_HASH + 1];
+	char *zone, *tool, *tzdata;
+	bool has_issued;
+	int64_t issued;
+	struct report_ledger *ledgers;
+	size_t n_ledgers;
+
+	struct strings strings;
+	struct residence residence;
+	struct sweep sweep; /* its usage and vms */
+	struct findings findings;
+};
+
+static inline struct tally_bytes
+report_text(const struct tally_report *r, uint32_t number)
+{
+	return strings_get(&r->strings, number);
+}
+/* run_seconds / (to - from) in millionths, half up. */
+uint64_t report_average(const struct tally_report *r, const struct usage_row *row);
+/* "1.625000" */
+void report_millionths(char out[32], uint64_t millionths);
+
+#endif

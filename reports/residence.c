@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * At most one run of a VM is open in a part. A run ends at an entry of its own
+ * part: at the one that says so, or, where the one ahead makes clear that its
+ * end was missed, at the present one.
+ */
+#include <string.h>
+#include "residence.h"
+#include "tally/err.h"
+
+void
+residence_init(struct residence *r, struct strings *strings)
+{
+	memset(r, 0, sizeof(*r));
+	r->strings = strings;
+	r->arena = tally_arena_new(256 << 10);
+}
+
+void
+residence_deinit(struct residence *r)
+{
+	map_deinit(&r->vms);
+	tally_arena_free(r->arena);
+}
+
+struct vm *
+residence_vm(struct residence *r, const uint8_t uuid[TALLY_UUID])
+{
+	void **place = map_place(&r->vms, uuid);
+	struct vm *vm = *place;
+
+	if (vm)
+		return vm;
+	vm = tally_arena_alloc(r->arena, sizeof(*vm));
+	memcpy(vm->uuid, uuid, TALLY_UUID);
+	vm->number = r->vm_count++;
+	*place = vm;
+	return vm;
+}
+
+struct run *
+residence_open(const struct vm *vm, const struct part *p)
+{
+	for (struct run *r = vm->runs; r; r = r->vm_next)
+		if (r->open && r->part == p)
+			return r;
+	return NULL;
+}
+
+void
+residence_link(struct run *run)
+{
+	struct part *p = run->part;
+
+	run->part_prev = NULL;
+	run->part_next = p->runs;
+	if (p->runs)
+		p->runs->part_prev = run;
+	p->runs = run;
+}
+
+void
+residence_unlink(struct run *run)
+{
+	if (run->part_prev)
+		run->part_prev->part_next = run->part_next;
+	else
+		run->part->runs = run->part_next;
+	if (run->part_next)
+		run->part_next->part_prev = run->part_prev;
+	run->part_prev = run->part_next = NULL;
+}
+
+void
+residence_drop(struct residence *r, struct run *run)
+{
+	struct run **at = &run->vm->runs;
+
+	while (*at != run)
+		at = &(*at)->vm_next;
+	*at = run->vm_next;
+	run->vm_next = r->spare;
+	r->spare = run;
+}
+
+static void
+see(struct run *run, const struct slot *e)
+{
+	run->seen_index = e->h.index;
+}
+
+static void
+run_begin(struct residence *r, struct part *p, struct vm *vm, const struct slot *e)
+{
+	struct run *run = r->spare;
+
+	if (run) {
+		r->spare = run->vm_next;
+		memset(run, 0, sizeof(*run));
+	} else {
+		run = tally_arena_alloc(r->arena, sizeof(*run));
+	}
+	run->vm = vm;
+	run->part = p;
+	run->vm_next = vm->runs;
+	vm->runs = run;
+	residence_link(run);
+	run->open = true;
+	run->begin_index = e->h.index;
+	run->begin_at = e->at;
+	run->boot = e->h.boot;
+	run->domain_id = e->ev.o.has_domain_id ? e->ev.o.domain_id : 0;
+	run->start_ticks = e->ev.o.has_start_ticks ? e->ev.o.start_ticks : 0;
+	see(run, e);
+	r->ops->begin(r->ctx, run, e);
+}
+
+static void
+run_end(struct residence *r, struct run *run, int64_t at, enum end_why why, const struct slot *by)
+{
+	run->open = false;
+	residence_unlink(run);
+	r->ops->end(r->ctx, run, at, why, by);
+}
+
+static void
+end_all(struct residence *r, struct part *p, int64_t at, enum end_why why, const struct slot *by)
+{
+	for (struct run *run = p->runs, *next; run; run = next) {
+		next = run->part_next;
+		if (run->open)
+			run_end(r, run, at, why, by);
+	}
+}
+
+static bool
+begins(unsigned kind)
+{
+	return kind == TALLY_STARTED || kind == TALLY_MIGRATED_IN;
+}
+
+/* Whether a baseline finds the same incarnation; imports take it on trust. */
+static bool
+same_incarnation(const struct run *run, const struct slot *e)
+{
+	if (!run->part->live)
+		return true;
+	return run->boot == e->h.boot &&
+	       run->domain_id == (e->ev.o.has_domain_id ? e->ev.o.domain_id : 0) &&
+	       run->start_ticks == (e->ev.o.has_start_ticks ? e->ev.o.start_ticks : 0);
+}
+
+static void
+note_gap(struct part *p, const struct slot *e)
+{
+	const struct tally_metering *m = &e->ev.m;
+
+	if (e->ev.kind == TALLY_GAP_END) {
+		p->gap_open = false;
+		p->gap_index = e->h.index;
+		return;
+	}
+	if (e->ev.kind != TALLY_GAP && e->ev.kind != TALLY_GAP_BEGIN)
+		return;
+	if (e->ev.kind == TALLY_GAP_BEGIN && p->gap_open)
+		return;
+	p->gap_open = e->ev.kind == TALLY_GAP_BEGIN || p->gap_open;
+	p->has_gap = true;
+	p->gap_index = e->h.index;
+	p->gap_from = e->ev.kind == TALLY_GAP && m->has_from ? stream_instant(m->from) : e->at;
+}
+
+static void
+note_boot(struct residence *r, struct part *p, const struct slot *e)
+{
+	if ((e->ev.kind != TALLY_HOST_FACTS && e->ev.kind != TALLY_HOST_BOOT) || !e->ev.m.boot.p)
+		return;
+	p->has_boot = true;
+	p->boot = strings_add(r->strings, e->ev.m.boot);
+}
+
+/* What the present entry says of its own VM. */
+static void
+apply(struct residence *r, struct part *p, const struct slot *e)
+{
+	struct vm *vm;
+	struct run *run;
+
+	if (!e->ev.i.has_vm || e->ev.kind < TALLY_DEFINED || e->ev.kind > TALLY_ROLE)
+		return;
+	vm = residence_vm(r, e->ev.i.vm);
+	run = residence_open(vm, p);
+	if (run && e->ev.kind != TALLY_STOPPED)
+		see(run, e);
+	switch (e->ev.kind) {
+	case TALLY_STARTED:
+	case TALLY_MIGRATED_IN:
+	case TALLY_BASELINE:
+		if (run)
+			r->ops->go_on(r->ctx, run, e);
+		else
+			run_begin(r, p, vm, e);
+		break;
+	case TALLY_STOPPED:
+	case TALLY_MIGRATED_OUT:
+		if (run)
+			run_end(r, run, e->at,
+				e->ev.kind == TALLY_STOPPED ? END_STOPPED : END_MIGRATED, e);
+		break;
+	default:
+		break;
+	}
+}
+
+/* What the entry ahead says of the time up to the present one. */
+static void
+look_ahead(struct residence *r, struct part *p, const struct slot *e, const struct slot *next)
+{
+	const struct tally_event *ev = &next->ev;
+	struct run *run;
+
+	if ((ev->kind == TALLY_HOST_FACTS || ev->kind == TALLY_HOST_BOOT) && ev->m.boot.p &&
+	    p->has_boot && !tally_bytes_eq(strings_get(r->strings, p->boot), ev->m.boot))
+		end_all(r, p, e->at, END_BOOT, next);
+	if (p->live && next->h.boot != e->h.boot)
+		end_all(r, p, e->at, END_BOOT, next);
+	if (!ev->i.has_vm || !(begins(ev->kind) || ev->kind == TALLY_BASELINE))
+		return;
+	run = residence_open(residence_vm(r, ev->i.vm), p);
+	if (run && (begins(ev->kind) || !same_incarnation(run, next)))
+		run_end(r, run, e->at, END_MISSED, next);
+}
+
+void
+residence_step(struct residence *r, struct part *p, const struct slot *e, const struct slot *next)
+{
+	note_gap(p, e);
+	note_boot(r, p, e);
+	apply(r, p, e);
+	if (e->ev.kind == TALLY_HOST_FAILED || e->ev.kind == TALLY_HOST_RETIRED)
+		end_all(r, p, e->at, e->ev.kind == TALLY_HOST_FAILED ? END_FAILED : END_RETIRED, e);
+	if (next)
+		look_ahead(r, p, e, next);
+	else
+		end_all(r, p, e->at, END_OPEN, e);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORTS_RESIDENCE_H
+#define TALLY_REPORTS_RESIDENCE_H
+/*
+ * Which entries begin a run, continue it and end it (FORMAT.md section 10, rules
+ * 2 to 5). Both readings of the ledgers go through this, so that they agree on
+ * what a run is; what the run's time counts as, they decide by themselves.
+ */
+#include "claims.h"
+#include "stream.h"
+
+struct usage_row;
+struct vm_row;
+struct move;
+
+enum { SCOPES = 6 };
+
+/* What a run adds to the figures at the moment. */
+struct standing {
+	unsigned state; /* enum clock; NOT_COUNTED */
+	uint32_t vcpus;
+	struct effective claims;
+	uint32_t cluster, region;
+	int64_t since;
+};
+enum clock { RUNNING, PAUSED, SUSPENDED, SAVED, CRASHED, CLOCKS, NOT_COUNTED = CLOCKS };
+
+struct run {
+	struct vm *vm;
+	struct part *part;
+	struct run *vm_next, *part_prev, *part_next;
+	uint64_t begin_index;
+	int64_t begin_at;
+	uint64_t seen_index; /* its newest entry */
+	uint32_t boot;       /* incarnation */
+	int64_t domain_id;
+	uint64_t start_ticks;
+	bool open;
+
+	/* From here on: sweep.c */
+	bool cut;   /* counts no longer, though no entry has ended it yet */
+	bool saved; /* ended, and what it left is kept until the VM's next begin */
+	bool ended; /* goes away when its last time is counted */
+	bool standby;
+	bool changed; /* since its time was last counted */
+	unsigned state;
+	uint32_t vcpus;
+	struct claims *claims;
+	struct standing now;
+	struct usage_row *rows[SCOPES];
+	struct vm_row *row;
+	bool has_pair;
+	uint32_t product, edition; /* of the span that `row` belongs to */
+};
+
+struct vm {
+	uint8_t uuid[TALLY_UUID];
+	uint32_t number; /* in the order of first appearance */
+	struct run *runs;
+	struct claims *last; /* of the run whose claims changed last */
+	struct corrected *corrected;
+	struct vm_row *row; /* of its newest span */
+	struct conflict *conflict;
+	struct moves *moves;
+};
+
+enum end_why {
+	END_STOPPED,
+	END_MIGRATED,
+	END_MISSED, /* another run began on the same host */
+	END_BOOT,
+	END_FAILED,
+	END_RETIRED,
+	END_OPEN, /* the part's last entry */
+};
+struct residence_ops {
+	void (*begin)(void *ctx, struct run *r, const struct slot *e);
+	/* `by` is the entry that ends it; of MISSED and BOOT the one ahead. The run
+	 * is taken out of its part's list and is the callee's. */
+	void (*end)(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot *by);
+	void (*go_on)(void *ctx, struct run *r, const struct slot *baseline);
+};
+struct residence {
+	struct strings *strings;
+	struct map vms;
+	uint32_t vm_count;
+	struct tally_arena *arena;
+	struct run *spare;
+	const struct residence_ops *ops;
+	void *ctx;
+};
+void residence_init(struct residence *r, struct strings *strings);
+void residence_deinit(struct residence *r);
+struct vm *residence_vm(struct residence *r, const uint8_t uuid[TALLY_UUID]);
+/* The VM's open run in the part, or NULL. */
+struct run *residence_open(const struct vm *vm, const struct part *p);
+/* What an entry does to runs. */
+void residence_step(struct residence *r, struct part *p, const struct slot *e,
+		    const struct slot *next);
+/* Out of the VM's list and back to the heap of spare ones. */
+void residence_drop(struct residence *r, struct run *run);
+void residence_link(struct run *run); /* into its part's list */
+void residence_unlink(struct run *run);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORTS_SURVEY_H
+#define TALLY_REPORTS_SURVEY_H
+/* A first look at a ledger: whose it is, which parts it has, when it was last
+ * written, and what in it cannot be read. */
+#include "findings.h"
+#include "tally/report.h"
+
+struct survey {
+	const struct tally_report_ledger *ledger;
+	struct tally_buf host; /* of the newest entry that names it */
+	bool imported, live;   /* parts */
+	uint64_t entries;
+	int64_t wall; /* of the last entry */
+	uint64_t unknown, undisclosed, unlogged;
+	uint64_t unknown_at[FINDING_ENTRIES], undisclosed_at[FINDING_ENTRIES];
+	uint64_t unlogged_at[FINDING_ENTRIES]; /* session statements */
+	size_t n_unlogged_at;
+	bool has_reset;
+	uint32_t reset_count;
+};
+int survey_make(struct survey *s, const struct tally_report_ledger *ledger, struct tally_err *err);
+void survey_deinit(struct survey *s);
+void survey_note(const struct survey *s, uint32_t ledger, struct findings *f);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORTS_SWEEP_H
+#define TALLY_REPORTS_SWEEP_H
+/*
+ * The second reading: forward through time once. All that happens at an instant
+ * is done first; then, when time goes on, each run that changed gives up what it
+ * counted as and stands anew. So nothing counts for a time of no length.
+ */
+#include "plan.h"
+#include "usage.h"
+#include "vms.h"
+
+/* A run that is to be cut at an instant ahead. */
+struct due {
+	int64_t at;
+	struct run *run;
+	const struct cut *cut;
+};
+/* Where a correction begins or ends to hold. */
+struct edge {
+	int64_t at;
+	bool end;
+	struct correction *correction;
+};
+struct conflict {
+	int64_t since;
+	uint32_t ledger[2];
+	uint64_t index[2]; /* of the entries that began the two runs */
+};
+struct sweep {
+	struct residence *residence;
+	struct strings *strings;
+	struct findings *findings;
+	const struct plan *plan;
+	struct part *parts;
+	size_t n_parts;
+	const struct tally_bytes *hosts;
+	int64_t from, to;
+
+	int64_t now;
+	uint64_t order; /* of the present entry */
+	bool opened;    /* the period has begun */
+	struct run **changed;
+	size_t n_changed, cap_changed;
+	struct due *due; /* heap, earliest first */
+	size_t n_due, cap_due;
+	struct edge *edges; /* ascending */
+	size_t n_edges, next_edge;
+	uint32_t unclassified, fleet; /* texts */
+	uint64_t left_open;           /* runs that the present entry, a part's last, leaves open */
+
+	struct usage usage;
+	struct vms vms;
+	tally_i128 run_ns;
+	tally_i128 *imported_ns; /* of each ledger */
+};
+int sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t n_parts,
+	       const struct tally_bytes *hosts, size_t ledgers, struct tally_err *err);
+void sweep_deinit(struct sweep *s);
+
+/* sweep.c: the run has to stand anew. */
+void sweep_change(struct sweep *s, struct run *run);
+/* standing.c: counts all that changed up to now. */
+void sweep_settle(struct sweep *s);
+/* apply.c: what an entry does to its VM, and to runs that begin and end. */
+extern const struct residence_ops sweep_ops;
+unsigned sweep_want(bool live, unsigned kind);
+void sweep_apply(struct sweep *s, struct part *p, const struct slot *e);
+void sweep_cut(struct sweep *s, struct run *run, const struct cut *cut);
+/* notes.c: findings of the second reading. */
+void note_end(struct sweep *s, const struct run *run, int64_t at, enum end_why why,
+	      const struct slot *by);
+void note_uncertain(struct sweep *s, const struct run *run, const struct cut *cut);
+void note_entry(struct sweep *s, const struct part *p, const struct slot *e);
+void note_os_claim(struct sweep *s, const struct run *run, const struct slot *e);
+void note_corrected(struct sweep *s, const struct run *run, const struct effective *now);
+void note_left_open(struct sweep *s, const struct part *p, const struct slot *e);
+void note_conflict(struct sweep *s, struct vm *vm);
+void note_sums(struct sweep *s);
+
+#endif
