@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `tally checkpoint`: sign and attest the head, or ask the holder to. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "tally/err.h"
+#include "tally/json.h"
+#include "cli.h"
+#include "ledger.h"
+
+struct options {
+	struct cli_input input;
+	const char *ledger;
+};
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	if (key == ARGP_KEY_ARG)
+		return cli_take_one(&o->input, &o->ledger, "LEDGER", arg);
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_option argp_options[] = { { 0 } };
+static const struct argp argp = {
+	argp_options,
+	parse,
+	"LEDGER",
+	"Sign the ledger's head, attest it with the TPM, keep it, and print the note. Where an "
+	"agent "
+	"holds the ledger, the agent does it. Where nothing is new, the last note is printed.\v"
+	"Example:\n  tally checkpoint /var/lib/tallystick/ledger\n",
+	NULL,
+	NULL,
+	NULL,
+};
+
+/* The holder answers {"ok":true,...} when the checkpoint stands. */
+static int
+ask_holder(const char *path, struct tally_err *err)
+{
+	struct tally_buf answer = TALLY_BUF_INIT;
+	struct tally_json_doc *doc = NULL;
+	const struct tally_json *ok, *what;
+	int status = tally_control_ask(path, "{\"op\":\"checkpoint\"}", &answer, err);
+
+	if (status == 0 && tally_json_parse(&doc, tally_buf_view(&answer), err) < 0) {
+		err->code = TALLY_SYS;
+		status = tally_err_prefix(err, "%s: the holder's answer", path);
+	}
+	if (status == 0) {
+		ok = tally_json_get(tally_json_root(doc), "ok");
+		what = tally_json_get(tally_json_root(doc), "error");
+		if (!ok || !tally_json_bool(ok)) {
+			struct tally_bytes text =
+				what ? tally_json_string(what) : tally_bytes_str("no answer");
+			status = tally_err_set(err, TALLY_SYS, "%s: the holder: %.*s", path,
+					       (int)text.len, (const char *)text.p);
+		}
+	}
+	tally_json_free(doc);
+	tally_buf_deinit(&answer);
+	return status;
+}
+
+/* The newest note covers every entry and carries its evidence. Starting the
+ * TPM would itself add an entry, so this is asked before. */
+static int
+is_fresh(struct tally_store *s, struct tally_err *err)
+{
+	struct cli_newest newest;
+	uint8_t root[TALLY_HASH];
+	uint64_t size;
+	int r = tally_store_head(s, &size, root, err);
+
+	if (r < 0)
+		return -1;
+	r = cli_newest_read(&newest, s, err);
+	if (r > 0)
+		r = newest.checkpoint.size == size && newest.note.lines > 1;
+	cli_newest_deinit(&newest);
+	return r;
+}
+
+static int
+make(const char *path, struct tally_err *err)
+{
+	struct cli_ledger l;
+	int status;
+
+	if (cli_ledger_open(&l, path, true, err) < 0)
+		return -1;
+	if (!l.store) {
+		status = ask_holder(path, err);
+	} else if ((status = is_fresh(l.store, err)) == 0) {
+		status = cli_ledger_seal(&l, false, err);
+		if (status == 0)
+			status = cli_ledger_checkpoint(&l, err);
+		if (status < 0)
+			(void)cli_ledger_prefix(path, err);
+	}
+	cli_ledger_close(&l);
+	return status < 0 ? -1 : 0;
+}
+
+int
+cli_checkpoint(int argc, char **argv, struct tally_err *err)
+{
+	struct options o = { 0 };
+	struct tally_store *store;
+	struct cli_newest newest;
+	int status = cli_parse(&argp, argc, argv, &o.input, err);
+
+	if (status != 0)
+		return status < 0 ? -1 : 0;
+	if (!o.ledger)
+		return cli_missing("checkpoint", "LEDGER", err);
+	if (make(o.ledger, err) < 0 ||
+	    tally_store_open(&store, o.ledger, TALLY_STORE_READ, tally_clock_real(), err) < 0)
+		return -1;
+	status = cli_newest_read(&newest, store, err);
+	if (status > 0)
+		status = cli_print(tally_buf_view(&newest.bytes), err);
+	else if (status == 0)
+		status = cli_no_checkpoint(o.ledger, err);
+	cli_newest_deinit(&newest);
+	tally_store_close(store);
+	return status < 0 ? -1 : 0;
+}
