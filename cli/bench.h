@@ -21,5 +21,9 @@ void bench_write(struct tally_buf *out, const struct bench_case *cases, size_t n
  * plain LMDB, and the bytes an entry takes. `dir` is a scratch folder of the
  * caller's, who removes it. */
 int tally_bench_append(const char *dir, bool json, struct tally_buf *out, struct tally_err *err);
+/* Entries verified a second and core, over a mirror and over a whole export. */
+int tally_bench_verify(const char *dir, bool json, struct tally_buf *out, struct tally_err *err);
+/* Recording and reporting 100,000 and 1,000,000 events: seconds and memory. */
+int tally_bench_report(const char *dir, bool json, struct tally_buf *out, struct tally_err *err);
 
 #endif

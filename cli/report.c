@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `tally report`: what ran in a period, from ledgers and exports. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "tally/err.h"
+#include "tally/file.h"
+#include "tally/report.h"
+#include "cli.h"
+#include "source.h"
+
+#define TEXT_WIDTH 100 /* of a text report that does not go to a terminal */
+
+enum format { TEXT, JSON, CSV };
+struct options {
+	struct cli_input input;
+	const char **paths;
+	size_t count;
+	const char *from, *to, *zone, *out;
+	enum format format;
+};
+
+/* Of the contract, but not of this version. */
+static error_t
+refuse_later(struct options *o, int key)
+{
+	static const char *const names[] = { "--rules",  "--entitlements", "--prices", "--roster",
+					     "--strict", "--compare",      "--for" };
+
+	return cli_refuse(&o->input, "%s is not there in this version", names[key - 0x101]);
+}
+
+static error_t
+take_format(struct options *o, const char *arg)
+{
+	static const char *const now[] = { "text", "json", "csv" }, *const later[] = { "html",
+										       "focus",
+										       "rum" };
+
+	for (unsigned i = 0; i < 3; i++)
+		if (strcmp(arg, now[i]) == 0) {
+			o->format = (enum format)i;
+			return 0;
+		}
+	for (unsigned i = 0; i < 3; i++)
+		if (strcmp(arg, later[i]) == 0)
+			return cli_refuse(&o->input, "--format: '%s' is not there in this version",
+					  arg);
+	return cli_refuse(&o->input, "--format: '%s' is none of text, json, csv", arg);
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'f':
+		return cli_take_one(&o->input, &o->from, "--from", arg);
+	case 't':
+		return cli_take_one(&o->input, &o->to, "--to", arg);
+	case 'z':
+		return cli_take_one(&o->input, &o->zone, "--tz", arg);
+	case 'F':
+		return take_format(o, arg);
+	case 'o':
+		return cli_take_one(&o->input, &o->out, "-o", arg);
+	case ARGP_KEY_ARG:
+		o->paths = tally_realloc_array(o->paths, o->count + 1, sizeof(*o->paths));
+		o->paths[o->count++] = arg;
+		return 0;
+	default:
+		return key >= 0x101 && key <= 0x107 ? refuse_later(o, key) : ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option argp_options[] = {
+	{ "from", 'f', "T", 0, "Begin of the period: RFC 3339, a date, or a month", 0 },
+	{ "to", 't', "T", 0, "End of the period, which does not belong to it", 0 },
+	{ "tz", 'z', "ZONE", 0, "The IANA time zone of the calendar, UTC by default", 0 },
+	{ "format", 'F', "FORMAT", 0, "text (the default), json or csv", 0 },
+	{ NULL, 'o', "OUT", 0, "The file to write; - is standard output", 0 },
+	{ "rules", 0x101, "DIR", OPTION_HIDDEN, NULL, 0 },
+	{ "entitlements", 0x102, "FILE", OPTION_HIDDEN, NULL, 0 },
+	{ "prices", 0x103, "FILE", OPTION_HIDDEN, NULL, 0 },
+	{ "roster", 0x104, "FILE", OPTION_HIDDEN, NULL, 0 },
+	{ "strict", 0x105, NULL, OPTION_HIDDEN, NULL, 0 },
+	{ "compare", 0x106, "OLD", OPTION_HIDDEN, NULL, 0 },
+	{ "for", 0x107, "LICENSOR", OPTION_HIDDEN, NULL, 0 },
+	{ 0 },
+};
+static const struct argp argp = {
+	argp_options,
+	parse,
+	"LEDGER|EXPORT... --from T --to T -o OUT",
+	"Work out what ran in a period: run time, virtual CPUs and peaks by product and scope, the "
+	"machines, how much of the hosts' time was metered, and what an auditor ought to know "
+	"beside "
+	"it. A report rests on each ledger's newest checkpoint.\v"
+	"Example:\n  tally report estate/* --from 2026-03 --to 2026-04 --tz Europe/Berlin -o -\n",
+	NULL,
+	NULL,
+	NULL,
+};
+
+static unsigned
+text_width(const char *out)
+{
+	struct winsize w;
+
+	if (strcmp(out, "-") == 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40)
+		return w.ws_col;
+	return TEXT_WIDTH;
+}
+
+static int
+write_report(const struct options *o, const struct tally_report *r, struct tally_err *err)
+{
+	struct tally_buf text = TALLY_BUF_INIT;
+	int status;
+
+	if (o->format == JSON)
+		tally_report_json(r, &text);
+	else if (o->format == CSV)
+		tally_report_csv(r, &text);
+	else
+		tally_report_text(r, &text, text_width(o->out));
+	status = tally_output_write(o->out, tally_buf_view(&text), err);
+	tally_buf_deinit(&text);
+	return status;
+}
+
+static int
+run(const struct options *o, struct tally_report_options *ro, struct tally_err *err)
+{
+	struct cli_sources sources;
+	struct tally_report *report = NULL;
+	int status = cli_sources_open(&sources, o->paths, o->count, err);
+
+	if (status == 0)
+		status = tally_report_make(&report, sources.ledgers, sources.count, ro, err);
+	cli_progress_end(&sources.progress);
+	if (status == 0)
+		status = write_report(o, report, err);
+	tally_report_free(report);
+	cli_sources_deinit(&sources);
+	return status;
+}
+
+static int
+read_period(const struct options *o, const struct tally_zone *zone, struct tally_report_options *ro,
+	    struct tally_err *err)
+{
+	if (tally_zone_parse_t(zone, o->from, &ro->from, err) < 0)
+		return tally_err_prefix(err, "--from");
+	if (tally_zone_parse_t(zone, o->to, &ro->to, err) < 0)
+		return tally_err_prefix(err, "--to");
+	return 0;
+}
+
+static int
+check(const struct options *o, struct tally_err *err)
+{
+	if (o->count == 0)
+		return cli_missing("report", "LEDGER or EXPORT", err);
+	if (!o->from)
+		return cli_missing("report", "--from T", err);
+	if (!o->to)
+		return cli_missing("report", "--to T", err);
+	return o->out ? 0 : cli_missing("report", "-o OUT", err);
+}
+
+int
+cli_report(int argc, char **argv, struct tally_err *err)
+{
+	struct options o = { 0 };
+	struct tally_report_options ro = { .tool = "tally " TALLY_VERSION, .sha256 = tally_sha256 };
+	struct tally_zone *zone = NULL;
+	int status = cli_parse(&argp, argc, argv, &o.input, err);
+
+	if (status != 0) {
+		free(o.paths);
+		return status < 0 ? -1 : 0;
+	}
+	status = check(&o, err);
+	if (status == 0 && (status = tally_zone_open(&zone, o.zone ? o.zone : "UTC", err)) < 0)
+		(void)tally_err_prefix(err, "--tz");
+	if (status == 0)
+		status = read_period(&o, zone, &ro, err);
+	if (status == 0) {
+		ro.zone = zone;
+		ro.tzdata = tally_zone_tzdata();
+		status = run(&o, &ro, err);
+	}
+	tally_zone_free(zone);
+	free(o.paths);
+	return status;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ledgers and exports as sources of entries. Nothing is opened twice: LMDB
+ * would lose its locks, and one host's figures would be there twice.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tally/err.h"
+#include "tally/verify.h"
+#include "ledger.h"
+#include "source.h"
+
+static int
+counted_next(void *ctx, struct tally_entry *out, struct tally_err *err)
+{
+	struct cli_counted *c = ctx;
+
+	if (++*c->count % 4096 == 0)
+		cli_progress_show(c->progress, *c->count, 0);
+	return c->inner.next(c->inner.ctx, out, err);
+}
+
+static int
+counted_rewind(void *ctx, struct tally_err *err)
+{
+	struct cli_counted *c = ctx;
+
+	return c->inner.rewind(c->inner.ctx, err);
+}
+
+static void
+close_counted(struct cli_counted *c)
+{
+	if (c->inner.close)
+		c->inner.close(c->inner.ctx);
+	c->inner.close = NULL;
+}
+
+static struct tally_entries
+count(struct cli_sources *s, struct cli_counted *c)
+{
+	c->progress = &s->progress;
+	c->count = &s->entries;
+	return (struct tally_entries){ c, counted_next, counted_rewind, NULL };
+}
+
+static bool
+holds(const char *folder, const char *name)
+{
+	struct tally_buf path = TALLY_BUF_INIT;
+	struct stat st;
+	bool there;
+
+	tally_buf_addf(&path, "%s/%s", folder, name);
+	there = stat(tally_buf_cstr(&path), &st) == 0 && S_ISREG(st.st_mode);
+	tally_buf_deinit(&path);
+	return there;
+}
+
+static int
+open_ledger(struct cli_sources *s, struct cli_source *src, struct tally_err *err)
+{
+	uint8_t root[TALLY_HASH];
+	struct cli_newest newest;
+	uint64_t size = 0;
+	int r;
+
+	if (tally_store_open(&src->store, src->path, TALLY_STORE_READ, tally_clock_real(), err) < 0)
+		return -1;
+	r = cli_newest_read(&newest, src->store, err);
+	if (r == 0)
+		r = cli_no_checkpoint(src->path, err);
+	if (r > 0) {
+		src->ledger.origin = tally_store_origin(src->store);
+		src->ledger.size = newest.checkpoint.size;
+		memcpy(src->ledger.root, newest.checkpoint.root, TALLY_HASH);
+		r = tally_store_head(src->store, &size, root, err);
+		src->ledger.beyond = size - src->ledger.size;
+	}
+	cli_newest_deinit(&newest);
+	for (size_t i = 0; i < 2 && r == 0; i++)
+		r = tally_store_entries(src->store, 0, src->ledger.size, &src->counted[i].inner,
+					err);
+	src->ledger.entries = count(s, &src->counted[0]);
+	src->ledger.entries2 = count(s, &src->counted[1]);
+	return r < 0 ? -1 : 0;
+}
+
+static int
+open_export(struct cli_sources *s, struct cli_source *src, struct tally_err *err)
+{
+	int r = 0;
+
+	if (tally_export_open(&src->export, src->path, err) < 0)
+		return -1;
+	src->ledger.origin = tally_export_origin(src->export);
+	src->ledger.size = tally_export_size(src->export);
+	memcpy(src->ledger.root, tally_export_root(src->export), TALLY_HASH);
+	for (size_t i = 0; i < 2 && r == 0; i++)
+		r = tally_export_entries(src->export, src->ledger.size, &src->counted[i].inner,
+					 err);
+	src->ledger.entries = count(s, &src->counted[0]);
+	src->ledger.entries2 = count(s, &src->counted[1]);
+	return r < 0 ? -1 : 0;
+}
+
+static int
+open_one(struct cli_sources *s, const char *path, struct tally_err *err)
+{
+	struct cli_source *src = &s->items[s->count++];
+	struct stat st;
+	int status;
+
+	src->path = path;
+	if (stat(path, &st) < 0)
+		return tally_err_sys(err, "%s", path);
+	src->device = st.st_dev;
+	src->inode = st.st_ino;
+	for (size_t i = 0; i + 1 < s->count; i++)
+		if (s->items[i].device == st.st_dev && s->items[i].inode == st.st_ino)
+			return tally_err_set(err, TALLY_USE, "%s: is given twice", path);
+	if (holds(path, "data.mdb"))
+		status = open_ledger(s, src, err);
+	else if (holds(path, "checkpoint"))
+		status = open_export(s, src, err);
+	else
+		return tally_err_set(err, TALLY_USE, "%s: neither a ledger nor an export", path);
+	for (size_t i = 0; status == 0 && i + 1 < s->count; i++)
+		if (strcmp(s->items[i].ledger.origin, src->ledger.origin) == 0)
+			return tally_err_set(err, TALLY_USE, "%s and %s are the same ledger, '%s'",
+					     s->items[i].path, path, src->ledger.origin);
+	return status;
+}
+
+int
+cli_sources_open(struct cli_sources *s, const char *const *paths, size_t n, struct tally_err *err)
+{
+	*s = (struct cli_sources){ 0 };
+	s->items = tally_alloc(n * sizeof(*s->items));
+	s->ledgers = tally_alloc(n * sizeof(*s->ledgers));
+	cli_progress_begin(&s->progress, "entries read");
+	for (size_t i = 0; i < n; i++) {
+		if (open_one(s, paths[i], err) < 0)
+			return -1;
+		s->ledgers[i] = s->items[i].ledger;
+	}
+	return 0;
+}
+
+int
+cli_sources_open_head(struct cli_sources *s, struct tally_store *store, struct tally_err *err)
+{
+	struct cli_source *src;
+	int r;
+
+	*s = (struct cli_sources){ 0 };
+	s->items = src = tally_alloc(sizeof(*s->items));
+	s->ledgers = tally_alloc(sizeof(*s->ledgers));
+	s->count = 1;
+	cli_progress_begin(&s->progress, "entries read");
+	r = tally_store_head(store, &src->ledger.size, src->ledger.root, err);
+	for (size_t i = 0; i < 2 && r == 0; i++)
+		r = tally_store_entries(store, 0, src->ledger.size, &src->counted[i].inner, err);
+	src->ledger.origin = tally_store_origin(store);
+	src->ledger.entries = count(s, &src->counted[0]);
+	src->ledger.entries2 = count(s, &src->counted[1]);
+	s->ledgers[0] = src->ledger;
+	return r < 0 ? -1 : 0;
+}
+
+void
+cli_sources_deinit(struct cli_sources *s)
+{
+	cli_progress_end(&s->progress);
+	for (size_t i = 0; i < s->count; i++) {
+		close_counted(&s->items[i].counted[0]);
+		close_counted(&s->items[i].counted[1]);
+		tally_store_close(s->items[i].store);
+		tally_export_close(s->items[i].export);
+	}
+	free(s->items);
+	free(s->ledgers);
+}
