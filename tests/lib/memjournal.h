@@ -24,7 +24,8 @@ struct memjournal {
 	size_t notes;
 	struct tally_row row[MEMJOURNAL_MAX];
 	size_t rows;
-	unsigned moves; /* this many times an entry comes in before session() */
+	bool real_roots; /* filled from elsewhere: roots are not the made-up ones */
+	unsigned moves;  /* this many times an entry comes in before session() */
 	/* As in faketpm.h. */
 	unsigned calls, fail_at;
 	bool late;
