@@ -81,6 +81,21 @@ check_5_stops_another_scheme_policy_or_name(void **state)
 }
 
 static void
+check_5_stops_a_policy_on_the_attestation_key(void **state)
+{
+	struct evidence *e = *state;
+	struct tally_buf public = TALLY_BUF_INIT;
+
+	tally_buf_add(&public, e->tpm.ak_public.p, AT_POLICY_SIZE);
+	tally_buf_add_u16(&public, TALLY_HASH);
+	tally_buf_add(&public, e->zero, TALLY_HASH);
+	tally_buf_add(&public, e->tpm.ak_public.p + AT_SYMMETRIC, AT_AK_END - AT_SYMMETRIC);
+	e->st.ak_public = tally_buf_view(&public);
+	assert_int_equal(evidence_verdict(e), 5);
+	tally_buf_deinit(&public);
+}
+
+static void
 check_1_stops_coordinates_of_another_size(void **state)
 {
 	struct evidence *e = *state;
@@ -228,6 +243,7 @@ main(void)
 		CASE(check_5_stops_a_forged_attestation_by_an_unrestricted_key),
 		CASE(check_5_wants_exactly_its_attributes),
 		CASE(check_5_stops_another_scheme_policy_or_name),
+		CASE(check_5_stops_a_policy_on_the_attestation_key),
 		CASE(check_1_stops_coordinates_of_another_size),
 		CASE(check_1_stops_public_areas_that_are_cut_or_too_long),
 		CASE(check_4_stops_a_point_that_is_not_on_the_curve),

@@ -374,6 +374,21 @@ a_pending_row_is_decided_by_the_value_found(void **state)
 }
 
 static void
+a_pending_row_of_an_older_session_is_lost_though_the_value_fits(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(open_seal(b), 0);
+	b->tpm.fail_at = b->tpm.calls + 1;
+	assert_int_equal(tally_seal_checkpoint(b->seal, &b->err), -1);
+	b->tpm.fail_at = 0;
+	b->journal.row[0].session = 12345;
+	assert_int_equal(open_seal(b), 0);
+	assert_int_equal(b->journal.row[0].state, TALLY_ROW_LOST);
+	assert_int_equal(b->tpm.extends, 0);
+}
+
+static void
 a_recovered_checkpoint_counts_as_made(void **state)
 {
 	struct bench *b = *state;
@@ -413,6 +428,7 @@ main(void)
 		cmocka_unit_test(
 			a_crash_around_any_journal_call_is_recovered_after_a_foreign_extend),
 		cmocka_unit_test(a_pending_row_is_decided_by_the_value_found),
+		CASE(a_pending_row_of_an_older_session_is_lost_though_the_value_fits),
 		CASE(a_recovered_checkpoint_counts_as_made),
 	};
 
