@@ -7,11 +7,11 @@
 static void
 write_text(struct tally_buf *out, const struct bench_case *c)
 {
-	tally_buf_addf(out, "%-10s", c->name);
+	tally_buf_addf(out, "%-15s", c->name);
 	if (c->batch > 0)
-		tally_buf_addf(out, " %5zu a commit", c->batch);
+		tally_buf_addf(out, " %8zu", c->batch);
 	else
-		tally_buf_addf(out, " %14s", "");
+		tally_buf_addf(out, " %8s", "");
 	tally_buf_addf(out, "  %12.1f %s", c->ours, c->unit);
 	if (c->baseline > 0)
 		tally_buf_addf(out, "  (baseline %.1f, ratio %.3f)", c->baseline,
