@@ -33,7 +33,7 @@ seconds_are_exact_decimals(void **state)
 static void
 sums_past_64_bits_are_exact_too(void **state)
 {
-	tally_i128 most = ~((tally_i128)1 << 127);
+	tally_i128 most = (((tally_i128)1 << 126) - 1) * 2 + 1;
 	char text[64];
 
 	(void)state;
