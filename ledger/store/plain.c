@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Plain LMDB, what appends are measured against: values of the same length in
- * one database, MDB_APPEND, default sync. No tree, no hash, no head.
+ * one named database, MDB_APPEND, default sync. No tree, no hash, no head.
+ * Named, because whoever keeps more than one table has that page in each
+ * commit; the unnamed one alone would be a page (a tenth of the time at one a
+ * commit) cheaper.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,9 +27,11 @@ tally_plain_open(struct tally_plain **out, const char *dir, struct tally_err *er
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(p->env, store_map_size);
 	if (rc == 0)
+		rc = mdb_env_set_maxdbs(p->env, 4);
+	if (rc == 0)
 		rc = mdb_env_open(p->env, dir, MDB_NOTLS, 0600);
 	if (rc == 0 && (rc = mdb_txn_begin(p->env, NULL, 0, &txn)) == 0) {
-		rc = mdb_dbi_open(txn, NULL, MDB_INTEGERKEY, &p->dbi);
+		rc = mdb_dbi_open(txn, "plain", MDB_INTEGERKEY | MDB_CREATE, &p->dbi);
 		if (rc == 0)
 			rc = mdb_txn_commit(txn);
 		else
