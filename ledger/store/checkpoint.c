@@ -16,9 +16,6 @@ store_checkpoint_make(struct tally_store *s, struct tally_frontier *verified,
 	uint8_t root[TALLY_HASH];
 	int r;
 
-	if (s->broken)
-		return tally_err_set(err, TALLY_SYS,
-				     "a commit failed: the ledger must be opened again");
 	*verified = s->signed_tip;
 	r = store_rehash(s, verified, s->tip.size, NULL, NULL, err);
 	if (r == 0) {
@@ -95,6 +92,8 @@ tally_store_checkpoint(struct tally_store *s, struct tally_err *err)
 
 	if (!s->write)
 		return tally_err_set(err, TALLY_USE, "%s: open for reading only", s->path);
+	if (store_check_whole(s, err) < 0)
+		return tally_err_prefix(err, "%s: checkpoint", s->path);
 	drop_dead_readers(s);
 	if (s->tip.size == 0 || (s->has_note && s->signed_tip.size == s->tip.size))
 		return 0;

@@ -141,21 +141,30 @@ sync_folder(struct tally_store *s, struct tally_err *err)
 	return r;
 }
 
-/* The lock, and a second look behind it: from here on what is in the folder is ours. */
-static int
-claim(struct tally_store *s, struct tally_err *err)
+static bool
+is_made(struct tally_store *s)
 {
 	struct stat st;
+
+	return fstatat(s->dirfd, "keys", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       fstatat(s->dirfd, "data.mdb", &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* The lock, and a second look behind it: from then on what is in the folder is
+ * ours to take away (`*ours`). */
+static int
+claim(struct tally_store *s, bool *ours, struct tally_err *err)
+{
+	int r;
 
 	s->dirfd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dirfd < 0)
 		return tally_err_sys(err, "open");
-	if (store_lock(s, err) < 0)
-		return -1;
-	if (fstatat(s->dirfd, "keys", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-	    fstatat(s->dirfd, "data.mdb", &st, AT_SYMLINK_NOFOLLOW) == 0)
+	r = store_lock(s, err);
+	if (s->lockfd >= 0 && is_made(s))
 		return tally_err_set(err, TALLY_USE, "exists");
-	return 0;
+	*ours = s->lockfd >= 0;
+	return r;
 }
 
 static int
@@ -190,6 +199,7 @@ int
 tally_store_create(const char *path, const struct tally_init_options *o, struct tally_err *err)
 {
 	struct tally_store *s = tally_alloc(sizeof(*s));
+	bool ours = false;
 	int made, r = -1;
 
 	s->path = tally_strdup(path);
@@ -202,8 +212,10 @@ tally_store_create(const char *path, const struct tally_init_options *o, struct 
 		tally_err_set_(err, TALLY_USE,
 			       "no name for a log: 1 to 255 bytes, no white space, no '+'");
 	} else if ((made = make_folder(path, err)) >= 0) {
-		r = claim(s, err);
-		if (r == 0 && (r = make(s, err)) < 0)
+		r = claim(s, &ours, err);
+		if (r == 0)
+			r = make(s, err);
+		if (r < 0 && ours)
 			take_away(s, made > 0);
 	}
 	if (r < 0)

@@ -305,6 +305,15 @@ commit(struct tally_store *s, MDB_txn *txn, struct tally_err *err)
 }
 
 int
+store_check_whole(const struct tally_store *s, struct tally_err *err)
+{
+	if (s->broken)
+		return tally_err_set(err, TALLY_SYS,
+				     "a commit failed: the ledger must be opened again");
+	return 0;
+}
+
+int
 store_write(struct tally_store *s, store_body *body, void *ctx, struct tally_err *err)
 {
 	TALLY_ASSERT(s->write);
@@ -312,9 +321,8 @@ store_write(struct tally_store *s, store_body *body, void *ctx, struct tally_err
 		MDB_txn *txn;
 		int rc;
 
-		if (s->broken)
-			return tally_err_set(err, TALLY_SYS,
-					     "a commit failed: the ledger must be opened again");
+		if (store_check_whole(s, err) < 0)
+			return -1;
 		s->map_full = false;
 		rc = mdb_txn_begin(s->env, NULL, 0, &txn);
 		if (rc == MDB_MAP_RESIZED && (rc = follow_resize(s, rc)) == 0)

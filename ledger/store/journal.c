@@ -154,8 +154,11 @@ static int
 intend(struct tally_store *s, struct intent *c, struct tally_err *err)
 {
 	struct tally_row last;
-	int has_last = store_last_row(s, &last, err), r;
+	int has_last, r;
 
+	if (store_check_whole(s, err) < 0)
+		return -1;
+	has_last = store_last_row(s, &last, err);
 	if (has_last < 0)
 		return -1;
 	if (has_last && last.state == TALLY_ROW_PENDING)

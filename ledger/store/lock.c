@@ -58,13 +58,8 @@ store_lock(struct tally_store *s, struct tally_err *err)
 		return tally_err_set(err, TALLY_HELD, "held by process %llu",
 				     (unsigned long long)pid);
 	}
-	if (write_pid(fd) < 0) {
-		tally_err_sys_(err, "lock: write");
-		close(fd);
-		return -1;
-	}
-	s->lockfd = fd;
-	return 0;
+	s->lockfd = fd; /* held from here on, also where the pid cannot be written */
+	return write_pid(fd) < 0 ? tally_err_sys(err, "lock: write") : 0;
 }
 
 bool

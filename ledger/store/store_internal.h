@@ -29,7 +29,7 @@ struct tally_store {
 
 	MDB_env *env;
 	MDB_dbi leaf, node, note, att, meta;
-	MDB_dbi head; /* the unnamed one: a page less in every commit */
+	MDB_dbi head;      /* the unnamed one: a page less in every commit */
 	unsigned readers;  /* read transactions that this store has open now */
 	MDB_txn *short_rd; /* reset between the calls that use it; or NULL */
 
@@ -62,6 +62,8 @@ void store_read_end(struct tally_store *s, MDB_txn *txn);
 /* The transaction for one short look; ended by store_short_end, not nested. */
 int store_short_begin(struct tally_store *s, MDB_txn **out, struct tally_err *err);
 void store_short_end(struct tally_store *s, MDB_txn *txn);
+/* -1 after a failed commit. */
+int store_check_whole(const struct tally_store *s, struct tally_err *err);
 /* One write transaction: body, commit. The body may run again (a full map has
  * grown) and changes nothing of the store's memory that a re-run would miss. */
 typedef int store_body(struct tally_store *s, MDB_txn *txn, void *ctx, struct tally_err *err);
