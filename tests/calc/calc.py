@@ -3,7 +3,8 @@
 """The second report calculator.
 
 Reads recorded events and prints what a report must say of them: usage, vms and
-coverage in the report's shape, and how often a kind of finding must be raised.
+coverage in the report's shape; and, for a period that holds all events, how often
+a kind of finding must be raised.
 Written from the pages alone and for plainness, so that an agreement with the
 first calculator means something.
 """
@@ -32,7 +33,11 @@ class Ledgers:
             raise Malformed("the period is empty")
         counts = Counts(self.estate, self.register, begin, end)
         return {"from": format_stamp(begin), "to": format_stamp(end), "usage": counts.usage(), "vms": counts.vms(),
-                "coverage": counts.coverage(), "findings": count_findings(self.estate)}
+                "coverage": counts.coverage()}
+
+    def findings(self):
+        times = [event.time for event in self.estate.events]
+        return count_findings(self.estate, Counts(self.estate, self.register, min(times), max(times) + 1))
 
 
 def main(arguments):
@@ -45,7 +50,8 @@ def main(arguments):
     try:
         zone = find_zone(options.tz)
         begin, end = parse_period(options.begin, zone), parse_period(options.end, zone)
-        report = Ledgers(read_files(options.files)).report(begin, end)
+        ledgers = Ledgers(read_files(options.files))
+        report = ledgers.report(begin, end) | {"findings": ledgers.findings()}
     except Malformed as error:
         print(f"calc: {error}", file=sys.stderr)
         return 2

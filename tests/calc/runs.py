@@ -108,7 +108,7 @@ class HostWalk:
         self.estate.findings.append((kind, event))
 
     def on_other(self, event):
-        if event.kind in ("time-travel", "clock-step", "gap"):
+        if event.kind in ("time-travel", "clock-step"):
             self.found(event.kind, event)
 
     def on_host(self, event):
@@ -116,8 +116,6 @@ class HostWalk:
         if boot is None:
             return
         if self.boot is not None and boot != self.boot:
-            if self.running:
-                self.found("host-crash", event)
             for run in list(self.running.values()):
                 self.finish(run, self.previous.time, "boot")
         self.boot = boot
@@ -155,7 +153,8 @@ class HostWalk:
             end = event.instant("not_before")
             if not run.begin <= end <= event.time:
                 raise Malformed(f"{event.place}: not_before lies outside the run")
-            self.found("stop-uncertain", event)
+            if end < event.time:
+                self.found("stop-uncertain", event)
         if event.get("cause") == "saved" and run.at("role", event.time) != "standby":
             self.estate.saved.append(Saved(run, event))
         self.finish(run, end, "stop")
