@@ -267,7 +267,7 @@ tally_bench_append(const char *dir, bool json, struct tally_buf *out, struct tal
 {
 	static const struct plan plans[] = { { 1, 32, 2, 64 },
 					     { 256, 1024, 16, 12 },
-					     { 4096, 4096, 8, 10 } };
+					     { 4096, 4096, 16, 7 } };
 	struct bench_case c[6];
 
 	for (size_t i = 0; i < 3; i++) {

@@ -150,11 +150,9 @@ tally_control_listen(const char *ledger, struct tally_err *err)
 	if (fd < 0)
 		return -1;
 	/* The lock is ours, so a socket that is there belongs to nobody. */
-	if (unlinkat(dirfd, "control", 0) < 0 && errno != ENOENT)
-		r = tally_err_sys(err, "%s/control", ledger);
-	else if (fchmod(fd, 0600) < 0 ||
-		 bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-		 fchmodat(dirfd, "control", 0600, 0) < 0 || listen(fd, 16) < 0)
+	if ((unlinkat(dirfd, "control", 0) < 0 && errno != ENOENT) || fchmod(fd, 0600) < 0 ||
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    fchmodat(dirfd, "control", 0600, 0) < 0 || listen(fd, 16) < 0)
 		r = tally_err_sys(err, "%s/control", ledger);
 	close(dirfd);
 	if (r < 0)
