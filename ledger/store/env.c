@@ -45,13 +45,16 @@ static int
 reserve_lock_file(struct tally_store *s)
 {
 	int fd = openat(s->dirfd, "lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat st;
 	int rc = 0;
 
 	if (fd < 0)
 		return errno;
-	if (store_fault("fallocate") < 0)
+	/* Where it has its blocks it is left alone: somebody may be using it, and
+	 * on some file systems libc allocates by writing. */
+	if (store_fault("fallocate") < 0 || fstat(fd, &st) < 0)
 		rc = errno;
-	else
+	else if (st.st_blocks * 512 < STORE_LOCK_BYTES)
 		rc = posix_fallocate(fd, 0, STORE_LOCK_BYTES);
 	close(fd);
 	return rc;
