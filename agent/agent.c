@@ -185,11 +185,7 @@ prepare(struct agent *a, struct tally_err *err)
 static int
 open_loop(struct agent *a, int control, struct tally_err *err)
 {
-	sigset_t set;
 	int rc;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
 	/* NULL handlers: the loop ends, and the stop is an orderly one. */
 	if ((rc = sd_event_add_signal(a->loop, NULL, SIGTERM, NULL, NULL)) < 0 ||
 	    (rc = sd_event_add_signal(a->loop, NULL, SIGINT, NULL, NULL)) < 0 ||
@@ -216,19 +212,23 @@ stop(struct agent *a)
 	agent_record(a, &ev);
 }
 
+void
+agent_block_signals(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 int
 agent_run(const struct config *config, struct tally_source *source, const struct tally_clock *clock,
 	  struct tally_err *err)
 {
 	struct agent a = { .config = config, .source = source, .clock = clock };
 	struct tally_err close_err = TALLY_ERR_INIT;
-	sigset_t blocked;
 	int control = -1, rc = -1;
-	/* Before any thread is made, so that only the loop sees them. */
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGTERM);
-	sigaddset(&blocked, SIGINT);
-	(void)pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 	a.began = tally_clock_now(clock);
 	if (sd_event_new(&a.loop) < 0) {
 		(void)tally_err_set(err, TALLY_SYS, "event loop");

@@ -11,6 +11,9 @@
 
 struct tally_err;
 
+/* SIGTERM and SIGINT must be blocked before the first thread is made (libvirt's
+ * is one): a thread that does not block them would take them, and die of them. */
+void agent_block_signals(void);
 /* Runs until SIGTERM or SIGINT. 0 after an orderly stop. */
 int agent_run(const struct config *config, struct tally_source *source,
 	      const struct tally_clock *clock, struct tally_err *err);

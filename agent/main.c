@@ -58,6 +58,7 @@ main(int argc, char **argv)
 	argp_err_exit_status = 2;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
 		return 2;
+	agent_block_signals();
 	rc = config_load(&config, a.config, &err);
 	if (rc == 0 && !a.check) {
 		rc = source_libvirt_new(&source, config.libvirt.uri, tally_clock_real(), &err);
