@@ -22,7 +22,20 @@ columns_deinit(struct columns *c)
 {
 	for (size_t i = 0; i < c->count; i++)
 		free((void *)(uintptr_t)c->cells[i].p);
+	for (size_t i = 0; i < c->n_titles; i++)
+		free((void *)(uintptr_t)c->titles[i].text.p);
 	free(c->cells);
+	free(c->titles);
+}
+
+void
+columns_title(struct columns *c, struct tally_bytes text)
+{
+	struct tally_buf b = TALLY_BUF_INIT;
+
+	tally_printable(&b, text);
+	c->titles = array_grow(c->titles, &c->cap_titles, c->n_titles, sizeof(*c->titles));
+	c->titles[c->n_titles++] = (struct columns_title){ c->count, tally_buf_view(&b) };
 }
 
 void
@@ -51,16 +64,16 @@ points(struct tally_bytes text)
 	return n;
 }
 
-static bool
-right(const struct columns *c, size_t column)
+static char
+sign(const struct columns *c, size_t column)
 {
-	return c->heads[column][0] == '>';
+	return c->heads[column][0];
 }
 
 static struct tally_bytes
 head(const struct columns *c, size_t column)
 {
-	return tally_bytes_str(c->heads[column] + right(c, column));
+	return tally_bytes_str(c->heads[column] + 1);
 }
 
 static void
@@ -69,34 +82,46 @@ spaces(struct tally_buf *out, size_t n)
 	memset(tally_buf_grow(out, n), ' ', n);
 }
 
-static void
-cell_out(struct tally_buf *out, struct tally_bytes cell, size_t width, bool to_right, bool last)
+/* Where the code point begins that `n` others precede. */
+static size_t
+offset(struct tally_bytes text, size_t n)
 {
-	size_t n = points(cell), len = 0, seen = 0;
+	size_t i = 0;
+
+	for (size_t seen = 0; i < text.len; i++) {
+		seen += (text.p[i] & 0xc0) != 0x80;
+		if (seen > n)
+			break;
+	}
+	return i;
+}
+
+static void
+cell_out(struct tally_buf *out, struct tally_bytes cell, size_t width, char how)
+{
+	size_t n = points(cell), at;
 
 	if (n <= width) {
-		if (to_right)
+		if (how == '>')
 			spaces(out, width - n);
 		tally_buf_add_bytes(out, cell);
-		if (!to_right && !last)
+		if (how != '>')
 			spaces(out, width - n);
-		return;
+	} else if (how == '<') {
+		at = offset(cell, n - width + 1);
+		tally_buf_add_str(out, "…");
+		tally_buf_add(out, cell.p + at, cell.len - at);
+	} else {
+		tally_buf_add(out, cell.p, offset(cell, width - 1));
+		tally_buf_add_str(out, "…");
 	}
-	while (len < cell.len) {
-		seen += (cell.p[len] & 0xc0) != 0x80;
-		if (seen == width)
-			break;
-		len++;
-	}
-	tally_buf_add(out, cell.p, len);
-	tally_buf_add_str(out, "…");
 }
 
 /* Cuts the widest column of text, again and again, until all fit. */
 static void
 fit(const struct columns *c, size_t *widths, unsigned width)
 {
-	size_t all = 0;
+	size_t all = c->n_titles ? 2 : 0;
 
 	for (size_t i = 0; i < c->n; i++)
 		all += widths[i] + 2;
@@ -104,7 +129,7 @@ fit(const struct columns *c, size_t *widths, unsigned width)
 		size_t widest = c->n;
 
 		for (size_t i = 0; i < c->n; i++)
-			if (!right(c, i) && widths[i] > SHORTEST &&
+			if ((sign(c, i) == '-' || sign(c, i) == '<') && widths[i] > SHORTEST &&
 			    (widest == c->n || widths[i] > widths[widest]))
 				widest = i;
 		if (widest == c->n)
@@ -118,9 +143,11 @@ static void
 row_out(const struct columns *c, struct tally_buf *out, const struct tally_bytes *cells,
 	const size_t *widths)
 {
+	if (c->n_titles > 0)
+		tally_buf_add_str(out, "  ");
 	for (size_t i = 0; i < c->n; i++) {
 		tally_buf_add_str(out, "  ");
-		cell_out(out, cells ? cells[i] : head(c, i), widths[i], right(c, i), i + 1 == c->n);
+		cell_out(out, cells ? cells[i] : head(c, i), widths[i], sign(c, i));
 	}
 	while (out->len > 0 && out->p[out->len - 1] == ' ')
 		out->len--;
@@ -130,7 +157,7 @@ row_out(const struct columns *c, struct tally_buf *out, const struct tally_bytes
 void
 columns_print(const struct columns *c, struct tally_buf *out, unsigned width)
 {
-	size_t *widths = tally_alloc(c->n * sizeof(*widths));
+	size_t *widths = tally_alloc(c->n * sizeof(*widths)), t = 0;
 
 	for (size_t i = 0; i < c->n; i++)
 		widths[i] = points(head(c, i));
@@ -139,8 +166,14 @@ columns_print(const struct columns *c, struct tally_buf *out, unsigned width)
 			widths[i % c->n] = points(c->cells[i]);
 	fit(c, widths, width);
 	row_out(c, out, NULL, widths);
-	for (size_t i = 0; i + c->n <= c->count; i += c->n)
+	for (size_t i = 0; i + c->n <= c->count; i += c->n) {
+		for (; t < c->n_titles && c->titles[t].at <= i; t++) {
+			tally_buf_add_str(out, "  ");
+			tally_buf_add_bytes(out, c->titles[t].text);
+			tally_buf_add_str(out, "\n");
+		}
 		row_out(c, out, c->cells + i, widths);
+	}
 	free(widths);
 }
 

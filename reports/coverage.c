@@ -49,6 +49,7 @@ gap_step(struct part_coverage *c, const struct slot *e, struct gaps *gaps,
 		if (c->has_open)
 			break;
 		g.reason = strings_add(strings, m->reason);
+		g.from = m->has_from ? stream_instant(m->from) : e->at;
 		c->open = g;
 		c->has_open = true;
 		break;

@@ -142,7 +142,7 @@ note_host(struct sweep *s, enum finding_kind kind, const struct part *p, const s
 	for (const struct run *r = p->runs; r; r = r->part_next)
 		open += r->open;
 	finding_entry(g, p->ledger, e->h.index);
-	finding_case(g, "at %s%s%.*s, where %" PRIu64 " runs were open", stamp(e->at).text,
+	finding_case(g, "at %s%s%.*s (open runs: %" PRIu64 ")", stamp(e->at).text,
 		     reason.len ? ": " : "", (int)reason.len, (const char *)reason.p, open);
 }
 
@@ -230,7 +230,9 @@ note_left_open(struct sweep *s, const struct part *p, const struct slot *e)
 	struct finding *g = findings_count(s->findings, F_GAP, p->ledger, 1);
 
 	finding_entry(g, p->ledger, e->h.index);
-	finding_case(g, "nothing is recorded behind %s, to which %" PRIu64 " open runs count",
+	finding_case(g,
+		     "nothing is recorded behind %s (runs that are open and count to it: %" PRIu64
+		     ")",
 		     stamp(e->at).text, s->left_open);
 }
 

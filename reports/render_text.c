@@ -6,6 +6,7 @@
 #include <string.h>
 #include "columns.h"
 #include "report_internal.h"
+#include "tally/csv.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
@@ -54,7 +55,8 @@ head_out(const struct tally_report *r, struct tally_buf *out)
 static void
 ledgers_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 {
-	static const char *const heads[] = { "host", "origin", ">entries", "checkpoint", "root" };
+	static const char *const heads[] = { "-host", "-origin", ">entries", "!checkpoint",
+					     "!root" };
 	struct columns c;
 
 	columns_init(&c, heads, COUNT(heads));
@@ -81,7 +83,7 @@ ledgers_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 static void
 coverage_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 {
-	static const char *const heads[] = { "host",          ">powered s", ">metered s",
+	static const char *const heads[] = { "-host",         ">powered s", ">metered s",
 					     ">unattested s", ">coverage",  ">gaps" };
 	struct columns c;
 
@@ -106,78 +108,114 @@ coverage_out(const struct tally_report *r, struct tally_buf *out, unsigned width
 }
 
 static void
+usage_row_out(const struct tally_report *r, const struct usage_row *row, struct columns *c)
+{
+	char text[32];
+
+	columns_str(c, usage_scope_name(row->scope));
+	columns_add(c, report_text(r, row->id));
+	add_seconds(c, row->sum[RUNNING] + row->sum[PAUSED]);
+	add_seconds(c, row->vcpu_sum);
+	add_seconds(c, row->sum[PAUSED]);
+	add_seconds(c, row->sum[SUSPENDED]);
+	add_seconds(c, row->sum[SAVED]);
+	add_seconds(c, row->sum[CRASHED]);
+	add_number(c, row->peak);
+	if (row->peak > 0)
+		add_time(c, row->peak_at);
+	else
+		columns_str(c, "-");
+	report_millionths(text, report_average(r, row));
+	columns_str(c, text);
+}
+
+/* A table for each product and edition, under its name and the evidence's class. */
+static void
 usage_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 {
-	static const char *const heads[] = { "product",  "edition",    "scope",     "id",
-					     ">run s",   ">vcpu s",    ">paused s", ">suspended s",
-					     ">saved s", ">crashed s", ">peak",     "peak at",
-					     ">average", "class" };
-	struct columns c;
+	static const char *const heads[] = { "!scope",    "-id",          ">run s",   ">vcpu s",
+					     ">paused s", ">suspended s", ">saved s", ">crashed s",
+					     ">peak",     "!peak at",     ">average" };
+	const struct usage *u = &r->sweep.usage;
 
-	columns_init(&c, heads, COUNT(heads));
-	for (size_t i = 0; i < r->sweep.usage.count; i++) {
-		const struct usage_row *row = r->sweep.usage.rows[i];
-		char text[32];
-
-		columns_add(&c, report_text(r, row->product));
-		columns_add(&c, report_text(r, row->edition));
-		columns_str(&c, usage_scope_name(row->scope));
-		columns_add(&c, report_text(r, row->id));
-		add_seconds(&c, row->sum[RUNNING] + row->sum[PAUSED]);
-		add_seconds(&c, row->vcpu_sum);
-		add_seconds(&c, row->sum[PAUSED]);
-		add_seconds(&c, row->sum[SUSPENDED]);
-		add_seconds(&c, row->sum[SAVED]);
-		add_seconds(&c, row->sum[CRASHED]);
-		add_number(&c, row->peak);
-		if (row->peak > 0)
-			add_time(&c, row->peak_at);
-		else
-			columns_str(&c, "-");
-		report_millionths(text, report_average(r, row));
-		columns_str(&c, text);
-		columns_str(&c, "self-declared");
-	}
 	tally_buf_add_str(out, "\nUsage\n");
-	if (c.count > 0)
-		columns_print(&c, out, width);
-	else
+	if (u->count == 0)
 		tally_buf_add_str(out, "  nothing ran\n");
-	columns_deinit(&c);
+	for (size_t i = 0, end; i < u->count; i = end) {
+		const struct usage_row *first = u->rows[i];
+		struct columns c;
+
+		columns_init(&c, heads, COUNT(heads));
+		for (end = i; end < u->count && u->rows[end]->product == first->product &&
+			      u->rows[end]->edition == first->edition;
+		     end++)
+			usage_row_out(r, u->rows[end], &c);
+		tally_buf_add_str(out, i ? "\n  " : "  ");
+		tally_printable(out, report_text(r, first->product));
+		if (report_text(r, first->edition).len > 0)
+			tally_buf_add_str(out, " ");
+		tally_printable(out, report_text(r, first->edition));
+		tally_buf_add_str(out, " (self-declared)\n");
+		columns_print(&c, out, width);
+		columns_deinit(&c);
+	}
 }
 
 static void
+vm_title(const struct tally_report *r, const struct vm_row *row, struct columns *c)
+{
+	struct tally_bytes name = report_text(r, row->claims.value[CLAIM_NAME]);
+	struct tally_buf title = TALLY_BUF_INIT;
+	char uuid[TALLY_UUID_TEXT];
+
+	tally_uuid_text(uuid, row->vm->uuid);
+	tally_buf_add_str(&title, uuid);
+	tally_buf_add_str(&title, name.len > 0 ? "  " : "");
+	tally_buf_add_bytes(&title, name);
+	columns_title(c, tally_buf_view(&title));
+	tally_buf_deinit(&title);
+}
+
+static void
+vm_row_out(const struct tally_report *r, const struct vm_row *row, struct columns *c)
+{
+	struct tally_buf hosts = TALLY_BUF_INIT;
+
+	for (uint32_t h = 0; h < row->hosts.n; h++) {
+		tally_buf_add_str(&hosts, h ? " " : "");
+		tally_buf_add_bytes(&hosts, r->ledgers[row->hosts.p[h]].host);
+	}
+	columns_add(c, report_text(r, row->product));
+	columns_add(c, report_text(r, row->edition));
+	columns_add(c, report_text(r, row->claims.value[CLAIM_TENANT]));
+	columns_add(c, report_text(r, row->claims.value[CLAIM_COST_CENTER]));
+	add_seconds(c, row->run);
+	add_seconds(c, row->vcpu);
+	columns_add(c, tally_buf_view(&hosts));
+	add_time(c, row->first);
+	add_time(c, row->last);
+	columns_str(c, tally_evidence_name(row->claims.evidence));
+	tally_buf_deinit(&hosts);
+}
+
+/* Rows of one VM and name under a line of their own. */
+static void
 vms_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 {
-	static const char *const heads[] = { "vm",      "name",    "tenant", "cost center",
-					     "product", "edition", ">run s", ">vcpu s",
-					     "hosts",   "first",   "last",   "evidence" };
+	static const char *const heads[] = { "<product", "-edition", "-tenant", "-cost center",
+					     ">run s",   ">vcpu s",  "-hosts",  "!first",
+					     "!last",    "!evidence" };
+	const struct vms *v = &r->sweep.vms;
 	struct columns c;
 
 	columns_init(&c, heads, COUNT(heads));
-	for (size_t i = 0; i < r->sweep.vms.count; i++) {
-		const struct vm_row *row = r->sweep.vms.rows[i];
-		struct tally_buf hosts = TALLY_BUF_INIT;
-		char uuid[TALLY_UUID_TEXT];
+	for (size_t i = 0; i < v->count; i++) {
+		const struct vm_row *row = v->rows[i], *before = i ? v->rows[i - 1] : NULL;
 
-		tally_uuid_text(uuid, row->vm->uuid);
-		for (uint32_t h = 0; h < row->hosts.n; h++) {
-			tally_buf_add_str(&hosts, h ? " " : "");
-			tally_buf_add_bytes(&hosts, r->ledgers[row->hosts.p[h]].host);
-		}
-		columns_str(&c, uuid);
-		columns_add(&c, report_text(r, row->claims.value[CLAIM_NAME]));
-		columns_add(&c, report_text(r, row->claims.value[CLAIM_TENANT]));
-		columns_add(&c, report_text(r, row->claims.value[CLAIM_COST_CENTER]));
-		columns_add(&c, report_text(r, row->product));
-		columns_add(&c, report_text(r, row->edition));
-		add_seconds(&c, row->run);
-		add_seconds(&c, row->vcpu);
-		columns_add(&c, tally_buf_view(&hosts));
-		add_time(&c, row->first);
-		add_time(&c, row->last);
-		columns_str(&c, tally_evidence_name(row->claims.evidence));
-		tally_buf_deinit(&hosts);
+		if (!before || before->vm != row->vm ||
+		    before->claims.value[CLAIM_NAME] != row->claims.value[CLAIM_NAME])
+			vm_title(r, row, &c);
+		vm_row_out(r, row, &c);
 	}
 	tally_buf_add_str(out, "\nVMs\n");
 	if (c.count > 0)

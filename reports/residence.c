@@ -167,7 +167,7 @@ note_gap(struct part *p, const struct slot *e)
 	p->gap_open = e->ev.kind == TALLY_GAP_BEGIN || p->gap_open;
 	p->has_gap = true;
 	p->gap_index = e->h.index;
-	p->gap_from = e->ev.kind == TALLY_GAP && m->has_from ? stream_instant(m->from) : e->at;
+	p->gap_from = m->has_from ? stream_instant(m->from) : e->at;
 }
 
 static void

@@ -17,18 +17,19 @@ note_at(uint64_t at[FINDING_ENTRIES], uint64_t *count, uint64_t index)
 	(*count)++;
 }
 
-/* A TPM counts its resets; where one is missing, there was a boot without us. */
-static int
+/* A TPM counts its resets; where one is missing, there was a boot without us. What
+ * a statement is worth, and whether it is well made, is for the verifier to say. */
+static void
 read_session(struct survey *s, const struct tally_event *ev, uint64_t index,
-	     struct tally_arena *arena, struct tally_err *err)
+	     struct tally_arena *arena)
 {
+	struct tally_err malformed = TALLY_ERR_INIT;
 	struct tally_statement st;
 	uint32_t missing;
 
-	if (!ev->o.statement.p)
-		return 0;
-	if (tally_statement_decode(&st, ev->o.statement, arena, err) < 0)
-		return tally_err_prefix(err, "session statement");
+	if (!ev->o.statement.p ||
+	    tally_statement_decode(&st, ev->o.statement, arena, &malformed) < 0)
+		return;
 	missing = s->has_reset && st.reset_count > s->reset_count
 			  ? st.reset_count - s->reset_count - 1
 			  : 0;
@@ -39,7 +40,6 @@ read_session(struct survey *s, const struct tally_event *ev, uint64_t index,
 	}
 	s->has_reset = true;
 	s->reset_count = st.reset_count;
-	return 0;
 }
 
 static int
@@ -64,7 +64,7 @@ read_entry(struct survey *s, const struct tally_entry *e, struct tally_arena *ar
 	if (tally_event_decode(&ev, e->group, e->mask, arena, err) < 0)
 		return -1;
 	if (kind == TALLY_SESSION_STATEMENT)
-		return read_session(s, &ev, e->header.index, arena, err);
+		read_session(s, &ev, e->header.index, arena);
 	if (ev.i.host.p) {
 		tally_buf_clear(&s->host);
 		tally_buf_add_bytes(&s->host, ev.i.host);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The report is read back from its JSON, so every case proves the renderer too. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "reportlib.h"
+#include "tally/err.h"
+
+static struct tally_json_doc *doc;
+static struct tally_buf text;
+
+/* Nothing here looks at ids but for their being there; the golden test does. */
+static void
+no_hash(uint8_t out[TALLY_HASH], struct tally_bytes in)
+{
+	memset(out, (int)(in.len & 0xff), TALLY_HASH);
+}
+
+static void
+must(int rc, const struct tally_err *err)
+{
+	if (rc < 0)
+		fail_msg("%s", err->text);
+}
+
+void
+report_bytes(const struct test_history *h, const char *from, const char *to, const char *zone,
+	     char format, struct tally_buf *out)
+{
+	struct tally_report_options o = { .tool = "tally 0.1.0",
+					  .tzdata = "2025b",
+					  .sha256 = no_hash };
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_report_ledger ledgers[16];
+	struct tally_report *r;
+	struct tally_zone *z;
+
+	must(tally_zone_open(&z, zone, &err), &err);
+	must(tally_zone_parse_t(z, from, &o.from, &err), &err);
+	must(tally_zone_parse_t(z, to, &o.to, &err), &err);
+	o.zone = z;
+	for (size_t i = 0; i < h->count; i++)
+		ledgers[i] = test_ledger_open(&h->ledgers[i]);
+	must(tally_report_make(&r, ledgers, h->count, &o, &err), &err);
+	if (format == 'j')
+		tally_report_json(r, out);
+	else if (format == 'c')
+		tally_report_csv(r, out);
+	else
+		tally_report_text(r, out, 160);
+	tally_report_free(r);
+	for (size_t i = 0; i < h->count; i++)
+		test_ledger_close(&ledgers[i]);
+	tally_zone_free(z);
+}
+
+void
+report_done(void)
+{
+	tally_json_free(doc);
+	doc = NULL;
+	tally_buf_deinit(&text);
+}
+
+const struct tally_json *
+report_of(const char *lines, const char *from, const char *to, const char *zone)
+{
+	struct tally_buf out = TALLY_BUF_INIT;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct test_history h;
+
+	report_done();
+	test_history_init(&h);
+	test_history_add(&h, lines);
+	report_bytes(&h, from, to, zone, 'j', &out);
+	must(tally_json_parse(&doc, tally_buf_view(&out), &err), &err);
+	tally_buf_deinit(&out);
+	test_history_deinit(&h);
+	return tally_json_root(doc);
+}
+
+const struct tally_json *
+report_of_day(const char *lines)
+{
+	return report_of(lines, "2026-03-01", "2026-03-02", "UTC");
+}
+
+static void
+value_out(const struct tally_json *v, struct tally_buf *out)
+{
+	switch (tally_json_type(v)) {
+	case TALLY_JSON_STRING:
+		tally_buf_add_bytes(out, tally_json_string(v));
+		break;
+	case TALLY_JSON_INT:
+		tally_buf_addf(out, "%" PRId64, tally_json_int(v));
+		break;
+	case TALLY_JSON_NULL:
+		tally_buf_add_str(out, "null");
+		break;
+	case TALLY_JSON_ARRAY:
+		for (size_t i = 0; i < tally_json_count(v); i++) {
+			tally_buf_add_str(out, i ? "," : "");
+			value_out(tally_json_at(v, i), out);
+		}
+		break;
+	default:
+		tally_buf_add_str(out, "?");
+	}
+}
+
+static void
+field_out(const struct tally_json *row, const char *field, struct tally_buf *out)
+{
+	const char *dot = strchr(field, '.');
+	char first[64];
+
+	tally_buf_clear(out);
+	if (dot) {
+		snprintf(first, sizeof(first), "%.*s", (int)(dot - field), field);
+		row = tally_json_get(row, first);
+		field = dot + 1;
+	}
+	row = row ? tally_json_get(row, field) : NULL;
+	if (row)
+		value_out(row, out);
+}
+
+static bool
+agrees(const struct tally_json *row, const char *where)
+{
+	struct tally_buf value = TALLY_BUF_INIT;
+	char *copy = tally_strdup(where), *save = NULL;
+	bool yes = true;
+
+	for (char *w = strtok_r(copy, " ", &save); w && yes; w = strtok_r(NULL, " ", &save)) {
+		char *is = strchr(w, '=');
+
+		assert_non_null(is);
+		*is = '\0';
+		field_out(row, w, &value);
+		yes = strcmp(tally_buf_cstr(&value), is + 1) == 0;
+	}
+	tally_buf_deinit(&value);
+	free(copy);
+	return yes;
+}
+
+static const struct tally_json *
+find(const struct tally_json *report, const char *array, const char *where, size_t *count)
+{
+	const struct tally_json *list = tally_json_get(report, array), *found = NULL;
+
+	*count = 0;
+	assert_non_null(list);
+	for (size_t i = 0; i < tally_json_count(list); i++)
+		if (agrees(tally_json_at(list, i), where)) {
+			found = tally_json_at(list, i);
+			(*count)++;
+		}
+	return found;
+}
+
+const char *
+figure(const struct tally_json *report, const char *array, const char *where, const char *field)
+{
+	size_t count;
+	const struct tally_json *row = find(report, array, where, &count);
+
+	if (count > 1)
+		fail_msg("%zu rows of %s where %s", count, array, where);
+	tally_buf_clear(&text);
+	if (row)
+		field_out(row, field, &text);
+	return tally_buf_cstr(&text);
+}
+
+size_t
+rows(const struct tally_json *report, const char *array, const char *where)
+{
+	size_t count;
+
+	find(report, array, where, &count);
+	return count;
+}

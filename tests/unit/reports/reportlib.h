@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_TEST_REPORTLIB_H
+#define TALLY_TEST_REPORTLIB_H
+/* A report of a history that is written as text, and its figures by name. */
+#include "history.h"
+#include "tally/json.h"
+#include "testlib.h"
+
+/* Makes the JSON report of `lines` over [from, to), given as 2026-03-01T.. or as
+ * a date or month in `zone`; freed by the next call, and by report_done. */
+const struct tally_json *report_of(const char *lines, const char *from, const char *to,
+				   const char *zone);
+/* The whole of 2026-03-01, UTC. */
+const struct tally_json *report_of_day(const char *lines);
+/* Of a history that stands: its report's bytes. `format` is j, c or t. */
+void report_bytes(const struct test_history *h, const char *from, const char *to, const char *zone,
+		  char format, struct tally_buf *out);
+void report_done(void);
+
+/* A field of the only row of an array whose members agree with `where`, which is
+ * "key=value key=value"; "" where there is no such row, a number in decimal, null
+ * as "null", an array as its texts with commas. States are "states.running". */
+const char *figure(const struct tally_json *report, const char *array, const char *where,
+		   const char *field);
+size_t rows(const struct tally_json *report, const char *array, const char *where);
+
+#define assert_figure(report, array, where, field, expected)                                       \
+	assert_string_equal(figure(report, array, where, field), expected)
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Claims, corrections, and the rows of `vms` that follow from them. */
+#include "reportlib.h"
+
+#define HOST "h1 00:00 host cores_per_socket=8\nh2 00:00 host cores_per_socket=8\n"
+#define START                                                                                      \
+	HOST "h1 10:00 start a vcpus=1 os=urn:x edition=e1 evidence=operator tenant=t "            \
+	     "cost_center=c name=n\n"
+#define STOP "h1 14:00 stop a cause=shutdown\n"
+#define RUN(r, where, expected)                                                                    \
+	assert_figure(r, "usage", "scope=fleet " where, "run_seconds", expected)
+
+static void
+time_belongs_to_whoever_owned_the_vm_then(void **state)
+{
+	const struct tally_json *r = report_of_day(START "h1 11:00 tag a tenant=u\n" STOP);
+
+	(void)state;
+	assert_figure(r, "usage", "scope=tenant id=t", "run_seconds", "3600");
+	assert_figure(r, "usage", "scope=tenant id=u", "run_seconds", "10800");
+	assert_figure(r, "usage", "scope=cost_center id=c", "run_seconds", "14400");
+	assert_int_equal(rows(r, "vms", ""), 1);
+	assert_figure(r, "vms", "", "tenant", "u");
+}
+
+static void
+an_os_claim_that_names_an_os_speaks_of_the_edition_too(void **state)
+{
+	const struct tally_json *r =
+		report_of_day(START "h1 11:00 os a os=urn:y evidence=disk\n" STOP);
+
+	(void)state;
+	RUN(r, "product=urn:x edition=e1", "3600");
+	RUN(r, "product=urn:y edition=", "10800");
+	r = report_of_day(START "h1 11:00 os a edition=e2 evidence=disk\n" STOP);
+	RUN(r, "product=urn:x edition=e2", "10800");
+	assert_figure(r, "vms", "edition=e2", "evidence", "operator");
+}
+
+static void
+an_os_that_is_stated_as_unknown_is_unclassified(void **state)
+{
+	const struct tally_json *r = report_of_day(START "h1 11:00 os a os=\n" STOP);
+
+	(void)state;
+	RUN(r, "product=unclassified", "10800");
+	assert_figure(r, "vms", "product=unclassified", "evidence", "none");
+	assert_figure(
+		r, "findings", "kind=os-unknown", "text",
+		"1 VM ran without a known OS, 10800 s in all: VM n "
+		"(00000000-0000-0000-0000-000000000061) for 10800 s from 2026-03-01T11:00:00Z");
+}
+
+static void
+a_new_start_forgets_the_claims_of_the_run_before(void **state)
+{
+	const struct tally_json *r = report_of_day(START STOP "h1 15:00 start a vcpus=1\n"
+							      "h1 16:00 stop a cause=shutdown\n");
+
+	(void)state;
+	RUN(r, "product=unclassified edition=", "3600");
+	assert_figure(r, "usage", "scope=tenant id=", "run_seconds", "3600");
+}
+
+static void
+a_continuing_baseline_changes_what_it_gives(void **state)
+{
+	const struct tally_json *r =
+		report_of_day(START "h1 11:00 start a vcpus=1 tenant=u baseline=true\n" STOP);
+
+	(void)state;
+	RUN(r, "product=urn:x edition=e1", "14400");
+	assert_figure(r, "usage", "scope=tenant id=u", "run_seconds", "10800");
+}
+
+static void
+a_correction_holds_for_its_span_and_then_the_earlier_claim_shows_again(void **state)
+{
+	const struct tally_json *r = report_of_day(
+		START STOP
+		"h1 20:00 os a os=urn:y edition=e9 evidence=vendor from=11:00 to=12:00 by=ann\n");
+
+	(void)state;
+	RUN(r, "product=urn:x edition=e1", "10800");
+	RUN(r, "product=urn:y edition=e9", "3600");
+	assert_int_equal(rows(r, "vms", ""), 3);
+	assert_int_equal(rows(r, "vms", "product=urn:y evidence=vendor"), 1);
+	assert_figure(r, "findings", "kind=os-conflict", "text",
+		      "host h1: 1 claim of an OS disagrees with another: VM n "
+		      "(00000000-0000-0000-0000-000000000061) from 2026-03-01T11:00:00Z: a "
+		      "correction by ann says "
+		      "urn:y, recorded was urn:x");
+}
+
+static void
+a_correction_acts_in_every_ledger(void **state)
+{
+	const struct tally_json *r = report_of_day(
+		START STOP "h2 15:00 start a vcpus=1 tenant=t\nh2 16:00 stop a cause=shutdown\n"
+			   "h2 20:00 tag a tenant=v from=13:00 to=15:30\n");
+
+	(void)state;
+	assert_figure(r, "usage", "scope=tenant id=t product=urn:x", "run_seconds", "10800");
+	assert_figure(r, "usage", "scope=tenant id=v product=urn:x", "run_seconds", "3600");
+	assert_figure(r, "usage", "scope=tenant id=v product=unclassified", "run_seconds", "1800");
+	assert_figure(r, "usage", "scope=tenant id=t product=unclassified", "run_seconds", "1800");
+	r = report_of_day(START STOP "h1 20:00 tag a tenant=v from=13:00 to=15:30\n");
+	assert_figure(r, "usage", "scope=tenant id=v", "run_seconds", "3600");
+}
+
+static void
+of_claims_that_cover_an_instant_the_one_recorded_last_wins(void **state)
+{
+	const struct tally_json *r = report_of_day(
+		START "h1 10:30 tag a tenant=v from=10:10\nh1 11:00 tag a tenant=w\n" STOP
+		      "h1 20:00 tag a tenant=z from=10:20 to=10:40\nh1 20:00 tag a tenant=y "
+		      "from=10:20 to=10:30\n");
+
+	(void)state;
+	assert_figure(r, "usage", "scope=tenant id=t", "run_seconds", "600");
+	assert_figure(r, "usage", "scope=tenant id=v", "run_seconds",
+		      "1800"); /* :10-:20, :40-:00 */
+	assert_figure(r, "usage", "scope=tenant id=y", "run_seconds", "600");
+	assert_figure(r, "usage", "scope=tenant id=z", "run_seconds", "600");
+	assert_figure(r, "usage", "scope=tenant id=w", "run_seconds", "10800");
+}
+
+static void
+a_correction_of_what_a_start_left_out_holds(void **state)
+{
+	const struct tally_json *r = report_of_day(
+		HOST "h1 09:00 tag a tenant=v from=09:00\nh1 10:00 start a vcpus=1\n" STOP);
+
+	(void)state;
+	assert_figure(r, "usage", "scope=tenant id=v", "run_seconds", "14400");
+	r = report_of_day(
+		HOST
+		"h1 09:00 tag a tenant=v from=09:00\nh1 10:00 start a vcpus=1 tenant=t\n" STOP);
+	assert_figure(r, "usage", "scope=tenant id=t", "run_seconds", "14400");
+}
+
+static void
+a_correction_that_only_ends_begins_at_its_own_instant(void **state)
+{
+	const struct tally_json *r = report_of_day(START "h1 11:00 tag a tenant=v to=12:00\n" STOP);
+
+	(void)state;
+	assert_figure(r, "usage", "scope=tenant id=v", "run_seconds", "3600");
+	assert_figure(r, "usage", "scope=tenant id=t", "run_seconds", "10800");
+	/* And one whose span is empty never holds. */
+	r = report_of_day(START "h1 13:00 tag a tenant=v to=12:00\n" STOP);
+	assert_int_equal(rows(r, "usage", "scope=tenant id=v"), 0);
+}
+
+static void
+corrections_hold_over_saved_time(void **state)
+{
+	const struct tally_json *r =
+		report_of_day(START "h1 14:00 stop a cause=saved\nh1 20:00 tag a tenant=v "
+				    "from=15:00 to=16:00\nh1 22:00 start a vcpus=1\n");
+
+	(void)state;
+	assert_figure(r, "usage", "scope=tenant id=v", "states.saved", "3600");
+	assert_figure(r, "usage", "scope=tenant id=t", "states.saved", "25200");
+}
+
+static void
+software_is_the_union_over_run_time(void **state)
+{
+	const struct tally_json *r =
+		report_of_day(START "h1 11:00 software a add=q,p\nh1 12:00 software a add=r "
+				    "remove=p\nh1 12:00 suspend a cause=pmsuspended\n"
+				    "h1 12:30 software a add=never\nh1 13:00 software a "
+				    "remove=never\nh1 13:00 resume a\n" STOP);
+
+	(void)state;
+	assert_figure(r, "vms", "", "software", "p,q,r");
+}
+
+static void
+a_software_correction_acts_where_it_was_recorded_in_the_order(void **state)
+{
+	/* The correction removes p over all of the time; the later entry adds it again. */
+	const struct tally_json *r = report_of_day(
+		HOST "h1 10:00 start a vcpus=1 os=urn:x software=p\nh1 10:30 os a os=urn:y\n"
+		     "h1 11:00 software a remove=p from=10:00\nh1 12:00 os a os=urn:z\nh1 12:00 "
+		     "software a add=p,q\n"
+		     "h1 13:00 os a os=urn:w\nh1 13:00 software a remove=q\n" STOP);
+
+	(void)state;
+	assert_figure(r, "vms", "product=urn:x", "software", "");
+	assert_figure(r, "vms", "product=urn:y", "software", "");
+	assert_figure(r, "vms", "product=urn:z", "software", "p,q");
+	assert_figure(r, "vms", "product=urn:w", "software", "p");
+}
+
+static void
+runs_of_one_product_share_a_row_over_a_stop(void **state)
+{
+	const struct tally_json *r = report_of_day(
+		START STOP
+		"h2 15:00 start a vcpus=3 os=urn:x edition=e1 name=m\n"
+		"h2 16:00 stop a cause=shutdown\n"
+		"h1 17:00 start a vcpus=1 os=urn:y\nh1 18:00 stop a cause=shutdown\n"
+		"h1 19:00 start a vcpus=1 os=urn:x edition=e1\nh1 20:00 stop a cause=shutdown\n");
+
+	(void)state;
+	assert_int_equal(rows(r, "vms", ""), 3);
+	assert_figure(r, "vms", "first=2026-03-01T10:00:00Z", "last", "2026-03-01T16:00:00Z");
+	assert_figure(r, "vms", "first=2026-03-01T10:00:00Z", "run_seconds", "18000");
+	assert_figure(r, "vms", "first=2026-03-01T10:00:00Z", "vcpu_seconds", "25200");
+	assert_figure(r, "vms", "first=2026-03-01T10:00:00Z", "hosts", "h1,h2");
+	assert_figure(r, "vms", "first=2026-03-01T10:00:00Z", "name", "m");
+	assert_figure(r, "vms", "first=2026-03-01T19:00:00Z", "run_seconds", "3600");
+}
+
+static void
+a_name_follows_config_and_migration(void **state)
+{
+	const struct tally_json *r =
+		report_of_day(START "h1 11:00 config a name=m\nh1 12:00 migrate-out a\nh2 12:00 "
+				    "migrate-in a vcpus=1\nh2 13:00 stop a cause=shutdown\n");
+
+	(void)state;
+	assert_figure(r, "vms", "", "name", "m");
+	assert_figure(r, "vms", "", "last", "2026-03-01T13:00:00Z");
+}
+
+static void
+claims_that_disagree_are_a_finding_where_their_evidence_differs(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		rows(report_of_day(START "h1 11:00 os a os=urn:y evidence=operator\n" STOP),
+		     "findings", "kind=os-conflict"),
+		0);
+	assert_figure(
+		report_of_day(START "h1 11:00 os a os=urn:y evidence=disk\n" STOP), "findings",
+		"kind=os-conflict", "text",
+		"host h1: 1 claim of an OS disagrees with another: VM n "
+		"(00000000-0000-0000-0000-000000000061) at 2026-03-01T11:00:00Z: disk says urn:y, "
+		"operator said urn:x");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(time_belongs_to_whoever_owned_the_vm_then),
+		cmocka_unit_test(an_os_claim_that_names_an_os_speaks_of_the_edition_too),
+		cmocka_unit_test(an_os_that_is_stated_as_unknown_is_unclassified),
+		cmocka_unit_test(a_new_start_forgets_the_claims_of_the_run_before),
+		cmocka_unit_test(a_continuing_baseline_changes_what_it_gives),
+		cmocka_unit_test(
+			a_correction_holds_for_its_span_and_then_the_earlier_claim_shows_again),
+		cmocka_unit_test(a_correction_acts_in_every_ledger),
+		cmocka_unit_test(of_claims_that_cover_an_instant_the_one_recorded_last_wins),
+		cmocka_unit_test(a_correction_of_what_a_start_left_out_holds),
+		cmocka_unit_test(a_correction_that_only_ends_begins_at_its_own_instant),
+		cmocka_unit_test(corrections_hold_over_saved_time),
+		cmocka_unit_test(software_is_the_union_over_run_time),
+		cmocka_unit_test(a_software_correction_acts_where_it_was_recorded_in_the_order),
+		cmocka_unit_test(runs_of_one_product_share_a_row_over_a_stop),
+		cmocka_unit_test(a_name_follows_config_and_migration),
+		cmocka_unit_test(claims_that_disagree_are_a_finding_where_their_evidence_differs),
+	};
+	int failed = cmocka_run_group_tests_name("reports claims", tests, NULL, NULL);
+
+	report_done();
+	return failed;
+}
