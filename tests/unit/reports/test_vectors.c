@@ -199,7 +199,7 @@ the_timeline_agrees_with_the_public_cases(void **state)
 	struct tally_json_doc *doc;
 	unsigned played = 0;
 	char *path, *text;
-	size_t n;
+	size_t n = 0;
 
 	(void)state;
 	path = test_vectors() ? test_path(test_vectors(), "licensing.json") : NULL;
