@@ -40,6 +40,7 @@ struct field {
 	size_t offset, has; /* has 0 = a view or a list that says it itself */
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a member cannot stand in parentheses. */
 #define OPT(group, g, name, type, brief)                                                           \
 	{                                                                                          \
 #name, group, type, brief, offsetof(struct tally_event, g.name),                   \
@@ -49,6 +50,7 @@ struct field {
 	{                                                                                          \
 #name, group, type, brief, offsetof(struct tally_event, g.name), 0                 \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define M_OPT(name, type, brief) OPT(TALLY_METERING, m, name, type, brief)
 #define M_ANY(name, type, brief) ANY(TALLY_METERING, m, name, type, brief)
 #define I_OPT(name, type, brief) OPT(TALLY_IDENTITY, i, name, type, brief)

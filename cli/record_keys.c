@@ -4,6 +4,7 @@
 
 #include "record_keys.h"
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a member cannot stand in parentheses. */
 #define TEXT(name, field)                                                                          \
 	{                                                                                          \
 		name, record_take_text, offsetof(struct tally_event, field), 0, 0, RECORD_TEXT_MAX \
@@ -26,6 +27,7 @@
 	{                                                                                          \
 		name, record_take_##taker, offsetof(struct tally_event, field), 0, 0, 0            \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 const struct record_key_spec record_keys[K_COUNT] = {
 	[K_TIME] = TIME("time", time),

@@ -189,7 +189,7 @@ record_state_check(struct record_state *s, const struct record_parser *p,
 		return record_fault(p, l, "vm", true, err,
 				    "%s of a VM that does not run on this host",
 				    record_event_name(ev->kind));
-	if (ev->m.has_not_before &&
+	if (vm && ev->m.has_not_before &&
 	    (ev->m.not_before < vm->begin || ev->m.not_before > ev->m.time)) {
 		instant_text(a, vm->begin);
 		return record_fault(p, l, "not_before", true, err,
