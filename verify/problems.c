@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of what is wrong. A damaged export may have as many problems as
+ * entries: past PROBLEMS_MAX they are counted and no longer kept. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "verify_internal.h"
+
+void
+problems_deinit(struct problems *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		free(p->items[i].check);
+		free(p->items[i].file);
+		free(p->items[i].text);
+	}
+	free(p->items);
+	tally_buf_deinit(&p->remarks);
+	*p = (struct problems){ 0 };
+}
+
+static char *
+join(const char *dir, const char *file)
+{
+	struct tally_buf b = TALLY_BUF_INIT;
+	const char *slash = dir[0] && dir[strlen(dir) - 1] == '/' ? "" : "/";
+	char *out;
+
+	if (!file)
+		return tally_strdup(dir);
+	tally_buf_addf(&b, "%s%s%s", dir, slash, file);
+	out = tally_strdup(tally_buf_cstr(&b));
+	tally_buf_deinit(&b);
+	return out;
+}
+
+static struct problem *
+add(struct problems *p, const char *check, const char *dir, const char *file, const char *fmt,
+    va_list args)
+{
+	struct problem *item;
+	char text[1024];
+
+	if (p->count == PROBLEMS_MAX) {
+		p->dropped++;
+		return NULL;
+	}
+	if (p->count == p->cap) {
+		p->cap = p->cap ? 2 * p->cap : 16;
+		p->items = tally_realloc_array(p->items, p->cap, sizeof(*p->items));
+	}
+	item = &p->items[p->count++];
+	vsnprintf(text, sizeof(text), fmt, args);
+	*item = (struct problem){ tally_strdup(check), join(dir, file), tally_strdup(text), false,
+				  0 };
+	return item;
+}
+
+void
+problem(struct problems *p, const char *check, const char *dir, const char *file, const char *fmt,
+	...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add(p, check, dir, file, fmt, args);
+	va_end(args);
+}
+
+void
+problem_entry(struct problems *p, const char *check, const char *dir, const char *file,
+	      uint64_t entry, const char *fmt, ...)
+{
+	struct problem *item;
+	va_list args;
+
+	va_start(args, fmt);
+	item = add(p, check, dir, file, fmt, args);
+	va_end(args);
+	if (item) {
+		item->has_entry = true;
+		item->entry = entry;
+	}
+}
+
+void
+remark(struct problems *p, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (p->remarks.len < 64 * sizeof(text))
+		tally_buf_addf(&p->remarks, "%s\n", text);
+}

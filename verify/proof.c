@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An offline proof that one entry is in the log (docs/FORMAT.md section 9). */
+#include <inttypes.h>
+#include <string.h>
+#include "verify_internal.h"
+
+#define TELL(v, t, check, ...) problem(&(v)->problems, check, (t)->path, NULL, __VA_ARGS__)
+
+/* The checkpoint under the proof: signed by the pinned key of its origin? */
+static void
+check_signature(struct tally_verify *v, struct target *t, const struct tally_note *note,
+		struct tally_bytes origin)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	bool named = false;
+	size_t logs = 0;
+
+	for (size_t i = 0; i < note->lines; i++)
+		logs += tally_bytes_eq(note->line[i].name, origin);
+	if (logs == 0)
+		TELL(v, t, "note", "no signature line of its log");
+	for (size_t i = 0; i < v->anchors.count && !t->anchored; i++) {
+		const struct tally_vkey *key = &v->anchors.keys[i];
+
+		if (key->type != TALLY_SIG_ED25519 ||
+		    !tally_bytes_eq(tally_bytes_str(key->name), origin))
+			continue;
+		named = true;
+		t->anchored = tally_note_verify(note, key, &err) == 1;
+	}
+	if (named && !t->anchored)
+		TELL(v, t, "anchor", "the pinned key of its log does not verify the checkpoint");
+}
+
+static void
+check_inclusion(struct tally_verify *v, struct target *t, const struct tally_tlog_proof *p,
+		const struct tally_checkpoint *head)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_header header;
+	uint8_t leaf[TALLY_HASH];
+
+	if (p->extra.len != TALLY_RECORD) {
+		TELL(v, t, "format", "its extra line is no entry");
+		return;
+	}
+	if (tally_record_read(&header, p->extra.p, &err) < 0)
+		problem_entry(&v->problems, "record", t->path, NULL, p->index, "%s", err.text);
+	else if (header.index != p->index)
+		problem_entry(&v->problems, "record", t->path, NULL, p->index,
+			      "the record says that it is entry %" PRIu64, header.index);
+	tally_hash_leaf(leaf, p->extra);
+	if (tally_check_inclusion(p->index, head->size, leaf, p->hash[0], p->hashes, head->root,
+				  &err) < 0)
+		problem_entry(&v->problems, "proof", t->path, NULL, p->index, "%s", err.text);
+}
+
+/* Where an export of the same log is at hand, it must have this checkpoint's root. */
+static int
+compare_exports(struct tally_verify *v, struct target *t, const struct tally_checkpoint *head,
+		struct tally_err *err)
+{
+	uint8_t root[TALLY_HASH];
+
+	for (size_t i = 0; i < v->count; i++) {
+		struct tally_export *x = v->targets[i].export;
+
+		if (!x || !x->sound || head->size > x->size ||
+		    !tally_bytes_eq(tally_bytes_str(x->origin), head->origin))
+			continue;
+		if (export_root_at(x, head->size, root, err) < 0)
+			return -1;
+		if (memcmp(root, head->root, TALLY_HASH) != 0)
+			TELL(v, t, "root", "another history of the log than in %s", x->folder.path);
+	}
+	return 0;
+}
+
+int
+proof_check(struct tally_verify *v, struct target *t, struct tally_err *err)
+{
+	struct tally_buf extra = TALLY_BUF_INIT, signatures = TALLY_BUF_INIT;
+	struct tally_err bad = TALLY_ERR_INIT;
+	struct tally_checkpoint head;
+	struct tally_tlog_proof p;
+	struct tally_note note;
+	int r = 0;
+
+	if (tally_tlog_proof_parse(&p, tally_buf_view(&t->content), &extra, &bad) < 0) {
+		TELL(v, t, "format", "%s", bad.text);
+	} else if (tally_note_parse(&note, p.checkpoint, &signatures, &bad) < 0 ||
+		   tally_checkpoint_parse(&head, note.text, false, &bad) < 0) {
+		TELL(v, t, "note", "%s", bad.text);
+	} else {
+		check_signature(v, t, &note, head.origin);
+		check_inclusion(v, t, &p, &head);
+		r = compare_exports(v, t, &head, err);
+	}
+	t->class = tally_class_of(t->anchored, tally_bytes(NULL, 0));
+	tally_buf_deinit(&extra);
+	tally_buf_deinit(&signatures);
+	return r;
+}

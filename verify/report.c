@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A report, computed again from the exports that it names, and compared byte for
+ * byte. What the report says about itself and no entry can show (the period, the
+ * program, the release of tzdata, how much lay behind a checkpoint) is taken
+ * from it; everything else must come out again.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tally/json.h"
+#include "tally/parse.h"
+#include "tally/report.h"
+#include "verify_internal.h"
+
+#define TELL(v, t, ...) problem(&(v)->problems, "report", (t)->path, NULL, __VA_ARGS__)
+
+bool
+report_recognised(struct tally_bytes content)
+{
+	static const char *const keys[] = { "\"report\"", "\"evidence\"", "\"rule_packs\"" };
+	unsigned found = 0;
+
+	if (content.len == 0 || content.p[0] != '{')
+		return false;
+	/* One of them may be damaged: that is a report that does not hold. */
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		found += memmem(content.p, content.len, keys[i], strlen(keys[i])) != NULL;
+	return found >= 2;
+}
+
+/* What is taken from the report. */
+struct claims {
+	struct tally_json_doc *doc;
+	struct tally_report_options options;
+	struct tally_zone *zone;
+	char *tool, *tzdata;
+	struct tally_report_ledger *ledgers;
+	struct tally_export **exports;
+	size_t count;
+};
+
+static void
+claims_deinit(struct claims *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		if (c->ledgers[i].entries.close)
+			c->ledgers[i].entries.close(c->ledgers[i].entries.ctx);
+		if (c->ledgers[i].entries2.close)
+			c->ledgers[i].entries2.close(c->ledgers[i].entries2.ctx);
+	}
+	tally_json_free(c->doc);
+	tally_zone_free(c->zone);
+	free(c->tool);
+	free(c->tzdata);
+	free(c->ledgers);
+	free(c->exports);
+}
+
+/* A text member; an empty view where there is none. */
+static struct tally_bytes
+text(const struct tally_json *object, const char *key)
+{
+	const struct tally_json *v = object ? tally_json_get(object, key) : NULL;
+
+	return v ? tally_json_string(v) : tally_bytes(NULL, 0);
+}
+
+static bool
+time_of(struct tally_wall *out, const struct tally_json *report, const char *key)
+{
+	struct tally_bytes t = text(report, key);
+
+	return t.len > 0 && tally_wall_parse(out, (const char *)t.p, t.len, false);
+}
+
+/* The head of the report. false where it cannot be computed again. */
+static bool
+take_head(struct tally_verify *v, struct target *t, struct claims *c)
+{
+	const struct tally_json *report = tally_json_get(tally_json_root(c->doc), "report");
+	struct tally_bytes tool = text(report, "tool"), tzdata = text(report, "tzdata");
+	struct tally_bytes zone = text(report, "timezone");
+	struct tally_err err = TALLY_ERR_INIT;
+
+	if (!time_of(&c->options.from, report, "from") || !time_of(&c->options.to, report, "to") ||
+	    !tool.p || !tzdata.p || !zone.p) {
+		TELL(v, t, "its head is not that of a report");
+		return false;
+	}
+	/* The parser ends them with NUL, and lets none be inside. */
+	if (tally_zone_open(&c->zone, (const char *)zone.p, &err) < 0) {
+		TELL(v, t, "%s", err.text);
+		return false;
+	}
+	c->tool = tally_strndup((const char *)tool.p, tool.len);
+	c->tzdata = tally_strndup((const char *)tzdata.p, tzdata.len);
+	c->options.zone = c->zone;
+	c->options.tool = c->tool;
+	c->options.tzdata = c->tzdata;
+	c->options.sha256 = tally_sha256;
+	return true;
+}
+
+/* "host NAME: N ..." of the finding after-checkpoint. */
+static uint64_t
+beyond(const struct claims *c, struct tally_bytes host)
+{
+	const struct tally_json *list = tally_json_get(tally_json_root(c->doc), "findings");
+	struct tally_buf begin = TALLY_BUF_INIT;
+	uint64_t n = 0;
+
+	tally_buf_add_str(&begin, "host ");
+	tally_buf_add_bytes(&begin, host);
+	tally_buf_add_str(&begin, ": ");
+	for (size_t i = 0;
+	     list && tally_json_type(list) == TALLY_JSON_ARRAY && i < tally_json_count(list); i++) {
+		const struct tally_json *finding = tally_json_at(list, i);
+		struct tally_bytes words = text(finding, "text");
+		const uint8_t *p, *space;
+
+		if (!tally_bytes_eq(text(finding, "kind"), tally_bytes_str("after-checkpoint")) ||
+		    words.len <= begin.len || memcmp(words.p, begin.p, begin.len) != 0)
+			continue;
+		p = words.p + begin.len;
+		space = memchr(p, ' ', words.len - begin.len);
+		if (space)
+			(void)tally_parse_u64(&n, (const char *)p, (size_t)(space - p), UINT64_MAX);
+	}
+	tally_buf_deinit(&begin);
+	return n;
+}
+
+static struct tally_export *
+find_export(struct tally_verify *v, struct tally_bytes origin, uint64_t size)
+{
+	struct tally_export *found = NULL;
+
+	for (size_t i = 0; i < v->count; i++) {
+		struct tally_export *x = v->targets[i].export;
+
+		if (x && x->origin && tally_bytes_eq(tally_bytes_str(x->origin), origin) &&
+		    (!found || found->size < size || !found->private))
+			found = x;
+	}
+	return found;
+}
+
+/* One ledger of the report. 1 ready, 0 told or already known not to hold, -1. */
+static int
+take_ledger(struct tally_verify *v, struct target *t, struct claims *c, size_t i,
+	    const struct tally_json *ledger, struct tally_err *err)
+{
+	struct tally_bytes origin = text(ledger, "origin");
+	const struct tally_json *size = tally_json_get(ledger, "size");
+	struct tally_report_ledger *out = &c->ledgers[i];
+	struct tally_export *x;
+
+	if (origin.len == 0 || !size || tally_json_type(size) != TALLY_JSON_INT ||
+	    tally_json_int(size) < 0) {
+		TELL(v, t, "a ledger without origin or size");
+		return 0;
+	}
+	out->size = (uint64_t)tally_json_int(size);
+	x = find_export(v, origin, out->size);
+	if (!x || (x->sound && (!x->private || x->size < out->size))) {
+		TELL(v, t, "%s of %.*s is among the paths",
+		     x ? "no export with its entries" : "no export", (int)origin.len,
+		     (const char *)origin.p);
+		return 0;
+	}
+	if (!x->sound)
+		return 0;
+	c->exports[i] = x;
+	out->origin = x->origin;
+	out->beyond = beyond(c, text(ledger, "host"));
+	if (out->beyond > 0)
+		remark(&v->problems, "%s: %" PRIu64 " entries of %s lay behind its checkpoint",
+		       t->path, out->beyond, x->origin);
+	if (tally_export_entries(x, out->size, &out->entries, err) < 0 ||
+	    tally_export_entries(x, out->size, &out->entries2, err) < 0 ||
+	    export_root_at(x, out->size, out->root, err) < 0)
+		return -1;
+	return 1;
+}
+
+static int
+take_ledgers(struct tally_verify *v, struct target *t, struct claims *c, struct tally_err *err)
+{
+	const struct tally_json *evidence = tally_json_get(tally_json_root(c->doc), "evidence");
+	const struct tally_json *list = evidence ? tally_json_get(evidence, "ledgers") : NULL;
+	int ready = 1;
+
+	if (!list || tally_json_type(list) != TALLY_JSON_ARRAY || tally_json_count(list) == 0) {
+		TELL(v, t, "it names no ledgers");
+		return 0;
+	}
+	c->count = tally_json_count(list);
+	c->ledgers = tally_alloc(c->count * sizeof(*c->ledgers));
+	c->exports = tally_alloc(c->count * sizeof(struct tally_export *));
+	for (size_t i = 0; i < c->count; i++) {
+		int r = take_ledger(v, t, c, i, tally_json_at(list, i), err);
+
+		if (r < 0)
+			return -1;
+		ready = ready && r;
+	}
+	return ready;
+}
+
+/* Names the first line that differs. */
+static void
+compare(struct tally_verify *v, struct target *t, struct tally_bytes made)
+{
+	struct tally_bytes given = tally_buf_view(&t->content);
+	size_t line = 1, same = 0;
+
+	if (tally_bytes_eq(given, made))
+		return;
+	while (same < given.len && same < made.len && given.p[same] == made.p[same]) {
+		line += given.p[same] == '\n';
+		same++;
+	}
+	TELL(v, t, "line %zu is not what comes out of the entries", line);
+}
+
+static void
+state_differences(struct tally_verify *v, struct target *t, const struct claims *c)
+{
+	static const char tool[] = "tally " TALLY_VERSION;
+
+	if (strcmp(c->tool, tool) != 0)
+		remark(&v->problems, "%s: made by %s, computed again by %s", t->path, c->tool,
+		       tool);
+	if (strcmp(c->tzdata, tally_zone_tzdata()) != 0)
+		remark(&v->problems, "%s: made with tzdata %s, computed again with %s", t->path,
+		       c->tzdata, tally_zone_tzdata());
+}
+
+static int
+recompute(struct tally_verify *v, struct target *t, struct claims *c, struct tally_err *err)
+{
+	struct tally_buf made = TALLY_BUF_INIT;
+	struct tally_report *report;
+
+	if (tally_report_make(&report, c->ledgers, c->count, &c->options, err) < 0) {
+		if (err->code != TALLY_USE && err->code != TALLY_FAILS)
+			return -1;
+		TELL(v, t, "cannot be computed again: %s", err->text);
+		tally_err_clear(err);
+		return 0;
+	}
+	tally_report_json(report, &made);
+	tally_report_free(report);
+	compare(v, t, tally_buf_view(&made));
+	tally_buf_deinit(&made);
+	state_differences(v, t, c);
+	t->anchored = true;
+	for (size_t i = 0; i < c->count; i++)
+		t->anchored = t->anchored && c->exports[i]->anchored;
+	return 0;
+}
+
+int
+report_check(struct tally_verify *v, struct target *t, struct tally_err *err)
+{
+	struct tally_err bad = TALLY_ERR_INIT;
+	struct claims c = { 0 };
+	int r = 0;
+
+	if (tally_json_parse(&c.doc, tally_buf_view(&t->content), &bad) < 0) {
+		TELL(v, t, "%s", bad.text);
+		return 0;
+	}
+	if (tally_json_type(tally_json_root(c.doc)) != TALLY_JSON_OBJECT)
+		TELL(v, t, "not an object");
+	else if (take_head(v, t, &c))
+		r = take_ledgers(v, t, &c, err);
+	if (r > 0)
+		r = recompute(v, t, &c, err);
+	claims_deinit(&c);
+	return r < 0 ? -1 : 0;
+}

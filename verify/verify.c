@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The library's face: pinned keys, paths, the run, the verdict. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "tally/file.h"
+#include "tally/parse.h"
+#include "verify_internal.h"
+
+#define FILE_MAX_BYTES (256U << 20) /* a report over many machines */
+
+int
+tally_verify_new(struct tally_verify **out, struct tally_err *err)
+{
+	(void)err;
+	*out = tally_alloc(sizeof(**out));
+	return 0;
+}
+
+void
+tally_verify_free(struct tally_verify *v)
+{
+	if (!v)
+		return;
+	for (size_t i = 0; i < v->count; i++) {
+		tally_export_close(v->targets[i].export);
+		tally_buf_deinit(&v->targets[i].content);
+		free(v->targets[i].path);
+	}
+	problems_deinit(&v->problems);
+	free(v->targets);
+	free(v->anchors.keys);
+	free(v->view);
+	free(v);
+}
+
+int
+tally_verify_anchor(struct tally_verify *v, const char *name, struct tally_bytes text,
+		    struct tally_err *err)
+{
+	struct anchors *a = &v->anchors;
+	unsigned number = 0;
+
+	while (text.len > 0) {
+		const uint8_t *end = memchr(text.p, '\n', text.len);
+		size_t n = end ? (size_t)(end - text.p) : text.len;
+		struct tally_bytes line = tally_bytes(text.p, n);
+
+		n += end != NULL;
+		text = tally_bytes(text.p + n, text.len - n);
+		number++;
+		if (line.len == 0 || line.p[0] == '#')
+			continue;
+		a->keys = tally_realloc_array(a->keys, a->count + 1, sizeof(*a->keys));
+		if (tally_vkey_parse(&a->keys[a->count], line, err) < 0)
+			return tally_err_prefix(err, "%s:%u", name, number);
+		a->count++;
+	}
+	return 0;
+}
+
+int
+tally_verify_require(struct tally_verify *v, const char *list, struct tally_err *err)
+{
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == strlen("hardware") && strncmp(list, "hardware", n) == 0)
+			v->require_hardware = true;
+		else if (n == strlen("witness") && strncmp(list, "witness", n) == 0)
+			v->require_witness = true;
+		else
+			return tally_err_set(err, TALLY_USE,
+					     "'%.*s' cannot be required (hardware, witness)",
+					     (int)n, list);
+		list += n + (list[n] == ',');
+	}
+	return 0;
+}
+
+static struct target *
+add_target(struct tally_verify *v, const char *path)
+{
+	v->targets = tally_realloc_array(v->targets, v->count + 1, sizeof(*v->targets));
+	v->targets[v->count] = (struct target){ .path = tally_strdup(path) };
+	return &v->targets[v->count++];
+}
+
+/* A folder that holds any part of an export is one. */
+static bool
+is_export(int fd)
+{
+	static const char *const names[] = { "checkpoint", "tile", "private" };
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	return false;
+}
+
+static int
+add_folder(struct tally_verify *v, const char *path, struct tally_err *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool recognised;
+
+	if (fd < 0)
+		return tally_err_sys(err, "%s", path);
+	recognised = is_export(fd);
+	close(fd);
+	if (!recognised)
+		return tally_err_set(err, TALLY_USE, "%s: not an export", path);
+	add_target(v, path)->kind = TARGET_EXPORT;
+	return 0;
+}
+
+static int
+add_file(struct tally_verify *v, const char *path, struct tally_err *err)
+{
+	static const char proof[] = "c2sp.org/tlog-proof@";
+	struct tally_buf content = TALLY_BUF_INIT;
+	/* The user's own path may be a link; what it leads to is what is read. */
+	char *real = realpath(path, NULL);
+	struct target *t;
+	int r;
+
+	if (!real)
+		return tally_err_sys(err, "%s", path);
+	r = tally_file_read(AT_FDCWD, real, FILE_MAX_BYTES, &content, err);
+	free(real);
+	if (r <= 0) {
+		tally_buf_deinit(&content);
+		return r < 0 ? -1 : tally_err_set(err, TALLY_SYS, "%s: not there", path);
+	}
+	if (content.len >= sizeof(proof) - 1 && memcmp(content.p, proof, sizeof(proof) - 1) == 0) {
+		t = add_target(v, path);
+		t->kind = TARGET_PROOF;
+	} else if (report_recognised(tally_buf_view(&content))) {
+		t = add_target(v, path);
+		t->kind = TARGET_REPORT;
+	} else {
+		tally_buf_deinit(&content);
+		return tally_err_set(err, TALLY_USE,
+				     "%s: neither an export nor a proof nor a report", path);
+	}
+	t->content = content;
+	return 0;
+}
+
+int
+tally_verify_path(struct tally_verify *v, const char *path, struct tally_err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return tally_err_sys(err, "%s", path);
+	if (S_ISDIR(st.st_mode))
+		return add_folder(v, path, err);
+	if (!S_ISREG(st.st_mode))
+		return tally_err_set(err, TALLY_USE, "%s: neither a file nor a folder", path);
+	return add_file(v, path, err);
+}
+
+/* Two exports of one log: one history must be the beginning of the other. */
+static int
+compare_histories(struct tally_verify *v, struct tally_err *err)
+{
+	uint8_t root[TALLY_HASH];
+
+	for (size_t i = 0; i < v->count; i++)
+		for (size_t j = 0; j < v->count; j++) {
+			struct tally_export *a = v->targets[i].export, *b = v->targets[j].export;
+
+			if (i == j || !a || !b || !a->sound || !b->sound ||
+			    strcmp(a->origin, b->origin) != 0 || a->size > b->size ||
+			    (a->size == b->size && i > j))
+				continue;
+			if (export_root_at(b, a->size, root, err) < 0)
+				return -1;
+			if (memcmp(root, a->root, TALLY_HASH) != 0)
+				problem(&v->problems, "root", a->folder.path, "checkpoint",
+					"another history of the log than in %s", b->folder.path);
+		}
+	return 0;
+}
+
+static int
+run_exports(struct tally_verify *v, struct tally_err *err)
+{
+	for (size_t i = 0; i < v->count; i++) {
+		struct target *t = &v->targets[i];
+
+		if (t->kind != TARGET_EXPORT)
+			continue;
+		if (export_check(&t->export, t->path, &v->anchors, &v->problems, err) < 0)
+			return -1;
+		t->anchored = t->export->anchored;
+		t->class = tally_class_of(t->anchored, tally_buf_view(&t->export->transport));
+	}
+	return compare_histories(v, err);
+}
+
+static int
+run_others(struct tally_verify *v, struct tally_err *err)
+{
+	size_t exports = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < v->count; i++)
+		exports += v->targets[i].kind == TARGET_EXPORT;
+	for (size_t i = 0; i < v->count && r == 0; i++) {
+		struct target *t = &v->targets[i];
+
+		if (t->kind == TARGET_PROOF)
+			r = proof_check(v, t, err);
+		else if (t->kind == TARGET_REPORT && exports == 0)
+			r = tally_err_set(err, TALLY_USE,
+					  "%s: a report is checked together with its exports",
+					  t->path);
+		else if (t->kind == TARGET_REPORT)
+			r = report_check(v, t, err);
+	}
+	return r;
+}
+
+static enum tally_class
+lowest_class(const struct tally_verify *v)
+{
+	enum tally_class lowest = TALLY_CLASS_CERTIFIED;
+	bool any = false;
+
+	for (size_t i = 0; i < v->count; i++) {
+		if (v->targets[i].kind == TARGET_REPORT)
+			continue;
+		any = true;
+		lowest = v->targets[i].class < lowest ? v->targets[i].class : lowest;
+	}
+	return any && tally_verify_holds(v) ? lowest : TALLY_CLASS_SELF_DECLARED;
+}
+
+static void
+check_required(struct tally_verify *v)
+{
+	bool hardware = lowest_class(v) >= TALLY_CLASS_UNCERTIFIED;
+
+	if (v->require_hardware && !hardware)
+		problem(&v->problems, "require", "hardware", NULL,
+			"no hardware TPM is proven for all of it");
+	/* No checkpoint of this version carries a witness's line. */
+	if (v->require_witness)
+		problem(&v->problems, "require", "witness", NULL, "no pinned witness has signed");
+}
+
+int
+tally_verify_run(struct tally_verify *v, struct tally_err *err)
+{
+	TALLY_ASSERT(!v->ran);
+	if (v->count == 0)
+		return tally_err_set(err, TALLY_USE, "nothing to verify");
+	v->ran = true;
+	if (run_exports(v, err) < 0 || run_others(v, err) < 0)
+		return -1;
+	check_required(v);
+	v->view = tally_alloc((v->problems.count + 1) * sizeof(*v->view));
+	for (size_t i = 0; i < v->problems.count; i++) {
+		const struct problem *p = &v->problems.items[i];
+
+		v->view[i] = (struct tally_problem){ p->check, p->file, p->has_entry, p->entry,
+						     p->text };
+	}
+	return 0;
+}
+
+bool
+tally_verify_holds(const struct tally_verify *v)
+{
+	return v->ran && v->problems.count == 0;
+}
+
+bool
+tally_verify_anchored(const struct tally_verify *v)
+{
+	for (size_t i = 0; i < v->count; i++)
+		if (!v->targets[i].anchored)
+			return false;
+	return v->count > 0;
+}
+
+const char *
+tally_verify_class(const struct tally_verify *v)
+{
+	return tally_class_name(lowest_class(v));
+}
+
+size_t
+tally_verify_problems(const struct tally_verify *v)
+{
+	return v->problems.count;
+}
+
+const struct tally_problem *
+tally_verify_problem(const struct tally_verify *v, size_t i)
+{
+	TALLY_ASSERT(v->view && i < v->problems.count);
+	return &v->view[i];
+}
+
+int
+tally_verify_exit(const struct tally_verify *v)
+{
+	if (!tally_verify_holds(v))
+		return 1;
+	return tally_verify_anchored(v) ? 0 : 4;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_VERIFY_INTERNAL_H
+#define TALLY_VERIFY_INTERNAL_H
+/*
+ * What the files of this folder share. Nothing read from an export is believed:
+ * what is wrong with it becomes a problem with its file; only what this machine
+ * cannot do (I/O) is an error.
+ */
+#include "tally/bytes.h"
+#include "tally/entry.h"
+#include "tally/err.h"
+#include "tally/evidence.h"
+#include "tally/merkle.h"
+#include "tally/note.h"
+#include "tally/verify.h"
+
+#define TILE      256U
+#define PATH_ROOM 128 /* of a name inside an export */
+
+/* problems.c: what is wrong. Past a limit they are only counted. */
+struct problem {
+	char *check, *file, *text;
+	bool has_entry;
+	uint64_t entry;
+};
+struct problems {
+	struct problem *items;
+	size_t count, cap, dropped;
+	struct tally_buf remarks; /* lines that are no problems */
+};
+void problems_deinit(struct problems *p);
+void problem(struct problems *p, const char *check, const char *dir, const char *file,
+	     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void problem_entry(struct problems *p, const char *check, const char *dir, const char *file,
+		   uint64_t entry, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+void remark(struct problems *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define PROBLEMS_MAX 1000
+
+/* folder.c: files of an export. No symbolic link below its path is followed. */
+struct folder {
+	int fd;
+	char *path;             /* as it was given */
+	char parent[PATH_ROOM]; /* the folder that was opened last, and its descriptor */
+	int parent_fd;
+};
+enum found { FOUND, ABSENT, STRANGE, BROKEN }; /* STRANGE: no regular file; BROKEN: err is set */
+int folder_open(struct folder *f, const char *path, struct tally_err *err);
+void folder_close(struct folder *f);
+/* A regular file, open for reading. */
+enum found folder_file(struct folder *f, const char *name, int *fd, struct tally_err *err);
+/* A folder, for reading its names. */
+enum found folder_list(struct folder *f, const char *name, int *fd, struct tally_err *err);
+/* Fills `out` anew with at most max + 1 bytes: one more than max means too long. */
+enum found folder_read(struct folder *f, const char *name, size_t max, struct tally_buf *out,
+		       struct tally_err *err);
+
+/* One export while it is checked, and what stays of it. */
+struct tally_export {
+	struct folder folder;
+	struct problems *problems; /* borrowed */
+	bool private;
+	char *origin;
+	uint64_t size;
+	uint8_t root[TALLY_HASH];
+	struct tally_vkey key; /* the one that verifies the checkpoint */
+	bool has_key, anchored, sound;
+	struct tally_buf transport; /* of the newest session statement */
+	/* One hash a bundle, over its entries and payloads as they were checked. */
+	uint8_t (*digest)[TALLY_HASH];
+	uint64_t digests, digests_cap;
+	struct problems own; /* where nobody lends problems */
+};
+
+/* Pinned keys. */
+struct anchors {
+	struct tally_vkey *keys;
+	size_t count;
+};
+
+/* 0: looked at, -1: the machine failed. `sound` and the problems say the rest. */
+int export_check(struct tally_export **out, const char *path, const struct anchors *anchors,
+		 struct problems *problems, struct tally_err *err);
+/* Reads what is expected, and tells where it is missing, strange, or not of its
+ * size. 1 read, 0 a problem was told, -1. */
+int export_read(struct tally_export *x, const char *name, size_t size, bool exact,
+		struct tally_buf *out, struct tally_err *err);
+/* Narrower partial tiles beside `name` (without its .p/N): each is a prefix of
+ * `content`, `ends[w]` bytes for a width of w. */
+int export_narrower(struct tally_export *x, int level, uint64_t n, unsigned width,
+		    struct tally_bytes content, const size_t *ends, const char *check,
+		    struct tally_err *err);
+/* The path of a tile or, at level -3, of a payload file. */
+#define LEVEL_PAYLOAD (-3)
+void export_tile_name(char out[PATH_ROOM], int level, uint64_t n, unsigned width);
+/* The root of the first `size` entries, read again. 1, 0 where they changed. */
+int export_root_at(struct tally_export *x, uint64_t size, uint8_t root[TALLY_HASH],
+		   struct tally_err *err);
+/* The digest that was kept of a bundle, and that of two files now. */
+void export_digest(uint8_t out[TALLY_HASH], struct tally_bytes entries, struct tally_bytes payload);
+/* A bundle and its payload as they were checked: -1 where they changed. */
+int export_bundle(struct tally_export *x, uint64_t n, struct tally_buf *entries,
+		  struct tally_buf *payload, struct tally_err *err);
+
+/* checkpoint.c: `vkey` and `checkpoint`. 1: size, root and key are set; 0: told. */
+int checkpoint_check(struct tally_export *x, const struct anchors *anchors, struct tally_buf *note,
+		     struct tally_err *err);
+
+/* payload.c: one payload. */
+struct payload {
+	unsigned mask;
+	struct tally_bytes salt[TALLY_GROUPS], group[TALLY_GROUPS];
+};
+/* false where it is malformed; `at` moves behind it. */
+bool payload_take(struct payload *out, struct tally_bytes in, size_t *at);
+/* The first group that is not what `record` committed to, or TALLY_GROUPS. */
+unsigned payload_mismatch(const struct payload *p, const uint8_t record[TALLY_RECORD]);
+
+/* session.c: TPM sessions, one after another. */
+struct session {
+	bool open, ended; /* a statement stands; a lost row has ended its chain */
+	bool blind;       /* payloads are lost: a statement may be among them */
+	uint64_t index;
+	struct tally_statement st;
+	struct tally_identity_key *key;
+	uint8_t value[TALLY_HASH], id[4]; /* of the ledger PCR; of evidence lines */
+	struct tally_arena *arena;
+	struct tally_buf bytes; /* the statement's */
+	uint64_t unsafe;        /* quotes whose clock was not safe */
+};
+void sessions_deinit(struct session *s);
+/* The statement in entry `index`; `root` is that of the entries before it (either
+ * of two where entries and tiles disagree). */
+void sessions_begin(struct session *s, struct tally_export *x, uint64_t index,
+		    const struct tally_operations *o, const uint8_t root[2][TALLY_HASH],
+		    const char *file);
+/* Whether an evidence line is a quote of this session over q. */
+bool sessions_quote(struct session *s, struct tally_bytes line, const uint8_t q[TALLY_HASH],
+		    uint8_t value[TALLY_HASH], unsigned *check, struct tally_err *err);
+
+/* reader.c: a long file, piece by piece. */
+struct reader {
+	int fd; /* -1: not open */
+	uint8_t *buffer;
+	size_t at, len;
+	bool end;
+	const char *name;
+	char *dir;
+};
+/* 1 open, 0 not there (a problem was told), -1. */
+int reader_open(struct reader *r, struct tally_export *x, const char *name, struct tally_err *err);
+void reader_close(struct reader *r);
+/* 1 `n` bytes at *p until the next call; 0 fewer are left, `*left` of them; -1. n <= 65,540 */
+int reader_take(struct reader *r, size_t n, const uint8_t **p, size_t *left, struct tally_err *err);
+
+/* history.c: private/notes and private/evidence, beside the tree. */
+struct history;
+int history_open(struct history **out, struct tally_export *x, struct session *session,
+		 struct tally_bytes checkpoint, struct tally_err *err);
+/* Every note of this size, when the tree has it. `root` as for sessions_begin. */
+int history_at(struct history *h, uint64_t size, const uint8_t root[2][TALLY_HASH],
+	       struct tally_err *err);
+/* At the end: which of the two roots was true (0, 1, or -1 where neither). */
+int history_end(struct history *h, int truth, struct tally_err *err);
+void history_free(struct history *h);
+/* The size of the next note, UINT64_MAX where there is none. */
+uint64_t history_next(const struct history *h);
+
+/* tree.c: entries, tiles, payloads, in one pass. */
+int tree_check(struct tally_export *x, struct history *h, struct session *session,
+	       struct tally_err *err);
+
+/* rows.c: the evidence rows. */
+struct rows {
+	struct tally_export *x;
+	struct session *session;
+	struct reader reader;
+	bool usable;    /* the file is there */
+	bool lenient;   /* rows were damaged: what follows from that is not told again */
+	bool resync;    /* the chain was lost: the next row begins a new one */
+	bool has;       /* `row` is the next one */
+	bool shifted;   /* notes and rows were seen to be out of step */
+	uint64_t shift; /* notes that are missing so far */
+	uint32_t expected;
+	struct tally_row row;
+};
+int rows_open(struct rows *r, struct tally_export *x, struct session *session,
+	      struct tally_err *err);
+void rows_close(struct rows *r);
+/* Rows of note `sequence`. A note that is not to be trusted is NULL: its rows are passed over. */
+int rows_at(struct rows *r, uint64_t sequence, const struct tally_note *note,
+	    struct tally_err *err);
+int rows_end(struct rows *r, bool notes_complete, struct tally_err *err);
+
+/* strays.c: names that do not belong to it. */
+int strays_check(struct tally_export *x, struct tally_err *err);
+
+/* proof.c, report.c. */
+struct target {
+	enum { TARGET_EXPORT, TARGET_PROOF, TARGET_REPORT } kind;
+	char *path;
+	struct tally_buf content; /* of a proof or a report */
+	struct tally_export *export;
+	bool anchored;
+	enum tally_class class;
+};
+struct tally_verify {
+	struct anchors anchors;
+	bool require_hardware, require_witness;
+	struct target *targets;
+	size_t count;
+	struct problems problems;
+	struct tally_problem *view;
+	bool ran;
+};
+int proof_check(struct tally_verify *v, struct target *t, struct tally_err *err);
+bool report_recognised(struct tally_bytes content);
+int report_check(struct tally_verify *v, struct target *t, struct tally_err *err);
+
+#endif
