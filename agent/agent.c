@@ -59,6 +59,7 @@ list(struct agent *a, bool first)
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_domain *doms = NULL;
 	size_t n = 0;
+	bool settled;
 	struct tally_now at = tally_clock_now(a->clock);
 	if (a->source->list(a->source->ctx, &doms, &n, &err) < 0) {
 		disconnect(a, err.text);
@@ -68,11 +69,11 @@ list(struct agent *a, bool first)
 		machine_back(a->machine, at, "connected again");
 		a->lost = false;
 	}
-	machine_list(a->machine, doms, n, at, first);
+	settled = machine_list(a->machine, doms, n, at, first);
 	free(doms);
 	a->relist = false;
 	a->next_list = at;
-	a->next_list.uptime.ns += a->config->heartbeat.interval.ns;
+	a->next_list.uptime.ns += settled ? a->config->heartbeat.interval.ns : TALLY_SECOND;
 	return 0;
 }
 
@@ -155,8 +156,7 @@ adopt(struct agent *a, const struct resume *r)
 	if (!r->same_boot)
 		return; /* host-boot ends them: nothing of another boot still runs */
 	for (size_t i = 0; i < r->count; i++)
-		machine_adopt(a->machine, &r->open[i].dom, r->open[i].run);
-	machine_witnessed(a->machine, r->witnessed);
+		machine_adopt(a->machine, &r->open[i].dom, r->open[i].run, r->witnessed);
 }
 
 static int

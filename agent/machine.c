@@ -96,19 +96,15 @@ machine_each(struct machine *m, void (*f)(struct machine *m, struct vm *vm, void
 }
 
 void
-machine_adopt(struct machine *m, const struct tally_domain *dom, uint64_t run)
+machine_adopt(struct machine *m, const struct tally_domain *dom, uint64_t run,
+	      struct tally_wall seen)
 {
 	struct vm *vm = machine_add(m, dom);
 	if (vm->run == 0)
 		m->running++;
 	vm->run = run;
 	vm->state = dom->state;
-}
-
-void
-machine_witnessed(struct machine *m, struct tally_wall at)
-{
-	m->witnessed.wall = at;
+	vm->seen.wall = seen;
 }
 
 size_t

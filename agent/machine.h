@@ -19,16 +19,16 @@ struct machine_out {
 struct machine *machine_new(const struct machine_out *out, uint64_t next_run);
 void machine_free(struct machine *m);
 
-/* A run that an earlier agent left open in the ledger. */
-void machine_adopt(struct machine *m, const struct tally_domain *dom, uint64_t run);
-/* The instant up to which an earlier agent witnessed, for bounds. */
-void machine_witnessed(struct machine *m, struct tally_wall at);
+/* A run that an earlier agent left open in the ledger; it witnessed it up to `seen`. */
+void machine_adopt(struct machine *m, const struct tally_domain *dom, uint64_t run,
+		   struct tally_wall seen);
 
 void machine_observe(struct machine *m, const struct tally_observation *o);
 /* The list against what the machine holds to be running. `at` was read before
  * the list was taken: what changed later than that is left to its event.
- * `first`: the first list of a connection; VMs in it are baselines. */
-void machine_list(struct machine *m, const struct tally_domain *doms, size_t n, struct tally_now at,
+ * `first`: the first list of a connection; VMs in it are baselines.
+ * False: a VM is missing without an event; list again in a moment, which decides. */
+bool machine_list(struct machine *m, const struct tally_domain *doms, size_t n, struct tally_now at,
 		  bool first);
 /* Starts that wait for their second event (STARTED follows RESUMED by 2-44 ms)
  * are recorded without it once they are older than a second. */

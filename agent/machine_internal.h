@@ -15,6 +15,8 @@ struct vm {
 	struct tally_now since;   /* of `starting` */
 	struct tally_now changed; /* instant of the last event about it */
 	bool listed;              /* scratch of machine_list */
+	bool missing;             /* the last list lacked it: its event may be on the way */
+	struct tally_now seen;    /* the last list that had it */
 	bool ended;               /* its run ended, the process is still there */
 };
 

@@ -65,6 +65,7 @@ found(struct machine *m, const struct tally_domain *d, struct tally_now at, bool
 		vm = NULL;
 	}
 	if (!has_run(d->state)) {
+		/* On its way in or out: its events say more, and it has its chance. */
 		if (vm != NULL)
 			vm->listed = vm->run == 0;
 		return;
@@ -89,6 +90,8 @@ found(struct machine *m, const struct tally_domain *d, struct tally_now at, bool
 		found_config(m, vm, d, at);
 	}
 	vm->listed = true;
+	vm->missing = false;
+	vm->seen = at;
 }
 
 static void
@@ -99,25 +102,38 @@ unlist(struct machine *m, struct vm *vm, void *ctx)
 	vm->listed = false;
 }
 
+struct missing {
+	struct tally_now at;
+	bool any;
+};
+
+/* An event overtakes no list: what a list lacks for the first time may have its
+ * STOPPED on the way, which knows the moment. The next list decides. */
 static void
 vanish(struct machine *m, struct vm *vm, void *ctx)
 {
-	const struct tally_now *at = ctx;
-	if (vm->listed || vm->changed.uptime.ns >= at->uptime.ns)
+	struct missing *missing = ctx;
+	if (vm->listed || vm->changed.uptime.ns >= missing->at.uptime.ns)
 		return;
+	if (vm->run != 0 && !vm->missing) {
+		vm->missing = true;
+		missing->any = true;
+		return;
+	}
 	if (vm->run != 0)
-		machine_end(m, vm, TALLY_C_VANISHED, *at, TALLY_SRC_POLL, NULL);
+		machine_end(m, vm, TALLY_C_VANISHED, missing->at, TALLY_SRC_POLL, NULL);
 	machine_forget(m, vm);
 }
 
-void
+bool
 machine_list(struct machine *m, const struct tally_domain *doms, size_t n, struct tally_now at,
 	     bool first)
 {
+	struct missing missing = { at, false };
 	machine_each(m, unlist, NULL);
 	for (size_t i = 0; i < n; i++)
 		found(m, &doms[i], at, first);
-	machine_each(m, vanish, &at);
+	machine_each(m, vanish, &missing);
 	m->witnessed = at;
 	if (!m->beating) {
 		m->beating = true;
@@ -125,6 +141,7 @@ machine_list(struct machine *m, const struct tally_domain *doms, size_t n, struc
 		m->beats = 0;
 	}
 	m->beats++;
+	return !missing.any;
 }
 
 struct set {

@@ -94,19 +94,17 @@ machine_end(struct machine *m, struct vm *vm, unsigned cause, struct tally_now a
 	TALLY_ASSERT(vm->run != 0);
 	ev.m.has_cause = true;
 	ev.m.cause = cause;
-	if (source == TALLY_SRC_POLL && m->witnessed.wall.ns > 0 &&
-	    m->witnessed.wall.ns < at.wall.ns) {
-		/* Nobody saw the moment: it lies behind the last list that had the VM. */
-		ev.m.has_not_before = true;
-		ev.m.not_before = (uint64_t)(vm->changed.wall.ns > m->witnessed.wall.ns
-						     ? vm->changed.wall.ns
-						     : m->witnessed.wall.ns);
-		if (ev.m.not_before > (uint64_t)at.wall.ns)
-			ev.m.not_before = (uint64_t)at.wall.ns;
+	if (source == TALLY_SRC_POLL) {
+		/* Nobody saw the moment: it lies behind what was last known of it. */
+		int64_t known = vm->changed.wall.ns > vm->seen.wall.ns ? vm->changed.wall.ns
+								       : vm->seen.wall.ns;
+		ev.m.has_not_before = known > 0 && known <= at.wall.ns;
+		ev.m.not_before = (uint64_t)known;
 	}
 	set_raw(&ev, o);
 	machine_emit_vm(m, &ev, vm, at, source);
 	vm->run = 0;
+	vm->missing = false;
 	vm->ended = true;
 	m->running--;
 }

@@ -42,8 +42,9 @@ struct recorder {
 	uint64_t put, done, sealed, lost_total, checkpoints;
 	uint64_t lost; /* since the last gap record */
 	struct tally_now lost_from;
-	uint64_t wanted;          /* a checkpoint over this many records is awaited */
-	struct tally_err failure; /* of the last round, for those who wait */
+	struct recorder_note note; /* the newest */
+	uint64_t wanted;           /* a checkpoint over this many records is awaited */
+	struct tally_err failure;  /* of the last round, for those who wait */
 };
 
 static struct record *
@@ -193,6 +194,29 @@ round_append(struct recorder *r, const struct tally_prepared *batch, size_t n,
 	return -1;
 }
 
+/* The writer reads it: a process may have a ledger open only once. */
+static int
+newest_note(struct tally_store *store, struct recorder_note *out, struct tally_err *err)
+{
+	struct tally_buf bytes = TALLY_BUF_INIT, scratch = TALLY_BUF_INIT;
+	struct tally_checkpoint cp;
+	struct tally_note note;
+	int rc = tally_store_last_note(store, &out->sequence, &bytes, err);
+	if (rc == 0)
+		rc = tally_err_set(err, TALLY_FAILS, "no note behind a checkpoint");
+	if (rc == 1)
+		rc = tally_note_parse(&note, tally_buf_view(&bytes), &scratch, err);
+	if (rc == 0)
+		rc = tally_checkpoint_parse(&cp, note.text, false, err);
+	if (rc == 0) {
+		out->size = cp.size;
+		memcpy(out->root, cp.root, TALLY_HASH);
+	}
+	tally_buf_deinit(&bytes);
+	tally_buf_deinit(&scratch);
+	return rc;
+}
+
 static void
 wait_for(struct recorder *r, int64_t ns)
 {
@@ -219,6 +243,7 @@ run(void *ctx)
 		bool due = unsealed && (r->wanted > r->sealed || r->stop ||
 					now - last_checkpoint >= r->o.interval.ns);
 		uint64_t goal = r->done + n;
+		struct recorder_note note = r->note;
 		int rc;
 		if (n == 0 && !due) {
 			if (r->stop)
@@ -231,6 +256,8 @@ run(void *ctx)
 		rc = round_append(r, batch, n, &err);
 		if (rc == 0 && due) {
 			rc = seal_step_checkpoint(r->seal, &err);
+			if (rc == 0)
+				rc = newest_note(r->store, &note, &err);
 			last_checkpoint = now;
 		}
 		pthread_mutex_lock(&r->lock);
@@ -241,6 +268,7 @@ run(void *ctx)
 			enqueue_loss(r);
 		if (rc == 0 && due) {
 			r->sealed = goal;
+			r->note = note;
 			r->checkpoints++;
 		}
 		r->failure = err;
@@ -300,7 +328,7 @@ recorder_store(struct recorder *r)
 }
 
 int
-recorder_checkpoint(struct recorder *r, struct tally_err *err)
+recorder_checkpoint(struct recorder *r, struct recorder_note *out, struct tally_err *err)
 {
 	int rc = 0;
 	uint64_t goal;
@@ -317,6 +345,7 @@ recorder_checkpoint(struct recorder *r, struct tally_err *err)
 			rc = -1;
 		}
 	}
+	*out = r->note;
 	pthread_mutex_unlock(&r->lock);
 	return rc;
 }

@@ -25,8 +25,13 @@ int recorder_start(struct recorder *r, struct tally_err *err);
 struct tally_store *recorder_store(struct recorder *r);
 /* Queues a copy. Never blocks on the disk. */
 void recorder_put(struct recorder *r, const struct tally_event *ev);
-/* Waits until all that was queued before is committed, checkpointed and attested. */
-int recorder_checkpoint(struct recorder *r, struct tally_err *err);
+struct recorder_note {
+	uint64_t sequence, size;
+	uint8_t root[TALLY_HASH];
+};
+/* Waits until all that was queued before is committed, checkpointed and attested;
+ * gives the newest note. */
+int recorder_checkpoint(struct recorder *r, struct recorder_note *out, struct tally_err *err);
 struct recorder_status {
 	uint64_t appended, queued, lost, checkpoints;
 	bool attesting;

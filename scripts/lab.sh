@@ -104,8 +104,8 @@ lab_libvirtd() {
 # $1: the signal, TERM or KILL.
 lab_stop_libvirtd() {
 	[ -n "${LAB_LIBVIRTD:-}" ] || return 0
-	kill "-$1" "$LAB_LIBVIRTD" 2>/dev/null
-	wait "$LAB_LIBVIRTD" 2>/dev/null
+	kill "-$1" "$LAB_LIBVIRTD" 2>/dev/null || true
+	wait "$LAB_LIBVIRTD" 2>/dev/null || true
 	LAB_LIBVIRTD=
 }
 

@@ -210,12 +210,30 @@ what_a_later_list_lacks_has_vanished_with_bounds(void **state)
 	struct world *w = *state;
 	struct tally_domain d = domain(7, TALLY_ST_RUNNING);
 	machine_list(w->m, &d, 1, at_ms(w, 0), true);
-	machine_list(w->m, NULL, 0, at_ms(w, 10000), false);
+	assert_false(machine_list(w->m, NULL, 0, at_ms(w, 10000), false));
+	assert_int_equal(w->n, 1);
+	assert_true(machine_list(w->m, NULL, 0, at_ms(w, 11000), false));
 	assert_int_equal(w->n, 2);
 	assert_int_equal(w->ev[1].kind, TALLY_STOPPED);
 	assert_int_equal(w->ev[1].m.cause, TALLY_C_VANISHED);
 	assert_true(w->ev[1].m.has_not_before);
 	assert_int_equal(w->ev[1].m.not_before, (uint64_t)at_ms(w, 0).wall.ns);
+}
+
+static void
+a_stop_whose_event_comes_behind_the_list_has_its_exact_moment(void **state)
+{
+	struct world *w = *state;
+	struct tally_domain d = domain(7, TALLY_ST_RUNNING);
+	machine_list(w->m, &d, 1, at_ms(w, 0), true);
+	d.state = TALLY_ST_STOPPING;
+	machine_list(w->m, &d, 1, at_ms(w, 10000), false);
+	observe(w, TALLY_STOPPED, TALLY_C_DESTROYED, 7, 10100);
+	machine_list(w->m, NULL, 0, at_ms(w, 11000), false);
+	assert_int_equal(w->n, 2);
+	assert_int_equal(w->ev[1].m.cause, TALLY_C_DESTROYED);
+	assert_int_equal(w->ev[1].m.time, (uint64_t)at_ms(w, 10100).wall.ns);
+	assert_false(w->ev[1].m.has_not_before);
 }
 
 static void
@@ -270,12 +288,12 @@ an_adopted_run_goes_on_under_its_number_or_vanishes(void **state)
 {
 	struct world *w = *state;
 	struct tally_domain d = domain(7, TALLY_ST_RUNNING);
-	machine_adopt(w->m, &d, 42);
-	machine_witnessed(w->m, (struct tally_wall){ at_ms(w, -60000).wall.ns });
+	machine_adopt(w->m, &d, 42, at_ms(w, -60000).wall);
 	machine_list(w->m, &d, 1, at_ms(w, 0), true);
 	assert_int_equal(w->ev[0].kind, TALLY_BASELINE);
 	assert_int_equal(w->ev[0].m.run, 42);
 	machine_list(w->m, NULL, 0, at_ms(w, 10000), false);
+	machine_list(w->m, NULL, 0, at_ms(w, 11000), false);
 	assert_int_equal(w->ev[1].m.run, 42);
 	assert_int_equal(w->ev[1].m.cause, TALLY_C_VANISHED);
 }
@@ -330,6 +348,7 @@ main(void)
 		CASE(a_failed_start_leaves_no_run),
 		CASE(what_the_first_list_has_is_a_baseline),
 		CASE(what_a_later_list_lacks_has_vanished_with_bounds),
+		CASE(a_stop_whose_event_comes_behind_the_list_has_its_exact_moment),
 		CASE(another_id_under_the_same_uuid_is_a_missed_stop_and_start),
 		CASE(an_event_newer_than_the_list_wins_over_it),
 		CASE(a_lost_connection_is_a_gap_and_nobody_has_stopped),

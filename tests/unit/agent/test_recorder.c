@@ -108,10 +108,12 @@ what_is_put_is_committed_in_order_and_under_a_checkpoint(void **state)
 	struct tally_err err = TALLY_ERR_INIT;
 	struct recorder *r = open_recorder(w, 65536);
 	struct recorder_status s;
+	struct recorder_note note;
 	assert_int_equal(recorder_start(r, &err), 0);
 	for (uint64_t i = 0; i < 10000; i++)
 		put_beat(r, i);
-	assert_int_equal(recorder_checkpoint(r, &err), 0);
+	assert_int_equal(recorder_checkpoint(r, &note, &err), 0);
+	assert_int_equal(note.size, 10000);
 	recorder_status(r, &s);
 	assert_int_equal(s.appended, 10000);
 	assert_int_equal(s.lost, 0);
