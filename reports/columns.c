@@ -6,6 +6,7 @@
 #include "columns.h"
 #include "table.h"
 #include "tally/csv.h"
+#include "tally/err.h"
 
 #define SHORTEST 8 /* no column of text is cut below this */
 
@@ -13,6 +14,7 @@ void
 columns_init(struct columns *c, const char *const *heads, size_t n)
 {
 	memset(c, 0, sizeof(*c));
+	TALLY_ASSERT(n > 0);
 	c->heads = heads;
 	c->n = n;
 }
@@ -159,6 +161,7 @@ columns_print(const struct columns *c, struct tally_buf *out, unsigned width)
 {
 	size_t *widths = tally_alloc(c->n * sizeof(*widths)), t = 0;
 
+	TALLY_ASSERT(c->n > 0);
 	for (size_t i = 0; i < c->n; i++)
 		widths[i] = points(head(c, i));
 	for (size_t i = 0; i < c->count; i++)

@@ -50,7 +50,7 @@ read_entry(struct survey *s, const struct tally_entry *e, struct tally_arena *ar
 	struct tally_event ev;
 
 	s->entries++;
-	s->wall = (int64_t)e->header.wall;
+	s->wall = stream_instant(e->header.wall);
 	s->imported |= part_holds(false, &e->header);
 	s->live |= part_holds(true, &e->header);
 	if (!tally_kind_name(kind))

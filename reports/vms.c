@@ -86,8 +86,6 @@ compare(const void *a, const void *b, void *ctx)
 		c = tally_bytes_cmp(strings_get(s, x->edition), strings_get(s, y->edition));
 	if (c == 0)
 		c = x->first < y->first ? -1 : x->first > y->first;
-	if (c == 0)
-		c = x->last < y->last ? -1 : x->last > y->last;
 	return c ? c : compare_hosts(&x->hosts, &y->hosts);
 }
 
