@@ -106,12 +106,13 @@ tally_verify_text(const struct tally_verify *v, struct tally_buf *out)
 		tally_buf_addf(out, "and %zu more\n", v->problems.dropped);
 	remarks_text(tally_buf_view(&v->problems.remarks), out);
 	tally_buf_addf(out, "evidence: %s\n", tally_verify_class(v));
+	if (problems > 0)
+		tally_buf_addf(out, "%zu problem%s\n", problems, problems == 1 ? "" : "s");
+	/* The verdict is the last line, and one of three. */
 	if (!tally_verify_holds(v))
-		tally_buf_addf(out, "it does not hold: %zu problem%s\n", problems,
-			       problems == 1 ? "" : "s");
+		tally_buf_add_str(out, "it does not hold\n");
 	else if (tally_verify_anchored(v))
 		tally_buf_add_str(out, "it holds\n");
 	else
-		tally_buf_add_str(out, "consistent, but not anchored: nothing pinned off the host "
-				       "was given for it\n");
+		tally_buf_add_str(out, "it holds, but nothing anchors it\n");
 }

@@ -107,12 +107,17 @@ static int
 add_folder(struct tally_verify *v, const char *path, struct tally_err *err)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool recognised;
+	bool recognised, ledger;
 
 	if (fd < 0)
 		return tally_err_sys(err, "%s", path);
 	recognised = is_export(fd);
+	ledger = faccessat(fd, "data.mdb", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	close(fd);
+	if (!recognised && ledger)
+		return tally_err_set(
+			err, TALLY_USE,
+			"%s: a ledger: 'tally export' makes the export that can be verified", path);
 	if (!recognised)
 		return tally_err_set(err, TALLY_USE, "%s: not an export", path);
 	add_target(v, path)->kind = TARGET_EXPORT;
