@@ -159,17 +159,18 @@ row_out(const struct columns *c, struct tally_buf *out, const struct tally_bytes
 void
 columns_print(const struct columns *c, struct tally_buf *out, unsigned width)
 {
-	size_t *widths = tally_alloc(c->n * sizeof(*widths)), t = 0;
+	const size_t n = c->n;
+	size_t *widths = tally_alloc(n * sizeof(*widths)), t = 0;
 
-	TALLY_ASSERT(c->n > 0);
-	for (size_t i = 0; i < c->n; i++)
+	TALLY_ASSERT(n > 0);
+	for (size_t i = 0; i < n; i++)
 		widths[i] = points(head(c, i));
 	for (size_t i = 0; i < c->count; i++)
-		if (points(c->cells[i]) > widths[i % c->n])
-			widths[i % c->n] = points(c->cells[i]);
+		if (points(c->cells[i]) > widths[i % n])
+			widths[i % n] = points(c->cells[i]);
 	fit(c, widths, width);
 	row_out(c, out, NULL, widths);
-	for (size_t i = 0; i + c->n <= c->count; i += c->n) {
+	for (size_t i = 0; i + n <= c->count; i += n) {
 		for (; t < c->n_titles && c->titles[t].at <= i; t++) {
 			tally_buf_add_str(out, "  ");
 			tally_buf_add_bytes(out, c->titles[t].text);

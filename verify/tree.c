@@ -388,7 +388,7 @@ static int
 check_bundle(struct pass *p, uint64_t n, struct tally_err *err)
 {
 	unsigned width = tally_tile_width(p->x->size, 0, n);
-	struct payloads payloads;
+	struct payloads payloads = { .usable = false };
 	char name[PATH_ROOM];
 	int records, hashes;
 
