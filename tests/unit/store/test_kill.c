@@ -109,8 +109,9 @@ static struct told
 run_and_kill(const char *path, unsigned seed, long after_us)
 {
 	struct timespec nap = { 0, after_us * 1000 };
-	struct told last;
+	struct told first, last;
 	int pipes[2], status;
+	bool have = false;
 	pid_t child;
 
 	assert_int_equal(pipe(pipes), 0);
@@ -121,9 +122,15 @@ run_and_kill(const char *path, unsigned seed, long after_us)
 		write_for_ever(path, pipes[1], seed);
 	}
 	close(pipes[1]);
+	/* Three of four get as far as their first word, however slow the machine;
+	 * the fourth may die while it opens. */
+	if (seed % 4 != 0)
+		have = read(pipes[0], &first, sizeof(first)) == (ssize_t)sizeof(first);
 	nanosleep(&nap, NULL);
 	assert_int_equal(kill(child, SIGKILL), 0);
 	last = listen_to(pipes[0]);
+	if (have && last.entries == 0 && last.notes == 0)
+		last = first;
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	close(pipes[0]);
