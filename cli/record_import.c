@@ -55,12 +55,11 @@ batch_store(struct batch *b, struct tally_store *store, struct tally_err *err)
 
 	tally_seeds(b->seed, b->count);
 	for (size_t i = 0; i < b->count; i++) {
-		struct tally_bytes groups[TALLY_GROUPS];
+		struct tally_bytes groups[TALLY_GROUPS] = { 0 };
 
 		for (size_t g = 0; g < TALLY_GROUPS; g++) {
-			groups[g] = tally_bytes(b->group[g].p + at[g], b->length[i][g]);
-			if (b->length[i][g] == 0)
-				groups[g].p = NULL;
+			if (b->length[i][g] > 0)
+				groups[g] = tally_bytes(b->group[g].p + at[g], b->length[i][g]);
 			at[g] += b->length[i][g];
 		}
 		tally_prepare(&b->prepared[i], b->kind[i], TALLY_FLAG_IMPORTED, b->seed[i], groups);
