@@ -32,10 +32,6 @@ int tally_verify_anchor(struct tally_verify *v, const char *name, struct tally_b
  * `hardware` (class hardware-*) and `witness` (a pinned witness's signature).
  * What is not met becomes a problem `require`. Before run. TALLY_USE: an unknown word. */
 int tally_verify_require(struct tally_verify *v, const char *list, struct tally_err *err);
-/* What must be there beside what is checked: words with commas between them,
- * `hardware` (class hardware-*) and `witness` (a pinned witness's signature).
- * What is not met becomes a problem `require`. Before run. TALLY_USE: an unknown word. */
-int tally_verify_require(struct tally_verify *v, const char *list, struct tally_err *err);
 /* Paths first, then run. 0 = it ran (see holds); -1: TALLY_USE unrecognised, TALLY_SYS unreadable.
  */
 int tally_verify_path(struct tally_verify *v, const char *path, struct tally_err *err);

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What `make install` puts down works where it lies: the programs find each other
+# and the manual is there, and a stranger's program builds against libtally-verify with
+# pkg-config alone and judges as `tally verify` does.
+#
+#   install.sh SOURCE-FOLDER BUILD-FOLDER COMPILER [COMPILER-OPTION]...
+set -euo pipefail
+top=$1
+build=$2
+shift 2
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/tally-install.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+unset TALLY_TPM_HELPER LD_LIBRARY_PATH
+passed=0
+holds() { # what, command...
+	local what=$1
+	shift
+	if ! "$@" >"$scratch/said" 2>&1; then
+		cat "$scratch/said" >&2
+		printf 'FAILED: %s\n%d passed, 1 failed\n' "$what" "$passed"
+		exit 1
+	fi
+	passed=$((passed + 1))
+	printf 'ok: %s\n' "$what"
+}
+exits() { # status, command...
+	local want=$1 status=0
+	shift
+	"$@" || status=$?
+	[ "$status" = "$want" ] || { echo "exit $status, not $want: $*"; return 1; }
+}
+
+holds 'it installs below DESTDIR' env DESTDIR="$scratch/root" meson install -C "$build" --no-rebuild
+tally=$(find "$scratch/root" -path '*/bin/tally' -type f)
+prefix=${tally%/bin/tally}
+for file in bin/tally sbin/tallyd libexec/tallyd-tpm include/tally/verify.h; do
+	holds "$file is there" [ -s "$prefix/$file" ]
+done
+for page in "$top"/docs/man/*.scd; do
+	name=$(basename "$page" .scd)
+	holds "the manual has $name" [ -s "$prefix/share/man/man${name##*.}/$name" ]
+done
+holds 'nothing names the build folder' exits 1 grep -rIl -e "$build" -e "$scratch" "$prefix"
+
+cat >"$scratch/events.jsonl" <<'EOF'
+{"time":"2026-01-01T00:00:00Z","host":"h1","event":"host","cores_per_socket":[8,8]}
+{"time":"2026-01-01T01:00:00Z","host":"h1","event":"start","vm":"6b1c5a8e-8d0b-4a56-9a53-0a9e9a7d2c11","vcpus":2}
+{"time":"2026-01-01T02:00:00Z","host":"h1","event":"stop","vm":"6b1c5a8e-8d0b-4a56-9a53-0a9e9a7d2c11","cause":"shutdown"}
+EOF
+holds 'tally finds its TPM helper' "$tally" record "$scratch/hosts" --from "$scratch/events.jsonl"
+holds 'and works' "$tally" export "$scratch/hosts/h1" --to "$scratch/export"
+cp "$scratch/hosts/h1/keys/log.vkey" "$scratch/pinned"
+holds 'tally verify: it holds' "$tally" verify "$scratch/export" --anchor "$scratch/pinned"
+if [ ! -e "${prefix#"$scratch/root"}/libexec/tallyd-tpm" ]; then
+	mv "$prefix/libexec/tallyd-tpm" "$scratch/elsewhere"
+	holds 'the helper was the installed one' exits 3 "$tally" init "$scratch/ledger"
+	mv "$scratch/elsewhere" "$prefix/libexec/tallyd-tpm"
+fi
+printf 'ledger: %s\n' "$scratch/hosts/h1" >"$scratch/tallyd.yaml"
+holds 'tallyd starts' "$prefix/sbin/tallyd" --check -c "$scratch/tallyd.yaml"
+
+pc=$(dirname "$(find "$prefix" -name tally-verify.pc)")
+export PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$scratch/root
+read -r -a flags <<<"$(pkg-config --cflags --libs tally-verify)"
+stranger=$scratch/stranger
+holds 'a stranger compiles with pkg-config' "$@" -Wall -Wextra -Wpedantic -Werror \
+	-o "$stranger" "$top/tests/integration/stranger.c" "${flags[@]}"
+LD_LIBRARY_PATH=$(dirname "$pc")
+export LD_LIBRARY_PATH
+holds 'the library is the installed one' grep -q "$LD_LIBRARY_PATH/libtally-verify.so.0" <<<"$(ldd "$stranger")"
+holds 'the stranger says: it holds' exits 0 "$stranger" "$scratch/export" "$scratch/pinned"
+printf '\001' | dd of="$scratch/export/private/payload/000.p/$(ls "$scratch/export/private/payload/000.p")" \
+	bs=1 seek=40 conv=notrunc status=none
+names_it() { exits 1 "$stranger" "$scratch/export" "$scratch/pinned" | grep 'private/payload'; }
+holds 'the stranger sees a changed byte, and where' names_it
+holds 'the stranger learns of a path that is not there' exits 3 "$stranger" "$scratch/nothing" "$scratch/pinned"
+printf '%d passed, 0 failed\n' "$passed"
