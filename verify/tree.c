@@ -168,22 +168,36 @@ struct payloads {
 	char name[PATH_ROOM];
 	bool usable;     /* from here on */
 	unsigned failed; /* one after another */
+	bool partial;    /* the one before did not disclose all */
 	size_t at, ends[TILE + 1];
 	unsigned taken;
 };
+
+/* A mask that lost a bit leaves bytes to the next payload: where one fails behind
+ * one that did not disclose all, either may be damaged. */
+static void
+blame_before(struct pass *p, const struct payloads *l, uint64_t index)
+{
+	if (l->partial)
+		problem_entry(p->x->problems, "payload", p->x->folder.path, l->name, index - 1,
+			      "its payload may be longer than it says");
+}
 
 static void
 take_payload(struct pass *p, struct payloads *l, uint64_t index, const uint8_t *record)
 {
 	struct payload payload;
+	bool fits;
 
 	if (!l->usable)
 		return;
 	if (!payload_take(&payload, tally_buf_view(&p->payload), &l->at)) {
 		l->usable = false;
-		if (l->failed == 0)
-			problem_entry(p->x->problems, "format", p->x->folder.path, l->name, index,
-				      "malformed payload");
+		if (l->failed > 0)
+			return;
+		problem_entry(p->x->problems, "format", p->x->folder.path, l->name, index,
+			      "malformed payload");
+		blame_before(p, l, index);
 		return;
 	}
 	l->ends[++l->taken] = l->at;
@@ -198,7 +212,11 @@ take_payload(struct pass *p, struct payloads *l, uint64_t index, const uint8_t *
 		l->usable = false;
 		return;
 	}
-	l->failed = check_payload(p, index, &payload, record, l->name) < 0 ? l->failed + 1 : 0;
+	fits = check_payload(p, index, &payload, record, l->name) == 0;
+	if (!fits)
+		blame_before(p, l, index);
+	l->failed = fits ? 0 : l->failed + 1;
+	l->partial = fits && payload.mask != (1U << TALLY_GROUPS) - 1;
 }
 
 static void
@@ -344,7 +362,6 @@ read_payloads(struct pass *p, uint64_t n, unsigned width, struct payloads *l, st
 	const size_t most = width * (1 + TALLY_GROUPS * (TALLY_SALT + 3 + (size_t)TALLY_GROUP_MAX));
 	int r;
 
-	memset(l, 0, sizeof(*l));
 	export_tile_name(l->name, LEVEL_PAYLOAD, n, width);
 	r = export_read(p->x, l->name, most, false, &p->payload, err);
 	l->usable = r > 0;
@@ -363,6 +380,7 @@ end_payloads(struct pass *p, uint64_t n, unsigned width, struct payloads *l, str
 		return 0;
 	}
 	if (l->at != p->payload.len) {
+		blame_before(p, l, n * TILE + width);
 		problem(p->x->problems, "format", p->x->folder.path, l->name,
 			"%zu bytes behind the last payload", p->payload.len - l->at);
 		return 0;
