@@ -16,10 +16,11 @@ struct cursor {
 };
 
 static int
-changed(const struct tally_export *x, const char *name, struct tally_err *err)
+changed(const struct tally_export *x, uint64_t bundle, struct tally_err *err)
 {
-	return tally_err_set(err, TALLY_FAILS, "%s/%s: changed while it was read", x->folder.path,
-			     name);
+	return tally_err_set(err, TALLY_FAILS,
+			     "%s: bundle %" PRIu64 " or its payload changed while it was read",
+			     x->folder.path, bundle);
 }
 
 int
@@ -43,9 +44,9 @@ export_bundle(struct tally_export *x, uint64_t n, struct tally_buf *entries,
 	if (found == BROKEN)
 		return -1;
 	if (found != FOUND)
-		return changed(x, name, err);
+		return changed(x, n, err);
 	export_digest(digest, tally_buf_view(entries), tally_buf_view(payload));
-	return memcmp(digest, x->digest[n], TALLY_HASH) == 0 ? 0 : changed(x, name, err);
+	return memcmp(digest, x->digest[n], TALLY_HASH) == 0 ? 0 : changed(x, n, err);
 }
 
 int

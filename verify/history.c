@@ -159,30 +159,58 @@ history_next(const struct history *h)
 	return h->has ? h->head.size : UINT64_MAX;
 }
 
+/* This note is done. It stays as `checkpoint` would have it: the text and the log's line. */
+static void
+pass_on(struct history *h)
+{
+	const struct tally_note_line *line = &h->note.line[0];
+
+	tally_buf_clear(&h->last);
+	tally_buf_add_bytes(&h->last, h->note.text);
+	tally_buf_add_u8(&h->last, '\n');
+	tally_note_add_line(&h->last, h->x->origin, line->id,
+			    tally_bytes(line->sig, line->sig_len));
+	h->size = h->head.size;
+	h->sequence++;
+}
+
 int
 history_at(struct history *h, uint64_t size, const uint8_t root[2][TALLY_HASH],
 	   struct tally_err *err)
 {
 	while (h->has && h->head.size == size) {
-		const struct tally_note_line *line = &h->note.line[0];
-
 		for (int side = 0; side < 2; side++)
 			if (memcmp(h->head.root, root[side], TALLY_HASH) != 0 &&
 			    h->wrongs[side] < ROOTS)
 				h->wrong[side][h->wrongs[side]++] = h->sequence;
 		if (rows_at(&h->rows, h->sequence, &h->note, err) < 0)
 			return -1;
-		/* As `checkpoint` has it: the text and the log's line. */
-		tally_buf_clear(&h->last);
-		tally_buf_add_bytes(&h->last, h->note.text);
-		tally_buf_add_u8(&h->last, '\n');
-		tally_note_add_line(&h->last, h->x->origin, line->id,
-				    tally_bytes(line->sig, line->sig_len));
-		h->size = size;
-		h->sequence++;
+		pass_on(h);
 		if (load(h, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+static void
+check_newest(struct history *h)
+{
+	if (h->complete && !tally_bytes_eq(tally_buf_view(&h->last), h->checkpoint)) {
+		TELL(h, "missing", "the newest note is not the checkpoint");
+		h->complete = false;
+	}
+}
+
+int
+history_drain(struct history *h, struct tally_err *err)
+{
+	/* Without the tree nothing is known of sessions, so nothing of rows. */
+	while (h->has) {
+		pass_on(h);
+		if (load(h, err) < 0)
+			return -1;
+	}
+	check_newest(h);
 	return 0;
 }
 
@@ -195,10 +223,7 @@ history_end(struct history *h, int truth, struct tally_err *err)
 	for (size_t i = 0; i < tell; i++)
 		TELL(h, "note", "note %" PRIu64 " has another root than the tree at its size",
 		     h->wrong[side][i]);
-	if (h->complete && !tally_bytes_eq(tally_buf_view(&h->last), h->checkpoint)) {
-		TELL(h, "missing", "the newest note is not the checkpoint");
-		h->complete = false;
-	}
+	check_newest(h);
 	return rows_end(&h->rows, h->complete, err);
 }
 

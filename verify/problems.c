@@ -35,7 +35,7 @@ join(const char *dir, const char *file)
 	return out;
 }
 
-static struct problem *
+__attribute__((format(printf, 5, 0))) static struct problem *
 add(struct problems *p, const char *check, const char *dir, const char *file, const char *fmt,
     va_list args)
 {

@@ -503,7 +503,7 @@ run(struct pass *p, struct tally_err *err)
 		if (check_bundle(p, n, err) < 0)
 			return -1;
 	if (p->given_up)
-		return 0;
+		return p->history ? history_drain(p->history, err) : 0;
 	if (check_partial(p, err) < 0)
 		return -1;
 	return p->history ? history_end(p->history, judge(p), err) : (judge(p), 0);

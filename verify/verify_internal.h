@@ -161,6 +161,8 @@ int history_at(struct history *h, uint64_t size, const uint8_t root[2][TALLY_HAS
 	       struct tally_err *err);
 /* At the end: which of the two roots was true (0, 1, or -1 where neither). */
 int history_end(struct history *h, int truth, struct tally_err *err);
+/* Instead, where the tree could not be gone through: the notes by themselves. */
+int history_drain(struct history *h, struct tally_err *err);
 void history_free(struct history *h);
 /* The size of the next note, UINT64_MAX where there is none. */
 uint64_t history_next(const struct history *h);

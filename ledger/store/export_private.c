@@ -135,8 +135,13 @@ int
 export_history(struct store_export *x, struct tally_err *err)
 {
 	const struct export_view *v = &x->view;
+	bool pending;
 
 	if (put_list(x, "private/notes", x->s->note, true, v->note_seq, show_note, err) < 0)
 		return -1;
-	return put_list(x, "private/evidence", x->s->att, v->has_row, v->row.number, show_row, err);
+	/* What is pending is no evidence yet. */
+	pending = v->has_row && v->row.state == TALLY_ROW_PENDING;
+	return put_list(x, "private/evidence", x->s->att,
+			v->has_row && (!pending || v->row.number > 0), v->row.number - pending,
+			show_row, err);
 }
