@@ -81,7 +81,7 @@ parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option argp_options[] = {
 	{ "from", 'f', "T", 0, "Begin of the period: RFC 3339, a date, or a month", 0 },
 	{ "to", 't', "T", 0, "End of the period, which does not belong to it", 0 },
-	{ "tz", 'z', "ZONE", 0, "The IANA time zone of the calendar, UTC by default", 0 },
+	{ "tz", 'z', "ZONE", 0, "The IANA time zone of the calendar, or else UTC", 0 },
 	{ "format", 'F', "FORMAT", 0, "text (the default), json or csv", 0 },
 	{ NULL, 'o', "OUT", 0, "The file to write; - is standard output", 0 },
 	{ "rules", 0x101, "DIR", OPTION_HIDDEN, NULL, 0 },
