@@ -156,16 +156,18 @@ note_correction(struct plan *plan, const struct part *p, const struct slot *e, u
 	plan->corrections[plan->n_corrections++] = k;
 }
 
+/* A host's history begins with its facts. A live agent says that it starts before
+ * it has asked the manager for them: there only events of VMs are early. */
 static void
 note_facts(struct plan *plan, const struct part *p, const struct slot *e)
 {
 	bool *facts = &plan->facts[p - plan->parts];
+	bool of_vm = e->ev.kind >= TALLY_DEFINED && e->ev.kind <= TALLY_ROLE;
 	struct finding *g;
 
 	if (e->ev.kind == TALLY_HOST_FACTS)
 		*facts = true;
-	if (*facts || e->ev.kind < TALLY_DEFINED || e->ev.kind > TALLY_ROLE ||
-	    e->at >= plan->period.to)
+	if (*facts || (p->live && !of_vm) || e->at >= plan->period.to)
 		return;
 	g = findings_count(plan->findings, F_NO_HOST_FACTS, p->ledger, 1);
 	finding_entry(g, p->ledger, e->h.index);

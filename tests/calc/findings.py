@@ -13,6 +13,12 @@ def count_findings(estate, counts):
     for event in estate.events:
         if event.order not in joined and event.kind in ("migrate-out", "migrate-in"):
             found.append(("left-estate" if event.kind == "migrate-out" else "entered-estate", event.host))
+    facts = set()
+    for event in sorted(estate.events, key=lambda event: event.order):
+        if event.kind == "host":
+            facts.add(event.host)
+        elif event.host not in facts:
+            found.append(("no-host-facts", event.host))
     found += [("host-crash", run.host) for run in estate.runs if run.ended_by == "boot"]
     for row in counts.coverage():
         found += [("gap", row["host"])] * len(row["gaps"])

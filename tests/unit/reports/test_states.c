@@ -143,7 +143,24 @@ time_before_the_first_facts_has_no_cluster(void **state)
 	assert_figure(r, "usage", "scope=cluster id=", "run_seconds", "1800");
 	assert_figure(r, "usage", "scope=cluster id=c1", "run_seconds", "1800");
 	assert_figure(r, "findings", "kind=no-host-facts", "text",
-		      "host h1: 1 event of a VM lies before the first facts of the host");
+		      "host h1: 1 event lies before the first facts of the host");
+}
+
+static void
+any_recorded_event_before_the_first_facts_is_a_finding(void **state)
+{
+	const struct tally_json *r = report_of_day("h1 10:00 heartbeat\n"
+						   "h1 10:10 agent-start\n"
+						   "h1 10:30 host cores_per_socket=8\n"
+						   "h1 11:00 heartbeat\n");
+
+	(void)state;
+	assert_figure(r, "findings", "kind=no-host-facts", "text",
+		      "host h1: 2 events lie before the first facts of the host");
+	r = report_of_day("h1! 10:00 agent-start\n"
+			  "h1! 10:30 host cores_per_socket=8\n"
+			  "h1! 11:00 heartbeat\n");
+	assert_int_equal(0, rows(r, "findings", "kind=no-host-facts"));
 }
 
 static void
@@ -174,6 +191,7 @@ main(void)
 		cmocka_unit_test(states_of_no_length_count_nowhere),
 		cmocka_unit_test(time_counts_in_the_cluster_of_that_time),
 		cmocka_unit_test(time_before_the_first_facts_has_no_cluster),
+		cmocka_unit_test(any_recorded_event_before_the_first_facts_is_a_finding),
 		cmocka_unit_test(live_states_are_those_that_the_entry_gives),
 	};
 	int failed = cmocka_run_group_tests_name("reports states", tests, NULL, NULL);
