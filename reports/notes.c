@@ -312,6 +312,17 @@ note_unknown_os(struct sweep *s)
 	}
 }
 
+/* Hundredths of a percent, half up; but a part is never told as nothing or as all. */
+static uint64_t
+share_of(tally_i128 part, tally_i128 whole)
+{
+	uint64_t share = (uint64_t)((part * 10000 * 2 + whole) / (whole * 2));
+
+	if (part < whole && share == 10000)
+		return 9999;
+	return share == 0 ? 1 : share;
+}
+
 void
 note_sums(struct sweep *s)
 {
@@ -331,7 +342,7 @@ note_sums(struct sweep *s)
 				     (const char *)s->hosts[i].p, own);
 	}
 	if (g) {
-		uint64_t share = (uint64_t)((g->ns * 10000 * 2 + s->run_ns) / (s->run_ns * 2));
+		uint64_t share = share_of(g->ns, s->run_ns);
 
 		tally_buf_addf(&g->share, "%" PRIu64 ".%02" PRIu64 " %% of the run time",
 			       share / 100, share % 100);

@@ -197,6 +197,28 @@ the_two_parts_of_a_ledger_are_read_apart(void **state)
 }
 
 static void
+imports_that_are_nearly_all_or_nearly_nothing_are_not_told_as_such(void **state)
+{
+	const struct tally_json *r =
+		report_of_day("h1! 22:00 host cores_per_socket=8\nh1! 22:00 start a vcpus=1\n"
+			      "h1! 22:00:01 stop a cause=shutdown\n"
+			      "h1 00:00 host cores_per_socket=8\nh1 00:00 start a vcpus=1\n"
+			      "h1 20:00 stop a cause=shutdown\n");
+
+	(void)state;
+	assert_figure(r, "findings", "kind=imported", "text",
+		      "1 host whose run time rests on imported records, 72000 s in all, 99.99 % of "
+		      "the run time: h1 72000 s");
+	r = report_of_day("h1! 02:00 host cores_per_socket=8\nh1! 02:00 start a vcpus=1\n"
+			  "h1! 22:00 stop a cause=shutdown\n"
+			  "h1 00:00 host cores_per_socket=8\nh1 00:00 start a vcpus=1\n"
+			  "h1 00:00:01 stop a cause=shutdown\n");
+	assert_figure(r, "findings", "kind=imported", "text",
+		      "1 host whose run time rests on imported records, 1 s in all, 0.01 % of "
+		      "the run time: h1 1 s");
+}
+
+static void
 instants_inside_a_part_do_not_go_back(void **state)
 {
 	const struct tally_json *r =
@@ -229,6 +251,8 @@ main(void)
 			another_incarnation_without_a_gap_ends_the_run_at_the_previous_entry),
 		cmocka_unit_test(another_boot_of_a_live_host_ends_its_runs),
 		cmocka_unit_test(the_two_parts_of_a_ledger_are_read_apart),
+		cmocka_unit_test(
+			imports_that_are_nearly_all_or_nearly_nothing_are_not_told_as_such),
 		cmocka_unit_test(instants_inside_a_part_do_not_go_back),
 	};
 	int failed = cmocka_run_group_tests_name("reports coverage", tests, NULL, NULL);
