@@ -35,9 +35,16 @@ columns_title(struct columns *c, struct tally_bytes text)
 {
 	struct tally_buf b = TALLY_BUF_INIT;
 
-	tally_printable(&b, text);
+	tally_buf_add_bytes(&b, text);
 	c->titles = array_grow(c->titles, &c->cap_titles, c->n_titles, sizeof(*c->titles));
 	c->titles[c->n_titles++] = (struct columns_title){ c->count, tally_buf_view(&b) };
+}
+
+void
+columns_untitle(struct columns *c, size_t titles)
+{
+	while (c->n_titles > titles)
+		free((void *)(uintptr_t)c->titles[--c->n_titles].text.p);
 }
 
 void
@@ -173,8 +180,7 @@ columns_print(const struct columns *c, struct tally_buf *out, unsigned width)
 	for (size_t i = 0; i + n <= c->count; i += n) {
 		for (; t < c->n_titles && c->titles[t].at <= i; t++) {
 			tally_buf_add_str(out, "  ");
-			tally_buf_add_bytes(out, c->titles[t].text);
-			tally_buf_add_str(out, "\n");
+			columns_wrap(out, c->titles[t].text, 2, width);
 		}
 		row_out(c, out, c->cells + i, widths);
 	}

@@ -23,6 +23,8 @@ void columns_deinit(struct columns *c);
 void columns_add(struct columns *c, struct tally_bytes cell);
 /* A title before the next row; from the first on, rows are indented by two more. */
 void columns_title(struct columns *c, struct tally_bytes text);
+/* Takes back all but the first `titles`. */
+void columns_untitle(struct columns *c, size_t titles);
 void columns_str(struct columns *c, const char *cell);
 /* Indented by two; at most `width` wide where cutting texts can do it. */
 void columns_print(const struct columns *c, struct tally_buf *out, unsigned width);

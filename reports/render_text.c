@@ -1,30 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An overview for a human: what was asked, how good the evidence is, how much of
- * the time it covers, then the figures, and what to look at, gravest first. */
+ * the time it covers, then the figures, and what to look at, gravest first. What
+ * is the same in all rows is left out, and figures are rounded: the exact ones
+ * are those of the JSON. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "columns.h"
 #include "report_internal.h"
 #include "tally/csv.h"
+#include "tally/event.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#define MILLI    1000000
+#define WIDE     120 /* has room for what a VM is beside its figures */
 
+/* To the millisecond, half up; below one exact, for what is there is not told as 0. */
 static void
 add_seconds(struct columns *c, tally_i128 ns)
 {
 	char text[64];
 
+	if (ns >= MILLI)
+		ns = (ns + MILLI / 2) / MILLI * MILLI;
 	tally_seconds_text(text, ns);
 	columns_str(c, text);
 }
 
+/* The second in which it lies. */
 static void
 add_time(struct columns *c, int64_t at)
 {
 	char text[TALLY_TIME_TEXT];
 
-	tally_wall_text(text, (struct tally_wall){ at });
+	tally_wall_text(text, (struct tally_wall){ at - at % TALLY_SECOND });
 	columns_str(c, text);
 }
 
@@ -47,16 +56,17 @@ head_out(const struct tally_report *r, struct tally_buf *out)
 	tally_buf_addf(out, "Usage from %s to %s\n", r->from_text, r->to_text);
 	tally_buf_addf(out, "  calendar  %s, tzdata %s\n", r->zone, r->tzdata);
 	tally_buf_addf(out, "  report    %s\n  issued    %s by %s\n", r->id, issued, r->tool);
-	tally_buf_add_str(out,
-			  "  evidence  self-declared: a report alone anchors nothing; tally verify "
-			  "--anchor does\n");
+	tally_buf_add_str(out, "  evidence  self-declared: a report alone anchors nothing,\n"
+			       "            tally verify --anchor does\n"
+			       "  figures   rounded, to the millisecond or down to the second;\n"
+			       "            the json and csv formats are exact\n");
 }
 
 static void
 ledgers_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 {
-	static const char *const heads[] = { "-host", "-origin", ">entries", "!checkpoint",
-					     "!root" };
+	static const char *const heads[] = { "-host", "<origin", ">entries", "!checkpoint",
+					     "-root" };
 	struct columns c;
 
 	columns_init(&c, heads, COUNT(heads));
@@ -107,19 +117,47 @@ coverage_out(const struct tally_report *r, struct tally_buf *out, unsigned width
 	columns_deinit(&c);
 }
 
+/* From the whole to its parts. */
+static const enum scope scopes[] = { SCOPE_FLEET, SCOPE_REGION, SCOPE_CLUSTER,
+				     SCOPE_HOST,  SCOPE_TENANT, SCOPE_COST_CENTER };
+
+/* A scope that nobody names says what the fleet says. */
+static bool
+scope_named(const struct tally_report *r, enum scope scope)
+{
+	const struct usage *u = &r->sweep.usage;
+
+	for (size_t i = 0; i < u->count; i++)
+		if (u->rows[i]->scope == (uint32_t)scope && report_text(r, u->rows[i]->id).len > 0)
+			return true;
+	return false;
+}
+
 static void
-usage_row_out(const struct tally_report *r, const struct usage_row *row, struct columns *c)
+add_scope(const struct tally_report *r, const struct usage_row *row, struct columns *c)
+{
+	struct tally_bytes id = report_text(r, row->id);
+	struct tally_buf text = TALLY_BUF_INIT;
+
+	if (row->scope != SCOPE_FLEET) {
+		tally_buf_add_str(&text, row->scope == SCOPE_COST_CENTER
+						 ? "cost center"
+						 : usage_scope_name(row->scope));
+		tally_buf_add_str(&text, " ");
+	}
+	tally_buf_add_bytes(&text, id.len > 0 ? id : tally_bytes_str("-"));
+	columns_add(c, tally_buf_view(&text));
+	tally_buf_deinit(&text);
+}
+
+static void
+time_row_out(const struct tally_report *r, const struct usage_row *row, struct columns *c)
 {
 	char text[32];
 
-	columns_str(c, usage_scope_name(row->scope));
-	columns_add(c, report_text(r, row->id));
+	add_scope(r, row, c);
 	add_seconds(c, row->sum[RUNNING] + row->sum[PAUSED]);
 	add_seconds(c, row->vcpu_sum);
-	add_seconds(c, row->sum[PAUSED]);
-	add_seconds(c, row->sum[SUSPENDED]);
-	add_seconds(c, row->sum[SAVED]);
-	add_seconds(c, row->sum[CRASHED]);
 	add_number(c, row->peak);
 	if (row->peak > 0)
 		add_time(c, row->peak_at);
@@ -129,93 +167,221 @@ usage_row_out(const struct tally_report *r, const struct usage_row *row, struct 
 	columns_str(c, text);
 }
 
-/* A table for each product and edition, under its name and the evidence's class. */
+/* States that time was spent in, apart from running. */
+struct states {
+	enum clock clock[CLOCKS];
+	const char *head[CLOCKS + 1];
+	size_t n;
+};
+
 static void
-usage_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
+find_states(const struct tally_report *r, struct states *out)
 {
-	static const char *const heads[] = { "!scope",    "-id",          ">run s",   ">vcpu s",
-					     ">paused s", ">suspended s", ">saved s", ">crashed s",
-					     ">peak",     "!peak at",     ">average" };
-	const struct usage *u = &r->sweep.usage;
+	static const struct {
+		enum clock clock;
+		const char *head;
+	} all[] = { { PAUSED, ">paused s" },
+		    { SUSPENDED, ">suspended s" },
+		    { SAVED, ">saved s" },
+		    { CRASHED, ">crashed s" } };
 
-	tally_buf_add_str(out, "\nUsage\n");
-	if (u->count == 0)
-		tally_buf_add_str(out, "  nothing ran\n");
-	for (size_t i = 0, end; i < u->count; i = end) {
-		const struct usage_row *first = u->rows[i];
-		struct columns c;
+	*out = (struct states){ .head = { "-scope" } };
+	for (size_t i = 0; i < COUNT(all); i++) {
+		bool any = false;
 
-		columns_init(&c, heads, COUNT(heads));
-		for (end = i; end < u->count && u->rows[end]->product == first->product &&
-			      u->rows[end]->edition == first->edition;
-		     end++)
-			usage_row_out(r, u->rows[end], &c);
-		tally_buf_add_str(out, i ? "\n  " : "  ");
-		tally_printable(out, report_text(r, first->product));
-		if (report_text(r, first->edition).len > 0)
-			tally_buf_add_str(out, " ");
-		tally_printable(out, report_text(r, first->edition));
-		tally_buf_add_str(out, " (self-declared)\n");
-		columns_print(&c, out, width);
-		columns_deinit(&c);
+		for (size_t k = 0; k < r->sweep.usage.count; k++)
+			any |= r->sweep.usage.rows[k]->sum[all[i].clock] > 0;
+		if (!any)
+			continue;
+		out->clock[out->n++] = all[i].clock;
+		out->head[out->n] = all[i].head;
 	}
 }
 
 static void
-vm_title(const struct tally_report *r, const struct vm_row *row, struct columns *c)
+state_row_out(const struct tally_report *r, const struct usage_row *row,
+	      const struct states *states, struct columns *c)
 {
-	struct tally_bytes name = report_text(r, row->claims.value[CLAIM_NAME]);
-	struct tally_buf title = TALLY_BUF_INIT;
-	char uuid[TALLY_UUID_TEXT];
+	bool any = false;
 
-	tally_uuid_text(uuid, row->vm->uuid);
-	tally_buf_add_str(&title, uuid);
-	tally_buf_add_str(&title, name.len > 0 ? "  " : "");
-	tally_buf_add_bytes(&title, name);
+	for (size_t i = 0; i < states->n; i++)
+		any |= row->sum[states->clock[i]] > 0;
+	if (!any)
+		return;
+	add_scope(r, row, c);
+	for (size_t i = 0; i < states->n; i++)
+		add_seconds(c, row->sum[states->clock[i]]);
+}
+
+static void
+product_title(const struct tally_report *r, const struct usage_row *row, struct columns *c)
+{
+	struct tally_bytes edition = report_text(r, row->edition);
+	struct tally_buf title = TALLY_BUF_INIT;
+
+	tally_buf_add_bytes(&title, report_text(r, row->product));
+	tally_buf_add_str(&title, edition.len > 0 ? " " : "");
+	tally_buf_add_bytes(&title, edition);
+	tally_buf_add_str(&title, " (self-declared)");
 	columns_title(c, tally_buf_view(&title));
 	tally_buf_deinit(&title);
 }
 
+/* Rows under their product and edition, with the class of the evidence beside it:
+ * those of time, or of other states. */
 static void
-vm_row_out(const struct tally_report *r, const struct vm_row *row, struct columns *c)
+fill_usage(const struct tally_report *r, const struct states *states, struct columns *c)
 {
-	struct tally_buf hosts = TALLY_BUF_INIT;
+	const struct usage *u = &r->sweep.usage;
+	bool named[COUNT(scopes)];
 
-	for (uint32_t h = 0; h < row->hosts.n; h++) {
-		tally_buf_add_str(&hosts, h ? " " : "");
-		tally_buf_add_bytes(&hosts, r->ledgers[row->hosts.p[h]].host);
+	for (size_t s = 0; s < COUNT(scopes); s++)
+		named[s] = scope_named(r, scopes[s]);
+	for (size_t i = 0, end; i < u->count; i = end) {
+		const struct usage_row *first = u->rows[i];
+		size_t before = c->count, titles = c->n_titles;
+
+		product_title(r, first, c);
+		for (end = i; end < u->count && u->rows[end]->product == first->product &&
+			      u->rows[end]->edition == first->edition;)
+			end++;
+		for (size_t s = 0; s < COUNT(scopes); s++)
+			for (size_t k = i; named[s] && k < end; k++) {
+				if (u->rows[k]->scope != (uint32_t)scopes[s])
+					continue;
+				if (states)
+					state_row_out(r, u->rows[k], states, c);
+				else
+					time_row_out(r, u->rows[k], c);
+			}
+		if (c->count == before)
+			columns_untitle(c, titles);
 	}
-	columns_add(c, report_text(r, row->product));
-	columns_add(c, report_text(r, row->edition));
-	columns_add(c, report_text(r, row->claims.value[CLAIM_TENANT]));
-	columns_add(c, report_text(r, row->claims.value[CLAIM_COST_CENTER]));
-	add_seconds(c, row->run);
-	add_seconds(c, row->vcpu);
-	columns_add(c, tally_buf_view(&hosts));
-	add_time(c, row->first);
-	add_time(c, row->last);
-	columns_str(c, tally_evidence_name(row->claims.evidence));
-	tally_buf_deinit(&hosts);
 }
 
-/* Rows of one VM and name under a line of their own. */
 static void
-vms_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
+usage_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 {
-	static const char *const heads[] = { "<product", "-edition", "-tenant", "-cost center",
-					     ">run s",   ">vcpu s",  "-hosts",  "!first",
-					     "!last",    "!evidence" };
-	const struct vms *v = &r->sweep.vms;
+	static const char *const heads[] = { "-scope", ">run s",   ">vcpu s",
+					     ">peak",  "!peak at", ">average" };
 	struct columns c;
 
 	columns_init(&c, heads, COUNT(heads));
-	for (size_t i = 0; i < v->count; i++) {
-		const struct vm_row *row = v->rows[i], *before = i ? v->rows[i - 1] : NULL;
+	fill_usage(r, NULL, &c);
+	tally_buf_add_str(out, "\nUsage\n");
+	if (c.count > 0)
+		columns_print(&c, out, width);
+	else
+		tally_buf_add_str(out, "  nothing ran\n");
+	columns_deinit(&c);
+}
 
-		if (!before || before->vm != row->vm ||
-		    before->claims.value[CLAIM_NAME] != row->claims.value[CLAIM_NAME])
-			vm_title(r, row, &c);
-		vm_row_out(r, row, &c);
+static void
+states_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
+{
+	struct states states;
+	struct columns c;
+
+	find_states(r, &states);
+	if (states.n == 0)
+		return;
+	columns_init(&c, states.head, states.n + 1);
+	fill_usage(r, &states, &c);
+	tally_buf_add_str(out, "\nOther states (paused is part of the run time)\n");
+	columns_print(&c, out, width);
+	columns_deinit(&c);
+}
+
+static void
+add_hosts(const struct tally_report *r, const struct vm_row *row, struct tally_buf *out)
+{
+	for (uint32_t h = 0; h < row->hosts.n; h++) {
+		tally_buf_add_str(out, h ? ", " : "");
+		tally_buf_add_bytes(out, r->ledgers[row->hosts.p[h]].host);
+	}
+}
+
+static void
+add_product(const struct tally_report *r, const struct vm_row *row, struct tally_buf *out)
+{
+	struct tally_bytes edition = report_text(r, row->edition);
+
+	tally_buf_add_bytes(out, report_text(r, row->product));
+	tally_buf_add_str(out, edition.len > 0 ? " " : "");
+	tally_buf_add_bytes(out, edition);
+}
+
+/* Which VM, and whose; in a narrow report also what stands in columns of a wide one. */
+static void
+vm_title(const struct tally_report *r, const struct vm_row *row, bool wide, struct tally_buf *out)
+{
+	static const struct {
+		const char *label;
+		enum claim_key key;
+	} owners[] = { { ", tenant ", CLAIM_TENANT }, { ", cost center ", CLAIM_COST_CENTER } };
+	struct tally_bytes name = report_text(r, row->claims.value[CLAIM_NAME]);
+	char uuid[TALLY_UUID_TEXT];
+
+	tally_uuid_text(uuid, row->vm->uuid);
+	tally_buf_add_bytes(out, name);
+	tally_buf_add_str(out, name.len > 0 ? "  " : "");
+	tally_buf_add_str(out, uuid);
+	for (size_t i = 0; i < COUNT(owners); i++) {
+		struct tally_bytes text = report_text(r, row->claims.value[owners[i].key]);
+
+		tally_buf_add_str(out, text.len > 0 ? owners[i].label : "");
+		tally_buf_add_bytes(out, text);
+	}
+	if (wide)
+		return;
+	tally_buf_add_str(out, ", on ");
+	add_hosts(r, row, out);
+	tally_buf_add_str(out, ": ");
+	add_product(r, row, out);
+	if (row->claims.evidence != TALLY_E_NONE)
+		tally_buf_addf(out, " (%s)", tally_evidence_name(row->claims.evidence));
+}
+
+static void
+vm_row_out(const struct tally_report *r, const struct vm_row *row, bool wide, struct columns *c)
+{
+	struct tally_buf text = TALLY_BUF_INIT;
+
+	if (wide) {
+		add_product(r, row, &text);
+		columns_add(c, tally_buf_view(&text));
+		columns_str(c, tally_evidence_name(row->claims.evidence));
+		tally_buf_clear(&text);
+		add_hosts(r, row, &text);
+		columns_add(c, tally_buf_view(&text));
+	}
+	add_seconds(c, row->run);
+	add_seconds(c, row->vcpu);
+	add_time(c, row->first);
+	add_time(c, row->last);
+	tally_buf_deinit(&text);
+}
+
+/* Each VM's spans under a line that says whose they are. */
+static void
+vms_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
+{
+	static const char *const heads[] = { "<product", "!evidence", "-hosts", ">run s",
+					     ">vcpu s",  "!first",    "!last" };
+	const struct vms *v = &r->sweep.vms;
+	bool wide = width >= WIDE;
+	struct tally_buf title = TALLY_BUF_INIT, before = TALLY_BUF_INIT;
+	struct columns c;
+
+	columns_init(&c, wide ? heads : heads + 3, wide ? COUNT(heads) : COUNT(heads) - 3);
+	for (size_t i = 0; i < v->count; i++) {
+		tally_buf_clear(&title);
+		vm_title(r, v->rows[i], wide, &title);
+		if (i == 0 || !tally_bytes_eq(tally_buf_view(&title), tally_buf_view(&before)))
+			columns_title(&c, tally_buf_view(&title));
+		tally_buf_clear(&before);
+		tally_buf_add_bytes(&before, tally_buf_view(&title));
+		vm_row_out(r, v->rows[i], wide, &c);
 	}
 	tally_buf_add_str(out, "\nVMs\n");
 	if (c.count > 0)
@@ -223,6 +389,8 @@ vms_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 	else
 		tally_buf_add_str(out, "  none\n");
 	columns_deinit(&c);
+	tally_buf_deinit(&title);
+	tally_buf_deinit(&before);
 }
 
 static void
@@ -251,6 +419,7 @@ tally_report_text(const struct tally_report *r, struct tally_buf *out, unsigned 
 	ledgers_out(r, out, width);
 	coverage_out(r, out, width);
 	usage_out(r, out, width);
+	states_out(r, out, width);
 	vms_out(r, out, width);
 	findings_out(r, out, width);
 }

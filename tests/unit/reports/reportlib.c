@@ -48,7 +48,7 @@ report_bytes(const struct test_history *h, const char *from, const char *to, con
 	else if (format == 'c')
 		tally_report_csv(r, out);
 	else
-		tally_report_text(r, out, 160);
+		tally_report_text(r, out, format == 'n' ? 80 : 160);
 	tally_report_free(r);
 	for (size_t i = 0; i < h->count; i++)
 		test_ledger_close(&ledgers[i]);

@@ -12,7 +12,8 @@ const struct tally_json *report_of(const char *lines, const char *from, const ch
 				   const char *zone);
 /* The whole of 2026-03-01, UTC. */
 const struct tally_json *report_of_day(const char *lines);
-/* Of a history that stands: its report's bytes. `format` is j, c or t. */
+/* Of a history that stands: its report's bytes. `format` is j, c, t, or n for
+ * a narrow text. */
 void report_bytes(const struct test_history *h, const char *from, const char *to, const char *zone,
 		  char format, struct tally_buf *out);
 void report_done(void);

@@ -206,6 +206,67 @@ the_id_is_the_hash_of_what_the_format_lists(void **state)
 	tally_buf_deinit(&hashed);
 }
 
+/* The history as text of 80 columns, in `out`. */
+static void
+render_narrow(const char *lines, struct tally_buf *out)
+{
+	struct test_history h;
+
+	test_history_init(&h);
+	test_history_add(&h, lines);
+	report_bytes(&h, "2026-03-01", "2026-03-02", "UTC", 'n', out);
+	test_history_deinit(&h);
+}
+
+static void
+a_narrow_text_stays_inside_its_width(void **state)
+{
+	struct tally_buf out = TALLY_BUF_INIT;
+	size_t width = 0;
+
+	(void)state;
+	render_narrow(estate, &out);
+	assert_non_null(strstr(tally_buf_cstr(&out), "\n  web1  00000000-0000-0000-0000-"));
+	for (const char *p = tally_buf_cstr(&out); *p; p++) {
+		width = *p == '\n' ? 0 : width + ((*p & 0xc0) != 0x80);
+		assert_in_range(width, 0, 80);
+	}
+	tally_buf_deinit(&out);
+}
+
+static void
+a_text_rounds_and_leaves_out_what_is_not_there(void **state)
+{
+	struct tally_buf out = TALLY_BUF_INIT;
+	const char *text;
+
+	(void)state;
+	render_narrow("h1 00:00 host cores_per_socket=8\n"
+		      "h1 01:00:00.999999999 start a vcpus=1\n"
+		      "h1 01:00:10.0005 stop a cause=shutdown\n"
+		      "h1 02:00 start b vcpus=1 os=http://x/y\n"
+		      "h1 02:00:00.000000007 stop b cause=shutdown\n",
+		      &out);
+	text = tally_buf_cstr(&out);
+	assert_non_null(strstr(text, "\n    fleet          9.001  "));
+	assert_non_null(strstr(text, "  2026-03-01T01:00:00Z  0.000104\n"));
+	assert_non_null(strstr(text, "\n    fleet    0.000000007  "));
+	assert_null(strstr(text, "region"));
+	assert_null(strstr(text, "tenant"));
+	assert_null(strstr(text, "Other states"));
+	assert_non_null(strstr(text, ", on h1: unclassified\n"));
+	tally_buf_clear(&out);
+	render_narrow("h1 00:00 host cores_per_socket=8 region=eu\n"
+		      "h1 01:00 start a vcpus=1\n"
+		      "h1 02:00 suspend a\n"
+		      "h1 03:00 stop a cause=shutdown\n",
+		      &out);
+	text = tally_buf_cstr(&out);
+	assert_non_null(strstr(text, "\n    scope      paused s\n"));
+	assert_non_null(strstr(text, "\n    region eu      3600\n"));
+	tally_buf_deinit(&out);
+}
+
 static void
 a_report_of_no_ledger_is_empty_and_well_formed(void **state)
 {
@@ -235,6 +296,8 @@ main(void)
 		cmocka_unit_test(the_json_is_the_golden_one),
 		cmocka_unit_test(the_csv_is_the_golden_one),
 		cmocka_unit_test(the_text_is_the_golden_one),
+		cmocka_unit_test(a_narrow_text_stays_inside_its_width),
+		cmocka_unit_test(a_text_rounds_and_leaves_out_what_is_not_there),
 		cmocka_unit_test(the_text_holds_no_control_character_but_the_newline),
 		cmocka_unit_test(the_text_keeps_to_its_width),
 		cmocka_unit_test(the_order_of_the_ledgers_changes_no_byte),
