@@ -49,7 +49,7 @@ INIT
 	(cd "$ir" && find . | cpio -o -H newc 2>/dev/null | gzip -1 >"$LAB/initrd.gz")
 }
 
-lab_in() { nsenter -t "$LAB_NS" -m -u -n -- "$@"; }
+lab_in() { nsenter -t "$LAB_NS" -m -u -n -r -- "$@"; }
 lab_virsh() { lab_in virsh -q "$@"; }
 
 lab_up() {
@@ -75,7 +75,7 @@ lab_up() {
 		lab "$LAB" </dev/null >/dev/null 2>"$LAB/ns.err" &
 	LAB_NS=$!
 	local n
-	for n in $(seq 100); do
+	for n in $(seq 600); do
 		[ -e "$LAB/ready" ] && break
 		sleep 0.1
 	done
@@ -88,14 +88,14 @@ lab_libvirtd() {
 	# daemons: so they can be waited for.
 	local n
 	if [ -z "${LAB_LOGD:-}" ]; then
-		nsenter -t "$LAB_NS" -m -u -n -- virtlogd -p /run/libvirt/virtlogd.pid </dev/null >"$LAB/virtlogd.out" 2>&1 &
+		nsenter -t "$LAB_NS" -m -u -n -r -- virtlogd -p /run/libvirt/virtlogd.pid </dev/null >"$LAB/virtlogd.out" 2>&1 &
 		LAB_LOGD=$!
 	fi
-	nsenter -t "$LAB_NS" -m -u -n -- libvirtd -p /run/libvirt/libvirtd.pid </dev/null >"$LAB/libvirtd.out" 2>&1 &
+	nsenter -t "$LAB_NS" -m -u -n -r -- libvirtd -p /run/libvirt/libvirtd.pid </dev/null >"$LAB/libvirtd.out" 2>&1 &
 	LAB_LIBVIRTD=$!
-	for n in $(seq 300); do
+	for n in $(seq 600); do
 		lab_virsh list >/dev/null 2>&1 && break
-		[ "$n" -lt 300 ] || lab_fail 'libvirtd does not answer' || return 1
+		[ "$n" -lt 600 ] || lab_fail 'libvirtd does not answer' || return 1
 		sleep 0.1
 	done
 	LAB_URI_RO="qemu+unix:///system?socket=$LAB/run/libvirt-sock-ro"

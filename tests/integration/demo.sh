@@ -44,7 +44,8 @@ done
 
 "$top/scripts/demo" "$build" >"$D/out3" 2>&1 &
 demo=$!
-for _ in $(seq 300); do
+for _ in $(seq 1800); do
+	kill -0 "$demo" 2>/dev/null || break
 	grep -q 'the guest says' "$D/out3" && break
 	sleep 0.1
 done

@@ -84,29 +84,29 @@ libvirt: {uri: "$LAB_URI_RO"}
 heartbeat: {interval: 1s, record: 5s}
 YAML
 start_agent
-holds 'the agent connects' until_true 20 connected_times 1
+holds 'the agent connects' until_true 60 connected_times 1
 holds 'a second agent on the ledger is refused with the pid' second_is_refused
 python3 "$top/tests/integration/qmp_events.py" "$LAB/web1.qmp" "$D/truth" &
 witness=$!
 lab_virsh start web1
-holds 'the guest boots' lab_wait_guest web1 120
+holds 'the guest boots' lab_wait_guest web1 300
 holds 'tally checkpoint reaches the agent through the control socket' tally_quietly checkpoint "$D/ledger"
 holds 'tally status works beside the agent' tally_quietly status "$D/ledger" --json
 
 lab_stop_libvirtd KILL
 sleep 3
 lab_libvirtd
-holds 'after the loss of libvirtd the agent connects again' until_true 30 connected_times 2
+holds 'after the loss of libvirtd the agent connects again' until_true 60 connected_times 2
 sleep 2
 
 kill -KILL "$agent"
 wait "$agent" 2>/dev/null || true
 sleep 2
 start_agent
-holds 'after a kill -9 the agent comes back' until_true 20 connected_times 3
+holds 'after a kill -9 the agent comes back' until_true 60 connected_times 3
 sleep 2
 lab_virsh shutdown web1
-lab_wait_off web1 60
+lab_wait_off web1 180
 wait "$witness" || true
 witness=
 sleep 2
