@@ -208,3 +208,23 @@ tally_dir_make(const char *path, mode_t mode, struct tally_err *err)
 	free(parent);
 	return r;
 }
+
+int
+tally_dir_make_above(const char *path, mode_t mode, struct tally_err *err)
+{
+	char *parent = parent_of(path);
+	struct stat st;
+	int r = 0;
+
+	/* What is there may belong to somebody else: it is not made, nor synced. */
+	if (stat(parent, &st) < 0) {
+		if (errno != ENOENT)
+			r = tally_err_sys(err, "%s", parent);
+		else if (strcmp(parent, path) != 0)
+			r = tally_dir_make_above(parent, mode, err);
+		if (r == 0)
+			r = tally_dir_make(parent, mode, err);
+	}
+	free(parent);
+	return r;
+}

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "tally/err.h"
+#include "tally/file.h"
 #include "cli.h"
 #include "ledger.h"
 
@@ -74,6 +75,8 @@ cli_export(int argc, char **argv, struct tally_err *err)
 	if (status == 0)
 		status = cli_no_checkpoint(o.ledger, err);
 	cli_newest_deinit(&newest);
+	if (status > 0 && tally_dir_make_above(o.to, 0755, err) < 0)
+		status = -1;
 	cli_progress_begin(&progress, "export: entries");
 	if (status > 0)
 		status = tally_store_export(store, o.to, o.public_only, show, &progress, err);

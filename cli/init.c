@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tally/err.h"
+#include "tally/file.h"
 #include "tally/note.h"
 #include "cli.h"
 #include "ledger.h"
@@ -80,6 +81,8 @@ cli_init(int argc, char **argv, struct tally_err *err)
 		return tally_err_set(
 			err, TALLY_USE,
 			"--origin: a name is 1 to 255 bytes of UTF-8 without blank and '+'");
+	if (tally_dir_make_above(o.ledger, 0755, err) < 0)
+		return -1;
 	if (cli_ledger_make(o.ledger, "libtpms", NULL, o.origin, err) < 0)
 		return cli_ledger_prefix(o.ledger, err);
 	if (tally_store_open(&store, o.ledger, TALLY_STORE_READ, tally_clock_real(), err) < 0)

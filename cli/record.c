@@ -81,7 +81,9 @@ import(struct record_plan *plan, const char *folder, struct tally_err *err)
 	uint64_t stored = 0, before = 0;
 	int status;
 
-	status = tally_dir_make(folder, 0700, err);
+	status = tally_dir_make_above(folder, 0755, err);
+	if (status == 0)
+		status = tally_dir_make(folder, 0700, err);
 	cli_progress_begin(&progress, "record: stored");
 	for (size_t i = 0; i < plan->count && status == 0; i++) {
 		before += plan->hosts[i]->progress == RECORD_DONE ? plan->hosts[i]->count

@@ -34,6 +34,8 @@ int tally_file_read(int dirfd, const char *name, size_t max, struct tally_buf *o
 		    struct tally_err *err);
 /* A folder made durably (mkdir, fsync of the parent); fine where it exists. */
 int tally_dir_make(const char *path, mode_t mode, struct tally_err *err);
+/* The folders above `path`, those that are not there. */
+int tally_dir_make_above(const char *path, mode_t mode, struct tally_err *err);
 /* A new output file of the user's: "-" is standard output. `out` is written
  * whole to a temporary file and renamed, so a failure leaves the old one. */
 int tally_output_write(const char *path, struct tally_bytes content, struct tally_err *err);

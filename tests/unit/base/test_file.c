@@ -242,6 +242,30 @@ a_folder_is_made_once(void **state)
 	free(file);
 }
 
+static void
+folders_above_are_made_where_they_are_missing(void **state)
+{
+	struct place *p = *state;
+	struct tally_err err;
+	struct stat st;
+	char *path = test_path(p->dir, "a/b//c/"), *file = test_path(p->dir, "file");
+	char *under = test_path(p->dir, "file/b/c");
+
+	assert_int_equal(tally_dir_make_above(path, 0755, &err), 0);
+	assert_int_equal(tally_dir_make_above(path, 0755, &err), 0);
+	assert_int_equal(fstatat(p->fd, "a/b", &st, 0), 0);
+	assert_true(S_ISDIR(st.st_mode));
+	assert_int_equal(fstatat(p->fd, "a/b/c", &st, 0), -1);
+	assert_int_equal(tally_dir_make_above("here", 0755, &err), 0);
+	assert_int_equal(tally_dir_make_above("/", 0755, &err), 0);
+	test_file_write(file, "", 0);
+	assert_int_equal(tally_dir_make_above(under, 0755, &err), -1);
+	assert_int_equal(err.code, TALLY_SYS);
+	free(path);
+	free(file);
+	free(under);
+}
+
 int
 main(void)
 {
@@ -257,6 +281,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(reading_is_bounded_and_takes_regular_files_only,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_folder_is_made_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(folders_above_are_made_where_they_are_missing,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
