@@ -221,7 +221,8 @@ tally_report_make(struct tally_report **out, const struct tally_report_ledger *l
 
 	TALLY_ASSERT(o->sha256 && n < UINT32_MAX);
 	if (o->from.ns >= o->to.ns)
-		return tally_err_set(err, TALLY_USE, "a period must end behind its begin");
+		return tally_err_set(err, TALLY_USE,
+				     "the period is empty: its end must lie behind its begin");
 	r = tally_alloc(sizeof(*r));
 	r->from = o->from.ns;
 	r->to = o->to.ns;

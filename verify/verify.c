@@ -38,6 +38,17 @@ tally_verify_free(struct tally_verify *v)
 	free(v);
 }
 
+/* As it comes out of a mail or another system's editor. */
+static struct tally_bytes
+trimmed(struct tally_bytes line)
+{
+	while (line.len > 0 && strchr(" \t\r", line.p[line.len - 1]))
+		line.len--;
+	while (line.len > 0 && strchr(" \t", line.p[0]))
+		line = tally_bytes(line.p + 1, line.len - 1);
+	return line;
+}
+
 int
 tally_verify_anchor(struct tally_verify *v, const char *name, struct tally_bytes text,
 		    struct tally_err *err)
@@ -48,7 +59,7 @@ tally_verify_anchor(struct tally_verify *v, const char *name, struct tally_bytes
 	while (text.len > 0) {
 		const uint8_t *end = memchr(text.p, '\n', text.len);
 		size_t n = end ? (size_t)(end - text.p) : text.len;
-		struct tally_bytes line = tally_bytes(text.p, n);
+		struct tally_bytes line = trimmed(tally_bytes(text.p, n));
 
 		n += end != NULL;
 		text = tally_bytes(text.p + n, text.len - n);

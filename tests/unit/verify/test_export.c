@@ -73,6 +73,7 @@ static void
 an_untouched_export_holds_and_only_a_pinned_key_anchors_it(void **state)
 {
 	const char *pin = (const char *)one.vkey.p;
+	struct tally_buf mailed = TALLY_BUF_INIT;
 	struct tally_verify *v;
 
 	(void)state;
@@ -81,6 +82,9 @@ an_untouched_export_holds_and_only_a_pinned_key_anchors_it(void **state)
 	verdict(NULL, mirror, 4);
 	verdict(pin, mirror, 0);
 	verdict((const char *)other.vkey.p, dir, 4);
+	tally_buf_addf(&mailed, "# pinned\r\n \t\r\n\t %.*s \r\n", (int)one.vkey.len - 1, pin);
+	verdict(tally_buf_cstr(&mailed), dir, 0);
+	tally_buf_deinit(&mailed);
 	v = verified_one(NULL, dir);
 	assert_true(tally_verify_holds(v));
 	assert_false(tally_verify_anchored(v));
