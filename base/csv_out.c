@@ -35,7 +35,7 @@ tally_csv_text(struct tally_buf *out, struct tally_bytes cell)
 
 	if (quote)
 		tally_buf_add_u8(out, '"');
-	if (cell.len > 0 && memchr("=+-@\t\r", cell.p[0], 6))
+	if (cell.len > 0 && memchr("=+-@\t\r\n", cell.p[0], 7))
 		tally_buf_add_u8(out, '\'');
 	for (size_t i = 0; i < cell.len; i++) {
 		if (cell.p[i] == '"')

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef TALLY_CSV_H
 #define TALLY_CSV_H
-/* CSV out: RFC 4180 with "\r\n"; text cells that begin with = + - @, a tab or a
- * carriage return get an apostrophe, so that no spreadsheet runs them; numbers
- * stay numbers. */
+/* CSV out: RFC 4180 with "\r\n"; text cells that begin with = + - @, a tab, a
+ * carriage return or a newline get an apostrophe, so that no spreadsheet runs
+ * them; numbers stay numbers. */
 #include "tally/bytes.h"
 
 void tally_csv_text(struct tally_buf *out,

@@ -38,6 +38,7 @@ formulas_get_an_apostrophe_and_numbers_do_not(void **state)
 		{ "@SUM(A1)", "'@SUM(A1)\r\n" },
 		{ "\tx", "'\tx\r\n" },
 		{ "\rx", "\"'\rx\"\r\n" },
+		{ "\n=1", "\"'\n=1\"\r\n" },
 		{ "a=1", "a=1\r\n" },
 		{ "=\"a\"", "\"'=\"\"a\"\"\"\r\n" },
 	};
