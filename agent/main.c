@@ -8,6 +8,7 @@
 #include "config.h"
 #include "source_libvirt.h"
 #include "tally/err.h"
+#include "tally/store.h"
 
 struct args {
 	const char *config;
@@ -59,6 +60,7 @@ main(int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
 		return 2;
 	agent_block_signals();
+	tally_store_program("tallyd");
 	rc = config_load(&config, a.config, &err);
 	if (rc == 0 && !a.check) {
 		rc = source_libvirt_new(&source, config.libvirt.uri, tally_clock_real(), &err);

@@ -124,7 +124,8 @@ decode_ledger(const char *path, struct tally_err *err)
 	struct tally_store *store;
 	int n = tally_store_open(&store, path, TALLY_STORE_READ, NULL, err);
 
-	if (n == 0 && (n = tally_store_entries(store, 0, UINT64_MAX, &entries, err)) == 0) {
+	if (n == 0 &&
+	    (n = tally_store_entries_unchecked(store, 0, UINT64_MAX, &entries, err)) == 0) {
 		while ((n = entries.next(entries.ctx, &e, err)) > 0) {
 			tally_arena_reset(arena);
 			if (tally_event_decode(&ev, e.group, e.mask, arena, err) < 0)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tally/csv.h"
+#include "tally/store.h"
 #include "cli.h"
 
 static const struct cli_command commands[] = {
@@ -42,7 +43,12 @@ run_command(const struct cli_command *c, int argc, char **argv)
 {
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_buf shown = TALLY_BUF_INIT;
-	int code = c->run(argc, argv, &err);
+	int code;
+
+	tally_buf_addf(&shown, "tally: %s", c->name);
+	tally_store_program(tally_buf_cstr(&shown));
+	tally_buf_clear(&shown);
+	code = c->run(argc, argv, &err);
 
 	if (code >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
 		code = tally_err_sys(&err, "standard output");

@@ -145,6 +145,8 @@ run(const struct options *o, struct tally_report_options *ro, struct tally_err *
 		status = tally_report_make(&report, sources.ledgers, sources.count, ro, err);
 	cli_progress_end(&sources.progress);
 	if (status == 0)
+		status = cli_sources_check(&sources, err);
+	if (status == 0)
 		status = write_report(o, report, err);
 	tally_report_free(report);
 	cli_sources_deinit(&sources);

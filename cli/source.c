@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ledgers and exports as sources of entries. Nothing is opened twice: LMDB
- * would lose its locks, and one host's figures would be there twice.
+ * would lose its locks, and one host's figures would be there twice. A ledger's
+ * entries are hashed by a thread of its own while the report is made of them;
+ * an export was verified when it was opened.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -48,6 +50,49 @@ count(struct cli_sources *s, struct cli_counted *c)
 	return (struct tally_entries){ c, counted_next, counted_rewind, NULL };
 }
 
+static void *
+check_entries(void *ctx)
+{
+	struct cli_sources *s = ctx;
+	struct tally_entry e;
+	int n = 0;
+
+	for (size_t i = 0; i < s->count && n == 0; i++) {
+		struct tally_entries *from = &s->items[i].checked;
+
+		while (from->next && (n = from->next(from->ctx, &e, &s->damage)) > 0)
+			;
+	}
+	return NULL;
+}
+
+/* Where there can be no second thread, this one does it, first. */
+static void
+begin_check(struct cli_sources *s)
+{
+	s->checking = pthread_create(&s->checker, NULL, check_entries, s) == 0;
+	if (!s->checking)
+		check_entries(s);
+}
+
+static void
+end_check(struct cli_sources *s)
+{
+	if (s->checking)
+		(void)pthread_join(s->checker, NULL);
+	s->checking = false;
+}
+
+int
+cli_sources_check(struct cli_sources *s, struct tally_err *err)
+{
+	end_check(s);
+	if (s->damage.code == TALLY_OK)
+		return 0;
+	*err = s->damage;
+	return -1;
+}
+
 static bool
 holds(const char *folder, const char *name)
 {
@@ -59,6 +104,17 @@ holds(const char *folder, const char *name)
 	there = stat(tally_buf_cstr(&path), &st) == 0 && S_ISREG(st.st_mode);
 	tally_buf_deinit(&path);
 	return there;
+}
+
+static int
+open_entries(struct cli_source *src, struct tally_store *store, struct tally_err *err)
+{
+	const struct tally_report_ledger *l = &src->ledger;
+	int r = tally_store_entries_under(store, l->size, l->root, &src->checked, err);
+
+	for (size_t i = 0; i < 2 && r == 0; i++)
+		r = tally_store_entries_unchecked(store, 0, l->size, &src->counted[i].inner, err);
+	return r;
 }
 
 static int
@@ -82,9 +138,8 @@ open_ledger(struct cli_sources *s, struct cli_source *src, struct tally_err *err
 		src->ledger.beyond = size - src->ledger.size;
 	}
 	cli_newest_deinit(&newest);
-	for (size_t i = 0; i < 2 && r == 0; i++)
-		r = tally_store_entries(src->store, 0, src->ledger.size, &src->counted[i].inner,
-					err);
+	if (r == 0)
+		r = open_entries(src, src->store, err);
 	src->ledger.entries = count(s, &src->counted[0]);
 	src->ledger.entries2 = count(s, &src->counted[1]);
 	return r < 0 ? -1 : 0;
@@ -148,6 +203,7 @@ cli_sources_open(struct cli_sources *s, const char *const *paths, size_t n, stru
 			return -1;
 		s->ledgers[i] = s->items[i].ledger;
 	}
+	begin_check(s);
 	return 0;
 }
 
@@ -163,12 +219,14 @@ cli_sources_open_head(struct cli_sources *s, struct tally_store *store, struct t
 	s->count = 1;
 	cli_progress_begin(&s->progress, "entries read");
 	r = tally_store_head(store, &src->ledger.size, src->ledger.root, err);
-	for (size_t i = 0; i < 2 && r == 0; i++)
-		r = tally_store_entries(store, 0, src->ledger.size, &src->counted[i].inner, err);
+	if (r == 0)
+		r = open_entries(src, store, err);
 	src->ledger.origin = tally_store_origin(store);
 	src->ledger.entries = count(s, &src->counted[0]);
 	src->ledger.entries2 = count(s, &src->counted[1]);
 	s->ledgers[0] = src->ledger;
+	if (r == 0)
+		begin_check(s);
 	return r < 0 ? -1 : 0;
 }
 
@@ -176,7 +234,10 @@ void
 cli_sources_deinit(struct cli_sources *s)
 {
 	cli_progress_end(&s->progress);
+	end_check(s);
 	for (size_t i = 0; i < s->count; i++) {
+		if (s->items[i].checked.close)
+			s->items[i].checked.close(s->items[i].checked.ctx);
 		close_counted(&s->items[i].counted[0]);
 		close_counted(&s->items[i].counted[1]);
 		tally_store_close(s->items[i].store);

@@ -162,6 +162,8 @@ read_coverage(struct standing *st, struct tally_err *err)
 	o.zone = utc;
 	if (status == 0)
 		status = tally_report_make(&report, sources.ledgers, 1, &o, err);
+	if (status == 0)
+		status = cli_sources_check(&sources, err);
 	if (status == 0) {
 		tally_report_json(report, &text);
 		status = tally_json_parse(&st->report, tally_buf_view(&text), err);

@@ -30,6 +30,9 @@ enum tally_store_mode { TALLY_STORE_READ, TALLY_STORE_WRITE };
 /* WRITE takes the lock (TALLY_HELD names the pid), re-hashes the tail and
  * compares with the newest note (TALLY_FAILS). READ needs no lock and works on
  * read-only media. `clock` NULL: the machine's. Foreign and newer files: TALLY_USE. */
+/* While a ledger is open, a page of data.mdb that is damaged or cannot be read
+ * ends the program: one line on stderr, behind the name set here, and exit 1. */
+void tally_store_program(const char *name);
 int tally_store_open(struct tally_store **out, const char *path, enum tally_store_mode mode,
 		     const struct tally_clock *clock, struct tally_err *err);
 void tally_store_close(struct tally_store *s);
@@ -68,6 +71,15 @@ struct tally_nodes tally_store_nodes(struct tally_store *s);
  * grow: close or drain iterators before long appends. */
 int tally_store_entries(struct tally_store *s, uint64_t from, uint64_t to,
 			struct tally_entries *out, struct tally_err *err);
+/* The entries are hashed as they are read, in runs of 16 against the tree that
+ * the ledger keeps: damage is -1, not a wrong entry in silence. These are the
+ * same, [0, size), and behind the last one -1 unless they hash to `root`. They
+ * may be pulled in a thread of its own, beside other readers of the store. */
+int tally_store_entries_under(struct tally_store *s, uint64_t size, const uint8_t root[TALLY_HASH],
+			      struct tally_entries *out, struct tally_err *err);
+/* Without hashing: for one who pulls those beside them. */
+int tally_store_entries_unchecked(struct tally_store *s, uint64_t from, uint64_t to,
+				  struct tally_entries *out, struct tally_err *err);
 
 /* Fault injection for tests: called before each call of the store that changes
  * the disk ("put", "commit", "write", "fsync", ...); -1 makes it fail with errno. */

@@ -67,15 +67,20 @@ put_leaf(struct tally_store *s, MDB_cursor *cursor, uint64_t index,
 	 const uint8_t record[TALLY_RECORD], const struct tally_prepared *e, struct tally_err *err)
 {
 	MDB_val key = { sizeof(index), &index }, value = { store_leaf_size(e), NULL };
-	int rc = store_fault("put") < 0
-			 ? errno
-			 : mdb_cursor_put(cursor, &key, &value, MDB_APPEND | MDB_RESERVE);
+	int rc = 0;
 
+	if (store_fault("put") < 0)
+		rc = errno;
+	store_guard_writing = 1;
+	if (rc == 0)
+		rc = mdb_cursor_put(cursor, &key, &value, MDB_APPEND | MDB_RESERVE);
+	if (rc == 0)
+		store_leaf_write(value.mv_data, record, e);
+	store_guard_writing = 0;
 	if (rc == MDB_MAP_FULL)
 		s->map_full = true;
 	if (rc)
 		return store_mdb_err(err, rc, "put");
-	store_leaf_write(value.mv_data, record, e);
 	return 0;
 }
 

@@ -178,6 +178,7 @@ store_env_open(struct tally_store *s, bool create, struct tally_err *err)
 		s->env = NULL;
 		return store_mdb_err(err, rc, "data.mdb");
 	}
+	store_guard_begin(s->env, s->path);
 	if (check_length(s, err) < 0)
 		return -1;
 	if (s->write)
@@ -194,8 +195,21 @@ store_env_close(struct tally_store *s)
 	if (s->short_rd)
 		mdb_txn_abort(s->short_rd);
 	s->short_rd = NULL;
+	store_guard_end(s->env);
 	mdb_env_close(s->env);
 	s->env = NULL;
+}
+
+/* The pages have moved with the map, and so has what is guarded. */
+static int
+set_map(struct tally_store *s, size_t size)
+{
+	int rc;
+
+	store_guard_end(s->env);
+	rc = mdb_env_set_mapsize(s->env, size);
+	store_guard_begin(s->env, s->path);
+	return rc;
 }
 
 /* Somebody else has grown the map beyond ours. */
@@ -204,7 +218,7 @@ follow_resize(struct tally_store *s, int rc)
 {
 	if (rc != MDB_MAP_RESIZED || s->readers > 0)
 		return rc;
-	return mdb_env_set_mapsize(s->env, 0);
+	return set_map(s, 0);
 }
 
 int
@@ -271,7 +285,7 @@ grow_map(struct tally_store *s, struct tally_err *err)
 	mdb_env_info(s->env, &info);
 	if (__builtin_mul_overflow(info.me_mapsize, (size_t)2, &size))
 		return tally_err_set(err, TALLY_FULL, "data.mdb: the map cannot grow");
-	rc = mdb_env_set_mapsize(s->env, size);
+	rc = set_map(s, size);
 	return rc ? store_mdb_err(err, rc, "data.mdb: map of %zu bytes", size) : 0;
 }
 
@@ -295,7 +309,9 @@ commit(struct tally_store *s, MDB_txn *txn, struct tally_err *err)
 		rc = errno;
 		mdb_txn_abort(txn);
 	} else {
+		store_guard_writing = 1;
 		rc = mdb_txn_commit(txn);
+		store_guard_writing = 0;
 	}
 	if (rc == 0)
 		return 0;
@@ -347,8 +363,14 @@ store_put(struct tally_store *s, MDB_txn *txn, MDB_dbi dbi, struct tally_bytes k
 {
 	MDB_val k = { key.len, (void *)(uintptr_t)key.p };
 	MDB_val v = { value.len, (void *)(uintptr_t)value.p };
-	int rc = store_fault("put") < 0 ? errno : mdb_put(txn, dbi, &k, &v, flags);
+	int rc = 0;
 
+	if (store_fault("put") < 0)
+		rc = errno;
+	store_guard_writing = 1;
+	if (rc == 0)
+		rc = mdb_put(txn, dbi, &k, &v, flags);
+	store_guard_writing = 0;
 	if (rc == MDB_MAP_FULL)
 		s->map_full = true;
 	return rc ? store_mdb_err(err, rc, "put") : 0;

@@ -5,23 +5,33 @@
 #include "store_internal.h"
 
 int
-tally_store_head(struct tally_store *s, uint64_t *size, uint8_t root[TALLY_HASH],
-		 struct tally_err *err)
+store_head(struct tally_store *s, struct tally_frontier *f, struct tally_err *err)
 {
-	struct tally_frontier f;
 	struct tally_bytes value;
+	uint64_t last;
 	MDB_txn *txn;
 	int r;
 
-	tally_frontier_init(&f);
+	tally_frontier_init(f);
 	if (store_short_begin(s, &txn, err) < 0)
 		return -1;
 	r = store_get(txn, s->head, tally_bytes_str("head"), &value, err);
 	if (r > 0)
-		r = tally_frontier_read(&f, value, err);
+		r = tally_frontier_read(f, value, err);
+	else if (r == 0 && (r = store_last(txn, s->leaf, &last, &value, err)) > 0)
+		r = tally_err_set(err, TALLY_FAILS, "missing, but there are entries");
 	store_short_end(s, txn);
-	if (r < 0)
-		return tally_err_prefix(err, "%s: head", s->path);
+	return r < 0 ? tally_err_prefix(err, "%s: head", s->path) : 0;
+}
+
+int
+tally_store_head(struct tally_store *s, uint64_t *size, uint8_t root[TALLY_HASH],
+		 struct tally_err *err)
+{
+	struct tally_frontier f;
+
+	if (store_head(s, &f, err) < 0)
+		return -1;
 	*size = f.size;
 	tally_frontier_root(&f, root);
 	return 0;

@@ -22,6 +22,13 @@ get_text(struct tally_store *s, MDB_txn *txn, const char *name, char **out, stru
 	return 0;
 }
 
+/* With the log's key beside it, this was a ledger. */
+static enum tally_code
+no_ledger(const struct tally_store *s)
+{
+	return faccessat(s->dirfd, "keys/log.vkey", F_OK, 0) == 0 ? TALLY_FAILS : TALLY_USE;
+}
+
 static int
 parse_meta(struct tally_store *s, MDB_txn *txn, struct tally_err *err)
 {
@@ -31,7 +38,7 @@ parse_meta(struct tally_store *s, MDB_txn *txn, struct tally_err *err)
 	if (r < 0)
 		return -1;
 	if (r == 0 || format.len != 4)
-		return tally_err_set(err, TALLY_USE, "data.mdb: no ledger (no format)");
+		return tally_err_set(err, no_ledger(s), "data.mdb: no ledger (no format)");
 	if (tally_get_u32(format.p) != STORE_FORMAT)
 		return tally_err_set(err, TALLY_USE,
 				     "data.mdb: ledger format %u, this program knows %d",
@@ -42,8 +49,12 @@ parse_meta(struct tally_store *s, MDB_txn *txn, struct tally_err *err)
 	r = store_get(txn, s->meta, tally_bytes_str("vkey"), &vkey, err);
 	if (r == 0)
 		return tally_err_set(err, TALLY_FAILS, "data.mdb: no vkey");
-	if (r < 0 || tally_vkey_parse(&s->vkey, vkey, err) < 0)
+	if (r < 0)
 		return -1;
+	if (tally_vkey_parse(&s->vkey, vkey, err) < 0) {
+		err->code = TALLY_FAILS;
+		return tally_err_prefix(err, "data.mdb: vkey");
+	}
 	if (strcmp(s->vkey.name, s->origin) != 0)
 		return tally_err_set(err, TALLY_FAILS, "data.mdb: the vkey is of another origin");
 	return 0;
@@ -98,6 +109,7 @@ open_parts(struct tally_store *s, struct tally_err *err)
 {
 	struct tally_buf note = TALLY_BUF_INIT, scratch = TALLY_BUF_INIT;
 	struct tally_checkpoint cp;
+	struct tally_frontier head;
 	uint64_t sequence;
 	int r;
 
@@ -105,13 +117,24 @@ open_parts(struct tally_store *s, struct tally_err *err)
 		return -1;
 	if (s->write && store_lock(s, err) < 0)
 		return -1;
-	if (store_env_open(s, false, err) < 0 || read_meta(s, err) < 0)
+	if (store_env_open(s, false, err) < 0) {
+		if (err->code == TALLY_USE)
+			err->code = no_ledger(s);
+		return -1;
+	}
+	if (read_meta(s, err) < 0)
 		return -1;
 	if (s->write)
 		return read_key(s, err) < 0 ? -1 : store_reopen(s, err);
 	r = tally_store_last_note(s, &sequence, &note, err);
 	if (r > 0)
 		r = store_note_check(s, tally_buf_view(&note), &cp, &scratch, err);
+	else if (r == 0)
+		cp.size = 0;
+	if (r == 0 && (r = store_head(s, &head, err)) == 0 && cp.size > head.size)
+		r = tally_err_set(err, TALLY_FAILS,
+				  "the newest note is of %llu entries, the head of %llu",
+				  (unsigned long long)cp.size, (unsigned long long)head.size);
 	tally_buf_deinit(&note);
 	tally_buf_deinit(&scratch);
 	return r;

@@ -10,6 +10,7 @@
  * - A store belongs to one thread at a time.
  */
 #include <lmdb.h>
+#include <signal.h>
 #include "tally/err.h"
 #include "tally/store.h"
 
@@ -29,9 +30,9 @@ struct tally_store {
 
 	MDB_env *env;
 	MDB_dbi leaf, node, note, att, meta;
-	MDB_dbi head;      /* the unnamed one: a page less in every commit */
-	unsigned readers;  /* read transactions that this store has open now */
-	MDB_txn *short_rd; /* reset between the calls that use it; or NULL */
+	MDB_dbi head;             /* the unnamed one: a page less in every commit */
+	_Atomic unsigned readers; /* read transactions that this store has open now */
+	MDB_txn *short_rd;        /* reset between the calls that use it; or NULL */
 
 	char *origin, *transport;
 	struct tally_vkey vkey;
@@ -80,6 +81,11 @@ int store_last(MDB_txn *txn, MDB_dbi dbi, uint64_t *key, struct tally_bytes *val
 #define store_mdb_err(err, rc, ...) (store_mdb_err_((err), (rc), __VA_ARGS__), -1)
 void store_mdb_err_(struct tally_err *err, int rc, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* guard.c: a fault inside the map becomes an error message and exit 1. */
+void store_guard_begin(MDB_env *env, const char *path);
+void store_guard_end(MDB_env *env);
+extern _Thread_local volatile sig_atomic_t store_guard_writing; /* LMDB changes pages now */
 
 /* lock.c */
 int store_lock(struct tally_store *s, struct tally_err *err);
@@ -141,7 +147,8 @@ int store_reopen(struct tally_store *s, struct tally_err *err);
 int store_note_check(struct tally_store *s, struct tally_bytes bytes, struct tally_checkpoint *out,
 		     struct tally_buf *scratch, struct tally_err *err);
 
-/* read.c: the newest row: 1, 0 none, -1. */
+/* read.c: the head, empty where there is none; the newest row: 1, 0 none, -1. */
+int store_head(struct tally_store *s, struct tally_frontier *f, struct tally_err *err);
 int store_last_row(struct tally_store *s, struct tally_row *out, struct tally_err *err);
 
 /* checkpoint.c: re-reads what is new and makes the signed note of the tip. */
