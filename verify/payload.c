@@ -36,6 +36,20 @@ payload_take(struct payload *out, struct tally_bytes in, size_t *at)
 	return !c.failed;
 }
 
+size_t
+payload_count(struct tally_bytes in)
+{
+	struct payload payload;
+	size_t at = 0, count = 0;
+
+	while (at < in.len) {
+		if (!payload_take(&payload, in, &at))
+			return 0;
+		count++;
+	}
+	return count;
+}
+
 unsigned
 payload_mismatch(const struct payload *p, const uint8_t record[TALLY_RECORD])
 {

@@ -167,6 +167,7 @@ disagree(struct pass *p, uint64_t index)
 struct payloads {
 	char name[PATH_ROOM];
 	bool usable;     /* from here on */
+	bool framed;     /* as many payloads as entries, and nothing left over */
 	unsigned failed; /* one after another */
 	bool partial;    /* the one before did not disclose all */
 	size_t at, ends[TILE + 1];
@@ -189,10 +190,16 @@ take_payload(struct pass *p, struct payloads *l, uint64_t index, const uint8_t *
 	struct payload payload;
 	bool fits;
 
-	if (!l->usable)
+	if (!l->usable) {
+		/* What evidence rests on may be lost before its note is looked at. */
+		if (!record || record[1] == TALLY_SESSION_STATEMENT)
+			p->session->blind = true;
 		return;
+	}
 	if (!payload_take(&payload, tally_buf_view(&p->payload), &l->at)) {
 		l->usable = false;
+		if (!record || record[1] == TALLY_SESSION_STATEMENT)
+			p->session->blind = true;
 		if (l->failed > 0)
 			return;
 		problem_entry(p->x->problems, "format", p->x->folder.path, l->name, index,
@@ -208,8 +215,10 @@ take_payload(struct pass *p, struct payloads *l, uint64_t index, const uint8_t *
 		return;
 	}
 	/* Behind a wrong length everything is wrong: that is one problem, not 256. */
-	if (l->failed > 0 && payload_mismatch(&payload, record) < TALLY_GROUPS) {
+	if (!l->framed && l->failed > 0 && payload_mismatch(&payload, record) < TALLY_GROUPS) {
 		l->usable = false;
+		if (record[1] == TALLY_SESSION_STATEMENT)
+			p->session->blind = true;
 		return;
 	}
 	fits = check_payload(p, index, &payload, record, l->name) == 0;
@@ -365,6 +374,7 @@ read_payloads(struct pass *p, uint64_t n, unsigned width, struct payloads *l, st
 	export_tile_name(l->name, LEVEL_PAYLOAD, n, width);
 	r = export_read(p->x, l->name, most, false, &p->payload, err);
 	l->usable = r > 0;
+	l->framed = r > 0 && payload_count(tally_buf_view(&p->payload)) == width;
 	if (r == 0 && ++p->broken >= BROKEN_MAX)
 		p->given_up = true;
 	return r < 0 ? -1 : 0;

@@ -112,6 +112,8 @@ struct payload {
 };
 /* false where it is malformed; `at` moves behind it. */
 bool payload_take(struct payload *out, struct tally_bytes in, size_t *at);
+/* How many there are; 0 where they do not fill `in`. */
+size_t payload_count(struct tally_bytes in);
 /* The first group that is not what `record` committed to, or TALLY_GROUPS. */
 unsigned payload_mismatch(const struct payload *p, const uint8_t record[TALLY_RECORD]);
 
