@@ -208,11 +208,34 @@ take_ledgers(struct tally_verify *v, struct target *t, struct claims *c, struct 
 	return ready;
 }
 
+#define SHOWN 80 /* bytes of a line */
+
+/* What a line says around the place where it differs. Both texts are UTF-8. */
+static struct tally_bytes
+line_around(struct tally_bytes text, size_t at)
+{
+	size_t begin = at, end = at;
+
+	while (begin > 0 && text.p[begin - 1] != '\n')
+		begin--;
+	while (begin < at && text.p[begin] == ' ')
+		begin++;
+	if (at - begin > SHOWN - 20)
+		begin = at - 20;
+	while (begin > 0 && begin < text.len && (text.p[begin] & 0xc0) == 0x80)
+		begin--;
+	while (end < text.len && text.p[end] != '\n' && end - begin < SHOWN)
+		end++;
+	while (end > begin && end < text.len && (text.p[end] & 0xc0) == 0x80)
+		end--;
+	return tally_bytes(text.p + begin, end - begin);
+}
+
 /* Names the first line that differs. */
 static void
 compare(struct tally_verify *v, struct target *t, struct tally_bytes made)
 {
-	struct tally_bytes given = tally_buf_view(&t->content);
+	struct tally_bytes given = tally_buf_view(&t->content), is, ought;
 	size_t line = 1, same = 0;
 
 	if (tally_bytes_eq(given, made))
@@ -221,7 +244,15 @@ compare(struct tally_verify *v, struct target *t, struct tally_bytes made)
 		line += given.p[same] == '\n';
 		same++;
 	}
-	TELL(v, t, "line %zu is not what comes out of the entries", line);
+	is = line_around(given, same);
+	ought = line_around(made, same);
+	if (tally_bytes_eq(is, ought))
+		TELL(v, t, "line %zu is not what comes out of the entries", line);
+	else
+		TELL(v, t,
+		     "line %zu is not what comes out of the entries: it says '%.*s', they say "
+		     "'%.*s'",
+		     line, (int)is.len, (const char *)is.p, (int)ought.len, (const char *)ought.p);
 }
 
 static void

@@ -149,6 +149,28 @@ no_changed_bit_of_a_report_holds(void **state)
 }
 
 static void
+the_line_that_differs_is_told_in_both_wordings(void **state)
+{
+	struct tally_buf changed = TALLY_BUF_INIT;
+	char *word;
+
+	(void)state;
+	tally_buf_add_bytes(&changed, tally_buf_view(&text));
+	word = strstr(tally_buf_cstr(&changed), "self-declared\",");
+	assert_non_null(word);
+	word[0] = 'S';
+	assert_int_equal(verdict(tally_buf_view(&changed), first, second, "report",
+				 "it says '\"class\": \"Self-declared\",', they say "
+				 "'\"class\": \"self-declared\",'"),
+			 1);
+	tally_buf_deinit(&changed);
+	/* Behind the last line there is nothing to tell. */
+	assert_int_equal(verdict(tally_bytes(text.p, text.len - 1), first, second, "report",
+				 "is not what comes out of the entries [report]"),
+			 1);
+}
+
+static void
 another_program_or_tzdata_is_stated_and_no_fault(void **state)
 {
 	struct tally_buf other = TALLY_BUF_INIT;
@@ -231,6 +253,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_comes_out_again_from_its_exports),
 		cmocka_unit_test(no_changed_bit_of_a_report_holds),
+		cmocka_unit_test(the_line_that_differs_is_told_in_both_wordings),
 		cmocka_unit_test(another_program_or_tzdata_is_stated_and_no_fault),
 		cmocka_unit_test(what_lay_behind_the_checkpoint_is_taken_from_the_report),
 		cmocka_unit_test(a_report_of_an_older_checkpoint_comes_out_of_a_newer_export),
