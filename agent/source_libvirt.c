@@ -33,7 +33,7 @@ struct libvirt_source {
 	struct ring *ring;
 	virConnectPtr conn;
 	int callback;
-	atomic_int refs; /* the owner's, and one for each callback that libvirt holds */
+	atomic_int refs; /* the owner's, and libvirt's while events are registered */
 };
 
 /* libvirt calls it when it will use the callback's pointer no more. */
@@ -147,9 +147,9 @@ source_connect(void *ctx, struct tally_err *err)
 	s->conn = virConnectOpenReadOnly(s->uri);
 	if (s->conn == NULL)
 		return libvirt_error(err, s->uri);
-	atomic_fetch_add(&s->refs, 1);
-	if (virConnectRegisterCloseCallback(s->conn, on_close, s, source_unref) < 0) {
-		atomic_fetch_sub(&s->refs, 1); /* the owner's is still there */
+	/* No reference for this one: unregistering waits for a call under way, and
+	 * drivers without a wire take the callback and never give it back. */
+	if (virConnectRegisterCloseCallback(s->conn, on_close, s, NULL) < 0) {
 		(void)libvirt_error(err, "close callback");
 		goto fail;
 	}
