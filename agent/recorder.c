@@ -159,39 +159,13 @@ drop_batch(struct recorder *r, size_t n)
 	r->done += n;
 }
 
-/* After a failed commit the environment is not trusted: closed, opened again,
- * its tail verified. The batch is still queued. */
 static int
 reopen(struct recorder *r, struct tally_err *err)
 {
-	seal_step_close(r->seal);
-	r->seal = NULL;
-	tally_store_close(r->store);
-	r->store = NULL;
 	if (tally_store_open(&r->store, r->ledger, TALLY_STORE_WRITE, r->o.clock, err) < 0)
 		return -1;
 	r->seal = seal_step_new(r->store, r->o.attest, r->o.clock);
 	return 0;
-}
-
-/* One round without the lock: append, and checkpoint where it is due. */
-static int
-round_append(struct recorder *r, const struct tally_prepared *batch, size_t n,
-	     struct tally_err *err)
-{
-	uint64_t first;
-	if (r->store == NULL && reopen(r, err) < 0)
-		return -1;
-	if (n == 0)
-		return 0;
-	if (tally_store_append(r->store, batch, n, &first, err) == 0)
-		return 0;
-	/* Opened again at the next round, a second later. */
-	seal_step_close(r->seal);
-	r->seal = NULL;
-	tally_store_close(r->store);
-	r->store = NULL;
-	return -1;
 }
 
 /* The writer reads it: a process may have a ledger open only once. */
@@ -217,6 +191,36 @@ newest_note(struct tally_store *store, struct recorder_note *out, struct tally_e
 	return rc;
 }
 
+/* After a failure the environment is not trusted: it is opened again, and its
+ * tail verified, at the next round. */
+static void
+release(struct recorder *r)
+{
+	seal_step_close(r->seal);
+	tally_store_close(r->store);
+	r->seal = NULL;
+	r->store = NULL;
+}
+
+/* One round, without the lock: append, and checkpoint where it is due. */
+static int
+write_round(struct recorder *r, const struct tally_prepared *batch, size_t n, bool due,
+	    bool *appended, struct recorder_note *note, struct tally_err *err)
+{
+	uint64_t first;
+	int rc = r->store == NULL ? reopen(r, err) : 0;
+	if (rc == 0 && n > 0)
+		rc = tally_store_append(r->store, batch, n, &first, err);
+	*appended = rc == 0;
+	if (rc == 0 && due)
+		rc = seal_step_checkpoint(r->seal, err);
+	if (rc == 0 && due)
+		rc = newest_note(r->store, note, err);
+	if (rc < 0)
+		release(r);
+	return rc;
+}
+
 static void
 wait_for(struct recorder *r, int64_t ns)
 {
@@ -228,12 +232,27 @@ wait_for(struct recorder *r, int64_t ns)
 	(void)pthread_cond_timedwait(&r->wake, &r->lock, &t);
 }
 
+/* A failure is told when it begins, when it becomes another one, and when it
+ * ends; not at every try. */
+static void
+tell(struct tally_err *told, const struct tally_err *err)
+{
+	if (err->code == told->code && strcmp(err->text, told->text) == 0)
+		return;
+	if (err->code == TALLY_OK)
+		tally_log(TALLY_LOG_NOTICE, "recording again");
+	else
+		tally_log(TALLY_LOG_ERR, "recording: %s; trying again", err->text);
+	*told = *err;
+}
+
 static void *
 run(void *ctx)
 {
 	struct recorder *r = ctx;
 	struct tally_prepared *batch = tally_alloc(BATCH_RECORDS * sizeof(*batch));
-	int64_t last_checkpoint = 0;
+	int64_t last_checkpoint = 0, retry_at = 0;
+	struct tally_err told = TALLY_ERR_INIT;
 	pthread_mutex_lock(&r->lock);
 	for (;;) {
 		struct tally_err err = TALLY_ERR_INIT;
@@ -244,7 +263,13 @@ run(void *ctx)
 					now - last_checkpoint >= r->o.interval.ns);
 		uint64_t goal = r->done + n;
 		struct recorder_note note = r->note;
+		bool appended;
 		int rc;
+		if (now < retry_at && !r->stop) {
+			/* Records that come in meanwhile do not hurry it. */
+			wait_for(r, retry_at - now);
+			continue;
+		}
 		if (n == 0 && !due) {
 			if (r->stop)
 				break;
@@ -253,15 +278,11 @@ run(void *ctx)
 			continue;
 		}
 		pthread_mutex_unlock(&r->lock);
-		rc = round_append(r, batch, n, &err);
-		if (rc == 0 && due) {
-			rc = seal_step_checkpoint(r->seal, &err);
-			if (rc == 0)
-				rc = newest_note(r->store, &note, &err);
+		rc = write_round(r, batch, n, due, &appended, &note, &err);
+		if (due)
 			last_checkpoint = now;
-		}
 		pthread_mutex_lock(&r->lock);
-		if (r->done + n == goal && (rc == 0 || r->store != NULL))
+		if (appended)
 			drop_batch(r, n);
 		/* There is room again: the loss is told even if nothing else comes. */
 		if (r->lost > 0 && r->queued + 1 < r->o.queue)
@@ -272,13 +293,12 @@ run(void *ctx)
 			r->checkpoints++;
 		}
 		r->failure = err;
-		if (rc < 0)
-			tally_log(TALLY_LOG_ERR, "recording: %s", err.text);
+		tell(&told, &err);
 		pthread_cond_broadcast(&r->progress);
 		if (rc < 0) {
 			if (r->stop)
 				break;
-			wait_for(r, RETRY);
+			retry_at = tally_clock_now(r->o.clock).uptime.ns + RETRY;
 		}
 	}
 	pthread_mutex_unlock(&r->lock);
