@@ -16,9 +16,6 @@
 #include "tally/log.h"
 #include "tally/store.h"
 
-#define TICK    (TALLY_SECOND / 1000) /* microseconds in a second */
-#define RECENCY (TALLY_SECOND / 10)
-
 static void
 emit(void *ctx, const struct tally_event *ev)
 {
@@ -127,7 +124,19 @@ on_source(sd_event_source *s, int fd, uint32_t revents, void *ctx)
 	return 0;
 }
 
-/* Ten times a second is cheap; what is due is decided by the clock. */
+/* Until the next list is due, but at least each second: starts that wait for
+ * their second event are looked at so often. */
+static uint64_t
+next_wake_usec(const struct agent *a)
+{
+	int64_t left = a->next_list.uptime.ns - tally_clock_now(a->clock).uptime.ns;
+	if (left < 0)
+		left = 0;
+	if (left > TALLY_SECOND)
+		left = TALLY_SECOND;
+	return (uint64_t)left / 1000 + 1;
+}
+
 static int
 on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 {
@@ -146,7 +155,7 @@ on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 			machine_heartbeat(a->machine, tally_clock_now(a->clock),
 					  a->config->heartbeat.record, false);
 	}
-	(void)sd_event_source_set_time_relative(s, RECENCY / TICK);
+	(void)sd_event_source_set_time_relative(s, next_wake_usec(a));
 	return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
 
