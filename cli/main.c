@@ -52,14 +52,15 @@ run_command(const struct cli_command *c, int argc, char **argv)
 
 	if (code >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
 		code = tally_err_sys(&err, "standard output");
-	if (code >= 0)
-		return code;
-	(void)fflush(stdout);
-	tally_buf_addf(&shown, "tally: %s: ", c->name);
-	tally_printable(&shown, tally_bytes_str(err.text));
-	fprintf(stderr, "%s\n", tally_buf_cstr(&shown));
+	if (code < 0) {
+		(void)fflush(stdout);
+		tally_buf_addf(&shown, "tally: %s: ", c->name);
+		tally_printable(&shown, tally_bytes_str(err.text));
+		fprintf(stderr, "%s\n", tally_buf_cstr(&shown));
+		code = tally_err_exit(&err);
+	}
 	tally_buf_deinit(&shown);
-	return tally_err_exit(&err);
+	return code;
 }
 
 static int
