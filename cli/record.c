@@ -99,8 +99,8 @@ import(struct record_plan *plan, const char *folder, struct tally_err *err)
 	if (status < 0)
 		return -1;
 	/* A comment to whoever pins the lines before it. */
-	printf("# %llu events of %zu %s recorded", (unsigned long long)stored, plan->count,
-	       plan->count == 1 ? "host" : "hosts");
+	printf("# %llu %s of %zu %s recorded", (unsigned long long)stored,
+	       stored == 1 ? "event" : "events", plan->count, plan->count == 1 ? "host" : "hosts");
 	if (before > 0)
 		printf(", %llu were there already", (unsigned long long)before);
 	printf("\n");

@@ -162,7 +162,8 @@ add_file(struct tally_verify *v, const char *path, struct tally_err *err)
 	} else {
 		tally_buf_deinit(&content);
 		return tally_err_set(err, TALLY_USE,
-				     "%s: neither an export nor a proof nor a report", path);
+				     "%s: neither an export nor a proof nor a report in JSON",
+				     path);
 	}
 	t->content = content;
 	return 0;
