@@ -47,9 +47,8 @@ run_command(const struct cli_command *c, int argc, char **argv)
 
 	tally_buf_addf(&shown, "tally: %s", c->name);
 	tally_store_program(tally_buf_cstr(&shown));
-	tally_buf_clear(&shown);
+	tally_buf_deinit(&shown);
 	code = c->run(argc, argv, &err);
-
 	if (code >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
 		code = tally_err_sys(&err, "standard output");
 	if (code < 0) {
