@@ -187,31 +187,49 @@ columns_print(const struct columns *c, struct tally_buf *out, unsigned width)
 	free(widths);
 }
 
+static void
+new_line(struct tally_buf *out, unsigned indent)
+{
+	tally_buf_add_str(out, "\n");
+	spaces(out, indent);
+}
+
+/* Where the line stands behind the word. One that no line holds is broken. */
+static size_t
+word_out(struct tally_buf *out, struct tally_bytes word, size_t at, unsigned indent, unsigned width)
+{
+	size_t room = width - indent;
+
+	if (at > indent && at + 1 + points(word) > width) {
+		new_line(out, indent);
+		at = indent;
+	} else if (at > indent) {
+		tally_buf_add_str(out, " ");
+		at++;
+	}
+	while (points(word) > room) {
+		size_t n = offset(word, room);
+
+		tally_buf_add(out, word.p, n);
+		new_line(out, indent);
+		word = tally_bytes(word.p + n, word.len - n);
+	}
+	tally_buf_add_bytes(out, word);
+	return at + points(word);
+}
+
 void
 columns_wrap(struct tally_buf *out, struct tally_bytes text, unsigned indent, unsigned width)
 {
 	struct tally_buf b = TALLY_BUF_INIT;
 	size_t at = indent;
 
+	TALLY_ASSERT(width > indent);
 	tally_printable(&b, text);
-	for (size_t i = 0; i < b.len;) {
-		size_t end = i;
-		struct tally_bytes word;
-
-		while (end < b.len && b.p[end] != ' ')
+	for (size_t i = 0, end; i < b.len; i = end + 1) {
+		for (end = i; end < b.len && b.p[end] != ' ';)
 			end++;
-		word = tally_bytes(b.p + i, end - i);
-		if (at > indent && at + 1 + points(word) > width) {
-			tally_buf_add_str(out, "\n");
-			spaces(out, indent);
-			at = indent;
-		} else if (at > indent) {
-			tally_buf_add_str(out, " ");
-			at++;
-		}
-		tally_buf_add_bytes(out, word);
-		at += points(word);
-		i = end + 1;
+		at = word_out(out, tally_bytes(b.p + i, end - i), at, indent, width);
 	}
 	tally_buf_add_str(out, "\n");
 	tally_buf_deinit(&b);

@@ -28,7 +28,8 @@ void columns_untitle(struct columns *c, size_t titles);
 void columns_str(struct columns *c, const char *cell);
 /* Indented by two; at most `width` wide where cutting texts can do it. */
 void columns_print(const struct columns *c, struct tally_buf *out, unsigned width);
-/* `text` broken at spaces; later lines are indented by `indent`. */
+/* `text` broken at spaces, and where no line holds a word; later lines are
+ * indented by `indent`, which is less than `width`. */
 void columns_wrap(struct tally_buf *out, struct tally_bytes text, unsigned indent, unsigned width);
 
 #endif

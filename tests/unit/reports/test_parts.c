@@ -161,6 +161,9 @@ columns_align_and_cut_the_widest_text(void **state)
 	tally_buf_add_str(&out, "12");
 	columns_wrap(&out, tally_bytes_str("one two three"), 2, 9);
 	assert_string_equal(tally_buf_cstr(&out), "12one two\n  three\n");
+	tally_buf_clear(&out);
+	columns_wrap(&out, tally_bytes_str("a caf\xc3\xa9-bar b"), 2, 7);
+	assert_string_equal(tally_buf_cstr(&out), "a\n  caf\xc3\xa9-\n  bar b\n");
 	tally_buf_deinit(&out);
 }
 
