@@ -30,6 +30,7 @@ int tally_report_make(struct tally_report **out, const struct tally_report_ledge
 void tally_report_free(struct tally_report *r);
 void tally_report_json(const struct tally_report *r, struct tally_buf *out);
 void tally_report_csv(const struct tally_report *r, struct tally_buf *out);
+/* An overview with rounded figures; `width` is at least 40. */
 void tally_report_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
 
 #endif
