@@ -175,6 +175,7 @@ prepare(struct agent *a, struct tally_err *err)
 						  .clock = a->clock,
 						  .queue = a->config->queue.records,
 						  .interval = a->config->checkpoint.interval,
+						  .retry = { TALLY_SECOND },
 						  .attest = a->config->tpm.attest };
 	const struct machine_out out = { .ctx = a, .emit = emit, .describe = describe };
 	struct resume r;

@@ -20,7 +20,6 @@
 
 #define BATCH_RECORDS 4096
 #define BATCH_BYTES   (1 << 20)
-#define RETRY         TALLY_SECOND
 
 struct record {
 	struct record *next;
@@ -42,6 +41,7 @@ struct recorder {
 	uint64_t put, done, sealed, lost_total, checkpoints;
 	uint64_t lost; /* since the last gap record */
 	struct tally_now lost_from;
+	const char *lost_why;
 	struct recorder_note note; /* the newest */
 	uint64_t wanted;           /* a checkpoint over this many records is awaited */
 	struct tally_err failure;  /* of the last round, for those who wait */
@@ -88,7 +88,7 @@ enqueue(struct recorder *r, struct record *rec)
 	r->put++;
 }
 
-/* One place is always kept for the record that tells of a loss. */
+/* A loss becomes a record as soon as there is room: one place is always kept for it. */
 static void
 enqueue_loss(struct recorder *r)
 {
@@ -96,17 +96,29 @@ enqueue_loss(struct recorder *r)
 	struct tally_event ev = { .kind = TALLY_GAP };
 	struct tally_err err = TALLY_ERR_INIT;
 	struct record *rec;
+	if (r->lost == 0 || r->queued + 1 >= r->o.queue)
+		return;
 	ev.m.has_from = ev.m.has_to = ev.m.has_count = true;
 	ev.m.from = (uint64_t)r->lost_from.wall.ns;
 	ev.m.to = (uint64_t)now.wall.ns;
 	ev.m.count = r->lost;
-	ev.m.reason = tally_bytes_str("queue overflow");
+	ev.m.reason = tally_bytes_str(r->lost_why);
 	ev.o.has_source = true;
 	ev.o.source = TALLY_SRC_AGENT;
 	rec = record_new(&ev, &err);
 	TALLY_ASSERT(rec != NULL);
 	r->lost = 0;
 	enqueue(r, rec);
+}
+
+static void
+lose(struct recorder *r, const char *why)
+{
+	if (r->lost++ == 0) {
+		r->lost_from = tally_clock_now(r->o.clock);
+		r->lost_why = why;
+	}
+	r->lost_total++;
 }
 
 void
@@ -117,15 +129,13 @@ recorder_put(struct recorder *r, const struct tally_event *ev)
 	if (rec == NULL)
 		tally_log(TALLY_LOG_ERR, "a record of kind %u is lost: %s", ev->kind, err.text);
 	pthread_mutex_lock(&r->lock);
-	if (rec == NULL || r->queued + 1 >= r->o.queue) {
-		if (r->lost++ == 0)
-			r->lost_from = tally_clock_now(r->o.clock);
-		r->lost_total++;
-		free(rec);
-	} else {
-		if (r->lost > 0)
-			enqueue_loss(r);
+	enqueue_loss(r);
+	if (rec != NULL && r->queued + 1 < r->o.queue) {
 		enqueue(r, rec);
+	} else {
+		lose(r, rec != NULL ? "queue overflow" : "malformed record");
+		free(rec);
+		enqueue_loss(r);
 	}
 	pthread_cond_signal(&r->wake);
 	pthread_mutex_unlock(&r->lock);
@@ -202,20 +212,67 @@ release(struct recorder *r)
 	r->store = NULL;
 }
 
-/* One round, without the lock: append, and checkpoint where it is due. */
+/* What the thread does at once, and what it knows from one time to the next. */
+struct round {
+	struct tally_prepared *batch;
+	size_t n, committed; /* of the batch */
+	bool due;            /* a checkpoint too */
+	uint64_t goal;       /* `done` behind it */
+	struct recorder_note note;
+	int64_t last_checkpoint, retry_at; /* uptime */
+	size_t doubted;                    /* records whose commit failed, ... */
+	uint64_t doubted_at;               /* ... and the index that the first would have */
+	struct tally_err told;
+	bool over; /* it failed, and a stop is wanted */
+};
+
+/* A commit that failed may be there all the same, where the disk died under it.
+ * The seeds are random: no other entry has the commitments of the first. */
 static int
-write_round(struct recorder *r, const struct tally_prepared *batch, size_t n, bool due,
-	    bool *appended, struct recorder_note *note, struct tally_err *err)
+settle_doubt(struct recorder *r, struct round *d, struct tally_err *err)
 {
+	const struct tally_prepared *first = &d->batch[0];
+	struct tally_buf record = TALLY_BUF_INIT;
+	int rc = tally_store_entry(r->store, d->doubted_at, &record, NULL, NULL, err);
+	if (rc == 1 && memcmp(record.p + TALLY_RECORD - sizeof(first->commitment),
+			      first->commitment, sizeof(first->commitment)) == 0)
+		d->committed = d->doubted;
+	if (rc >= 0)
+		d->doubted = 0;
+	tally_buf_deinit(&record);
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+append(struct recorder *r, struct round *d, struct tally_err *err)
+{
+	size_t n = d->n - d->committed;
 	uint64_t first;
+	if (n == 0)
+		return 0;
+	if (tally_store_append(r->store, d->batch + d->committed, n, &first, err) < 0) {
+		d->doubted = n;
+		d->doubted_at = first;
+		return -1;
+	}
+	d->committed = d->n;
+	return 0;
+}
+
+/* Without the lock: append, and checkpoint where it is due. */
+static int
+write_round(struct recorder *r, struct round *d, struct tally_err *err)
+{
 	int rc = r->store == NULL ? reopen(r, err) : 0;
-	if (rc == 0 && n > 0)
-		rc = tally_store_append(r->store, batch, n, &first, err);
-	*appended = rc == 0;
-	if (rc == 0 && due)
+	d->committed = 0;
+	if (rc == 0 && d->doubted > 0)
+		rc = settle_doubt(r, d, err);
+	if (rc == 0)
+		rc = append(r, d, err);
+	if (rc == 0 && d->due)
 		rc = seal_step_checkpoint(r->seal, err);
-	if (rc == 0 && due)
-		rc = newest_note(r->store, note, err);
+	if (rc == 0 && d->due)
+		rc = newest_note(r->store, &d->note, err);
 	if (rc < 0)
 		release(r);
 	return rc;
@@ -246,63 +303,68 @@ tell(struct tally_err *told, const struct tally_err *err)
 	*told = *err;
 }
 
+/* Waits until there is something to do; false: nothing is left, or nothing more can be. */
+static bool
+next_round(struct recorder *r, struct round *d)
+{
+	for (;;) {
+		int64_t now = tally_clock_now(r->o.clock).uptime.ns;
+		int64_t since = now - d->last_checkpoint;
+		bool unsealed = r->put > r->sealed;
+		d->due =
+			unsealed && (r->wanted > r->sealed || r->stop || since >= r->o.interval.ns);
+		if (r->stop && (!unsealed || d->over))
+			return false;
+		if (now < d->retry_at && !r->stop) /* records that come do not hurry it */
+			wait_for(r, d->retry_at - now);
+		else if (r->queued == 0 && !d->due)
+			wait_for(r, unsealed ? r->o.interval.ns - since : 60 * TALLY_SECOND);
+		else
+			break;
+	}
+	d->n = peek_batch(r, d->batch);
+	d->goal = r->done + d->n;
+	return true;
+}
+
+static void
+end_round(struct recorder *r, struct round *d, int rc, const struct tally_err *err)
+{
+	int64_t now = tally_clock_now(r->o.clock).uptime.ns;
+	drop_batch(r, d->committed);
+	enqueue_loss(r);
+	if (d->due)
+		d->last_checkpoint = now;
+	if (rc == 0 && d->due) {
+		r->sealed = d->goal;
+		r->note = d->note;
+		r->checkpoints++;
+	}
+	r->failure = *err;
+	tell(&d->told, err);
+	if (rc < 0) {
+		d->retry_at = now + r->o.retry.ns;
+		d->over = r->stop;
+	}
+	pthread_cond_broadcast(&r->progress);
+}
+
 static void *
 run(void *ctx)
 {
 	struct recorder *r = ctx;
-	struct tally_prepared *batch = tally_alloc(BATCH_RECORDS * sizeof(*batch));
-	int64_t last_checkpoint = 0, retry_at = 0;
-	struct tally_err told = TALLY_ERR_INIT;
+	struct round d = { .batch = tally_alloc(BATCH_RECORDS * sizeof(*d.batch)) };
 	pthread_mutex_lock(&r->lock);
-	for (;;) {
+	while (next_round(r, &d)) {
 		struct tally_err err = TALLY_ERR_INIT;
-		size_t n = peek_batch(r, batch);
-		int64_t now = tally_clock_now(r->o.clock).uptime.ns;
-		bool unsealed = r->done + n > r->sealed;
-		bool due = unsealed && (r->wanted > r->sealed || r->stop ||
-					now - last_checkpoint >= r->o.interval.ns);
-		uint64_t goal = r->done + n;
-		struct recorder_note note = r->note;
-		bool appended;
 		int rc;
-		if (now < retry_at && !r->stop) {
-			/* Records that come in meanwhile do not hurry it. */
-			wait_for(r, retry_at - now);
-			continue;
-		}
-		if (n == 0 && !due) {
-			if (r->stop)
-				break;
-			wait_for(r, unsealed ? r->o.interval.ns - (now - last_checkpoint)
-					     : 60 * TALLY_SECOND);
-			continue;
-		}
 		pthread_mutex_unlock(&r->lock);
-		rc = write_round(r, batch, n, due, &appended, &note, &err);
-		if (due)
-			last_checkpoint = now;
+		rc = write_round(r, &d, &err);
 		pthread_mutex_lock(&r->lock);
-		if (appended)
-			drop_batch(r, n);
-		/* There is room again: the loss is told even if nothing else comes. */
-		if (r->lost > 0 && r->queued + 1 < r->o.queue)
-			enqueue_loss(r);
-		if (rc == 0 && due) {
-			r->sealed = goal;
-			r->note = note;
-			r->checkpoints++;
-		}
-		r->failure = err;
-		tell(&told, &err);
-		pthread_cond_broadcast(&r->progress);
-		if (rc < 0) {
-			if (r->stop)
-				break;
-			retry_at = tally_clock_now(r->o.clock).uptime.ns + RETRY;
-		}
+		end_round(r, &d, rc, &err);
 	}
 	pthread_mutex_unlock(&r->lock);
-	free(batch);
+	free(d.batch);
 	return NULL;
 }
 
@@ -395,9 +457,10 @@ recorder_close(struct recorder *r, struct tally_err *err)
 		pthread_mutex_unlock(&r->lock);
 		pthread_join(r->thread, NULL);
 	}
-	if (r->queued > 0 || r->sealed < r->done) {
+	if (r->running && (r->queued + r->lost > 0 || r->sealed < r->done)) {
 		*err = r->failure;
-		rc = tally_err_prefix(err, "%zu records not recorded, %llu not sealed", r->queued,
+		rc = tally_err_prefix(err, "%llu records not recorded, %llu not sealed",
+				      (unsigned long long)(r->queued + r->lost),
 				      (unsigned long long)(r->done - r->sealed));
 	}
 	while (r->first != NULL)

@@ -16,6 +16,7 @@ struct recorder_options {
 	const struct tally_clock *clock;
 	size_t queue;               /* records */
 	struct tally_span interval; /* at most one checkpoint in it */
+	struct tally_span retry;    /* between two tries at a ledger that fails */
 	bool attest;
 };
 /* Opens the ledger for writing (TALLY_HELD: somebody has it) and the seal. */

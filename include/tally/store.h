@@ -41,8 +41,10 @@ const struct tally_vkey *tally_store_vkey(const struct tally_store *s);
 const char *tally_store_path(const struct tally_store *s);
 const char *tally_store_transport(const struct tally_store *s);
 
-/* Appends n entries in one transaction; `first` is the index of the first. After
- * a failed commit the store refuses further appends until it is opened again. */
+/* Appends n entries in one transaction; `first` is the index of the first, where
+ * it fails the one that it would have had. After a failed commit the store
+ * refuses further appends until it is opened again; only then it is known
+ * whether the entries are there. */
 int tally_store_append(struct tally_store *s, const struct tally_prepared *entries, size_t n,
 		       uint64_t *first, struct tally_err *err);
 /* Encode, seed, prepare, append: for single events. */

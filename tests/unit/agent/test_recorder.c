@@ -2,9 +2,12 @@
 /* The one writer, over a real ledger. */
 #include "testlib.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "interpose.h"
 #include "recorder.h"
 #include "resume.h"
 #include "tally/entry.h"
@@ -48,6 +51,7 @@ open_recorder(const struct world *w, size_t queue)
 					    .clock = tally_clock_real(),
 					    .queue = queue,
 					    .interval = { 3600 * TALLY_SECOND },
+					    .retry = { TALLY_SECOND / 50 },
 					    .attest = false };
 	struct recorder *r = NULL;
 	if (recorder_open(&r, &o, &err) < 0)
@@ -122,17 +126,22 @@ what_is_put_is_committed_in_order_and_under_a_checkpoint(void **state)
 	assert_int_equal(each(w, expect_count, NULL), 10000);
 }
 
+struct losses {
+	const char *reason;
+	uint64_t sum; /* of records, lost ones too */
+};
+
 static void
 sum_losses(const struct tally_event *ev, uint64_t i, void *ctx)
 {
-	uint64_t *sum = ctx;
+	struct losses *l = ctx;
 	(void)i;
 	if (ev->kind == TALLY_GAP) {
-		assert_true(tally_bytes_eq(ev->m.reason, tally_bytes_str("queue overflow")));
+		assert_true(tally_bytes_eq(ev->m.reason, tally_bytes_str(l->reason)));
 		assert_true(ev->m.from <= ev->m.to);
-		*sum += ev->m.count;
+		l->sum += ev->m.count;
 	} else {
-		*sum += 1;
+		l->sum++;
 	}
 }
 
@@ -143,16 +152,109 @@ what_does_not_fit_is_a_gap_that_says_how_many(void **state)
 	struct tally_err err = TALLY_ERR_INIT;
 	struct recorder *r = open_recorder(w, 16);
 	struct recorder_status s;
-	uint64_t sum = 0, entries;
+	struct losses losses = { "queue overflow", 0 };
+	uint64_t entries;
 	for (uint64_t i = 0; i < 100; i++)
 		put_beat(r, i); /* nobody writes yet */
 	recorder_status(r, &s);
 	assert_true(s.lost > 0);
 	assert_int_equal(recorder_start(r, &err), 0);
 	assert_int_equal(recorder_close(r, &err), 0);
-	entries = each(w, sum_losses, &sum);
+	entries = each(w, sum_losses, &losses);
 	assert_true(entries < 100);
-	assert_int_equal(sum, 100);
+	assert_int_equal(losses.sum, 100);
+}
+
+/* LMDB takes back a commit that fails; where the disk dies meanwhile, it cannot. */
+static void
+a_commit_that_was_called_failed_is_not_made_twice(void **state)
+{
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	bool failed = true;
+	uint64_t put = 0;
+	for (unsigned long n = 1; failed; n++) {
+		struct recorder *r = open_recorder(w, 64);
+		struct recorder_note note;
+		int rc;
+		disk_watch(w->ledger, n, DISK_DIES, EIO);
+		assert_int_equal(recorder_start(r, &err), 0);
+		put_beat(r, put++);
+		put_beat(r, put++);
+		rc = recorder_checkpoint(r, &note, &err);
+		(void)disk_unwatch(&failed);
+		/* A try may still be under way that met the dead disk. */
+		for (int i = 0; rc < 0 && i < 3; i++)
+			rc = recorder_checkpoint(r, &note, &err);
+		assert_int_equal(rc, 0);
+		assert_int_equal(note.size, put);
+		assert_int_equal(recorder_close(r, &err), 0);
+	}
+	assert_int_equal(each(w, expect_count, NULL), put);
+}
+
+static void
+a_disk_that_fails_for_a_while_costs_no_record(void **state)
+{
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct recorder *r = open_recorder(w, 64);
+	struct recorder_note note;
+	bool failed;
+	disk_watch(w->ledger, 1, DISK_REFUSES, ENOSPC);
+	assert_int_equal(recorder_start(r, &err), 0);
+	put_beat(r, 0);
+	assert_int_equal(recorder_checkpoint(r, &note, &err), -1);
+	assert_int_equal(err.code, TALLY_FULL);
+	(void)disk_unwatch(&failed);
+	assert_true(failed);
+	put_beat(r, 1);
+	assert_int_equal(recorder_checkpoint(r, &note, &err), 0);
+	assert_int_equal(note.size, 2);
+	assert_int_equal(recorder_close(r, &err), 0);
+	assert_int_equal(each(w, expect_count, NULL), 2);
+}
+
+static void
+a_stop_while_the_ledger_is_gone_says_what_is_not_recorded(void **state)
+{
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct recorder *r = open_recorder(w, 16);
+	struct recorder_note note;
+	char *away = test_path(w->dir, "away");
+	bool failed;
+	disk_watch(w->ledger, 1, DISK_DIES, EIO);
+	assert_int_equal(recorder_start(r, &err), 0);
+	put_beat(r, 0);
+	assert_int_equal(recorder_checkpoint(r, &note, &err), -1);
+	assert_int_equal(rename(w->ledger, away), 0);
+	(void)disk_unwatch(&failed);
+	for (uint64_t i = 1; i < 20; i++)
+		put_beat(r, i); /* more than the queue holds */
+	assert_int_equal(recorder_close(r, &err), -1);
+	assert_int_equal(err.code, TALLY_SYS);
+	assert_non_null(strstr(err.text, "20 records not recorded"));
+	free(away);
+}
+
+static void
+a_record_that_cannot_be_made_is_a_gap_at_once(void **state)
+{
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct recorder *r = open_recorder(w, 64);
+	struct tally_event ev = { .kind = TALLY_GAP_BEGIN };
+	struct recorder_note note;
+	struct losses losses = { "malformed record", 0 };
+	assert_int_equal(recorder_start(r, &err), 0);
+	ev.o.detail = tally_bytes_str("\xff");
+	recorder_put(r, &ev);
+	assert_int_equal(recorder_checkpoint(r, &note, &err), 0);
+	assert_int_equal(note.size, 1);
+	assert_int_equal(recorder_close(r, &err), 0);
+	assert_int_equal(each(w, sum_losses, &losses), 1);
+	assert_int_equal(losses.sum, 1);
 }
 
 static void
@@ -219,6 +321,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_is_put_is_committed_in_order_and_under_a_checkpoint),
 		CASE(what_does_not_fit_is_a_gap_that_says_how_many),
+		CASE(a_commit_that_was_called_failed_is_not_made_twice),
+		CASE(a_disk_that_fails_for_a_while_costs_no_record),
+		CASE(a_stop_while_the_ledger_is_gone_says_what_is_not_recorded),
+		CASE(a_record_that_cannot_be_made_is_a_gap_at_once),
 		CASE(a_second_recorder_on_the_ledger_is_refused),
 		CASE(a_restart_finds_the_open_runs_and_the_next_number),
 	};

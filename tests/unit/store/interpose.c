@@ -41,7 +41,8 @@ static bool
 counts(void)
 {
 	disk.seen++;
-	if (disk.fail_at == 0 || disk.seen != disk.fail_at)
+	if (disk.fail_at == 0 || disk.seen < disk.fail_at ||
+	    (disk.seen > disk.fail_at && disk.how != DISK_DIES))
 		return false;
 	disk.failed = true;
 	return true;
@@ -102,7 +103,9 @@ failing(ssize_t written)
 static size_t
 part(size_t n)
 {
-	return disk.how == DISK_REFUSES ? 0 : disk.how == DISK_TEARS ? n / 2 : n;
+	if (disk.how == DISK_REFUSES || disk.seen > disk.fail_at)
+		return 0;
+	return disk.how == DISK_TEARS ? n / 2 : n;
 }
 
 ssize_t

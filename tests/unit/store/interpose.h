@@ -12,6 +12,7 @@ enum disk_failure {
 	DISK_REFUSES, /* nothing is written */
 	DISK_TEARS,   /* half is written, then the error */
 	DISK_LIES,    /* all is written, and yet the error */
+	DISK_DIES,    /* as that one, and from then on it refuses */
 };
 
 /* From now on count calls on files below `folder` (an absolute path without
