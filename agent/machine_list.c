@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
 #include "tally/entry.h"
 #include "tally/err.h"
 
@@ -56,6 +57,11 @@ found(struct machine *m, const struct tally_domain *d, struct tally_now at, bool
 	struct vm *vm = machine_find(m, d->uuid);
 	if (vm != NULL && vm->changed.uptime.ns >= at.uptime.ns) {
 		vm->listed = true; /* its event is newer than the list */
+		return;
+	}
+	if (d->state == TALLY_ST_UNKNOWN) {
+		if (vm != NULL)
+			vm->listed = true; /* it is there: no reason to end or begin anything */
 		return;
 	}
 	if (vm != NULL && vm->run != 0 && vm->dom.id >= 0 && vm->dom.id != d->id) {
@@ -195,11 +201,13 @@ machine_lost(struct machine *m, struct tally_now now, const char *reason, const 
 	     uint64_t lost)
 {
 	struct tally_event ev = { .kind = TALLY_GAP_BEGIN };
+	char text[1024]; /* the manager's words may be no UTF-8, or cut */
 	if (m->lost)
 		return;
+	text_copy(text, sizeof(text), detail);
 	machine_heartbeat(m, now, (struct tally_span){ 0 }, true);
 	ev.m.reason = tally_bytes_str(reason);
-	ev.o.detail = tally_bytes_str(detail);
+	ev.o.detail = tally_bytes_str(text);
 	ev.m.has_from = m->witnessed.wall.ns > 0;
 	ev.m.from = (uint64_t)m->witnessed.wall.ns;
 	if (lost > 0) {

@@ -18,12 +18,14 @@
 #include <string.h>
 
 #include "ring.h"
+#include "source_libvirt_open.h"
 #include "text.h"
 #include "topology.h"
 #include "tally/err.h"
 #include "tally/log.h"
 
 #define RING_SLOTS        16384
+#define OPEN_SECONDS      3 /* a stop waits no longer */
 #define KEEPALIVE_SECONDS 5
 #define KEEPALIVE_COUNT   3
 
@@ -31,6 +33,7 @@ struct libvirt_source {
 	char *uri;
 	const struct tally_clock *clock;
 	struct ring *ring;
+	struct libvirt_opening *opening;
 	virConnectPtr conn;
 	int callback;
 	atomic_int refs; /* the owner's, and libvirt's while events are registered */
@@ -46,14 +49,6 @@ source_unref(void *ctx)
 	ring_free(s->ring);
 	free(s->uri);
 	free(s);
-}
-
-static int
-libvirt_error(struct tally_err *err, const char *what)
-{
-	const virError *e = virGetLastError();
-	return tally_err_set(err, TALLY_SYS, "libvirt: %s: %s", what,
-			     e != NULL && e->message != NULL ? e->message : "unknown error");
 }
 
 static void
@@ -144,18 +139,19 @@ source_connect(void *ctx, struct tally_err *err)
 {
 	struct libvirt_source *s = ctx;
 	source_disconnect(s);
-	s->conn = virConnectOpenReadOnly(s->uri);
-	if (s->conn == NULL)
-		return libvirt_error(err, s->uri);
+	if (libvirt_open(&s->opening, s->uri, (struct tally_span){ OPEN_SECONDS * TALLY_SECOND },
+			 &s->conn, err) < 0)
+		return -1;
+	/* Drivers without a wire (test:///) have no keepalive, and need none;
+	 * with the others it bounds each call from here on. */
+	if (virConnectSetKeepAlive(s->conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT) < 0)
+		tally_log(TALLY_LOG_WARNING, "libvirt: %s: no keepalive", s->uri);
 	/* No reference for this one: unregistering waits for a call under way, and
 	 * drivers without a wire take the callback and never give it back. */
 	if (virConnectRegisterCloseCallback(s->conn, on_close, s, NULL) < 0) {
 		(void)libvirt_error(err, "close callback");
 		goto fail;
 	}
-	/* Drivers without a wire (test:///) have no keepalive, and need none. */
-	if (virConnectSetKeepAlive(s->conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT) < 0)
-		tally_log(TALLY_LOG_WARNING, "libvirt: %s: no keepalive", s->uri);
 	atomic_fetch_add(&s->refs, 1);
 	s->callback = virConnectDomainEventRegisterAny(s->conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
 						       VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), s,
@@ -197,7 +193,8 @@ read_os(char *out, size_t size, const char *xml)
 	xmlFreeDoc(doc);
 }
 
-/* 1 filled, 0 it went away meanwhile. */
+/* 1 filled, 0 it went away meanwhile. One that cannot be asked is there all the
+ * same, in a state that nobody knows. */
 static int
 fill_domain(struct tally_domain *out, virDomainPtr dom)
 {
@@ -205,8 +202,10 @@ fill_domain(struct tally_domain *out, virDomainPtr dom)
 	int state, reason;
 	char *xml;
 	copy_domain(out, dom);
-	if (virDomainGetState(dom, &state, &reason, 0) < 0 || virDomainGetInfo(dom, &info) < 0)
-		return 0;
+	if (virDomainGetState(dom, &state, &reason, 0) < 0 || virDomainGetInfo(dom, &info) < 0) {
+		out->state = TALLY_ST_UNKNOWN;
+		return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ? 0 : 1;
+	}
 	out->state = source_libvirt_state(state, reason, &out->cause);
 	out->vcpus = info.nrVirtCpu;
 	out->memory_mib = info.maxMem / 1024;
@@ -310,6 +309,7 @@ source_free(void *ctx)
 {
 	struct libvirt_source *s = ctx;
 	source_disconnect(s);
+	libvirt_open_abandon(s->opening);
 	source_unref(s);
 }
 

@@ -5,8 +5,13 @@
 
 #include <libvirt/libvirt.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "source_libvirt.h"
 #include "tally/err.h"
@@ -82,12 +87,45 @@ no_manager_is_an_error_with_its_uri(void **state)
 	s.free(s.ctx);
 }
 
+/* A stopped manager's socket takes the connection and never answers. */
+static void
+a_manager_that_does_not_answer_is_an_error_in_time(void **state)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_source s;
+	struct timespec begin, end;
+	char *dir = test_dir_make(), *path = test_path(dir, "sock"), uri[256];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)state;
+	assert_true(strlen(path) < sizeof(a.sun_path));
+	memcpy(a.sun_path, path, strlen(path));
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	(void)snprintf(uri, sizeof(uri), "qemu+unix:///system?socket=%s", path);
+	assert_int_equal(source_libvirt_new(&s, uri, tally_clock_real(), &err), 0);
+	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
+	assert_int_equal(s.connect(s.ctx, &err), -1);
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_true(end.tv_sec - begin.tv_sec < 8);
+	assert_non_null(strstr(err.text, uri));
+	assert_non_null(strstr(err.text, "no answer"));
+	(void)close(fd); /* now the thread behind it has its error, and ends */
+	for (int i = 0; i < 50 && strstr(err.text, "no answer") != NULL; i++)
+		assert_int_equal(s.connect(s.ctx, &err), -1);
+	assert_null(strstr(err.text, "no answer"));
+	s.free(s.ctx);
+	free(path);
+	test_dir_remove(dir);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_arrive_in_order_and_the_list_agrees),
 		cmocka_unit_test(no_manager_is_an_error_with_its_uri),
+		cmocka_unit_test(a_manager_that_does_not_answer_is_an_error_in_time),
 	};
 	return cmocka_run_group_tests_name("agent libvirt", tests, NULL, NULL);
 }

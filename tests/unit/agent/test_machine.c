@@ -12,6 +12,7 @@
 struct world {
 	struct tally_event ev[MAX];
 	char name[MAX][64];
+	char detail[64]; /* of the last */
 	size_t n;
 	struct machine *m;
 	int64_t t; /* seconds */
@@ -27,6 +28,9 @@ emit(void *ctx, const struct tally_event *ev)
 	memset(w->name[w->n], 0, sizeof(w->name[0]));
 	if (ev->m.reason.p != NULL)
 		memcpy(w->name[w->n], ev->m.reason.p, ev->m.reason.len);
+	memset(w->detail, 0, sizeof(w->detail));
+	if (ev->o.detail.p != NULL)
+		memcpy(w->detail, ev->o.detail.p, ev->o.detail.len);
 	w->n++;
 }
 
@@ -237,6 +241,29 @@ a_stop_whose_event_comes_behind_the_list_has_its_exact_moment(void **state)
 }
 
 static void
+a_listed_vm_in_a_state_that_nobody_knows_has_not_ended(void **state)
+{
+	struct world *w = *state;
+	struct tally_domain d = domain(7, TALLY_ST_RUNNING);
+	machine_list(w->m, &d, 1, at_ms(w, 0), true);
+	d.state = TALLY_ST_UNKNOWN;
+	assert_true(machine_list(w->m, &d, 1, at_ms(w, 10000), false));
+	assert_true(machine_list(w->m, &d, 1, at_ms(w, 20000), false));
+	assert_int_equal(w->n, 1);
+	assert_int_equal(machine_running(w->m), 1);
+}
+
+static void
+words_that_are_no_utf_8_do_not_cost_the_gap(void **state)
+{
+	struct world *w = *state;
+	machine_lost(w->m, at_ms(w, 0), "connection lost", "caf\xe9", 0);
+	assert_int_equal(w->n, 1);
+	assert_int_equal(w->ev[0].kind, TALLY_GAP_BEGIN);
+	assert_string_equal(w->detail, "caf?");
+}
+
+static void
 another_id_under_the_same_uuid_is_a_missed_stop_and_start(void **state)
 {
 	struct world *w = *state;
@@ -349,6 +376,8 @@ main(void)
 		CASE(what_the_first_list_has_is_a_baseline),
 		CASE(what_a_later_list_lacks_has_vanished_with_bounds),
 		CASE(a_stop_whose_event_comes_behind_the_list_has_its_exact_moment),
+		CASE(a_listed_vm_in_a_state_that_nobody_knows_has_not_ended),
+		CASE(words_that_are_no_utf_8_do_not_cost_the_gap),
 		CASE(another_id_under_the_same_uuid_is_a_missed_stop_and_start),
 		CASE(an_event_newer_than_the_list_wins_over_it),
 		CASE(a_lost_connection_is_a_gap_and_nobody_has_stopped),
