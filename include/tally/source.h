@@ -22,17 +22,33 @@ struct tally_domain {
 	uint32_t pid;         /* 0 unknown */
 	uint64_t start_ticks; /* 0 unknown */
 	char os[256];         /* libosinfo URI from the metadata; "" none */
+	char tenant[256], cost_center[256], environment[64]; /* "" none */
+	bool tainted; /* somebody used the hypervisor's monitor behind the manager */
 };
 
-enum tally_obs_kind { TALLY_OBS_EVENT, TALLY_OBS_LOST, TALLY_OBS_OVERFLOW };
+/*
+ * EVENT: the manager said so. EXIT: the VM's process (domain.uuid, pid,
+ * start_ticks) has ended; it comes also while the manager is away, for a source
+ * watches the processes of the VMs that it has listed or described over a
+ * disconnect. LOST: the connection has gone. OVERFLOW: some were dropped.
+ */
+enum tally_obs_kind { TALLY_OBS_EVENT, TALLY_OBS_LOST, TALLY_OBS_OVERFLOW, TALLY_OBS_EXIT };
 struct tally_observation {
 	enum tally_obs_kind kind;
 	struct tally_now at;
-	unsigned what;  /* enum tally_kind; 0 = something that calls for a fresh list */
+	/* EVENT: enum tally_kind (TAGS: its metadata changed); 0 = something that
+	 * calls for a fresh list. */
+	unsigned what;
 	unsigned cause; /* enum tally_cause */
 	uint32_t raw_event, raw_detail;
 	uint64_t lost; /* OVERFLOW: how many */
 	struct tally_domain domain;
+};
+
+struct tally_process { /* of a hypervisor, unknown to its manager */
+	uint32_t pid;
+	uint64_t start_ticks;
+	char name[256];
 };
 
 struct tally_host_view { /* what the source knows of the host */
@@ -41,6 +57,7 @@ struct tally_host_view { /* what the source knows of the host */
 	uint32_t threads_per_core;
 	char cpu[128], model[128], manager[256];
 	unsigned hypervisor;
+	char doubt[256]; /* where the kernel and the manager disagree; "" nowhere */
 };
 
 struct tally_source {
@@ -57,6 +74,11 @@ struct tally_source {
 	/* 1 an observation, 0 none queued now. Never blocks. */
 	int (*next)(void *ctx, struct tally_observation *out);
 	int (*fd)(void *ctx); /* readable when next has something */
+	/* Hypervisor processes that no list has; the array is the caller's to free().
+	 * NULL where the source cannot tell. */
+	int (*unmanaged)(void *ctx, struct tally_process **out, size_t *n, struct tally_err *err);
+	/* CPU time that the VM's process has used, ns. 1, 0 unknown. NULL: never known. */
+	int (*cpu_time)(void *ctx, const struct tally_domain *vm, uint64_t *ns);
 	void (*free)(void *ctx);
 };
 
