@@ -85,6 +85,9 @@ drain(struct agent *a)
 				a->relist = true;
 			machine_observe(a->machine, &o);
 			break;
+		case TALLY_OBS_EXIT:
+			a->relist = true;
+			break;
 		case TALLY_OBS_LOST:
 			if (a->connected)
 				disconnect(a, "the manager closed the connection");
