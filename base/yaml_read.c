@@ -56,13 +56,24 @@ read_u64(const struct walk *w, const struct tally_field *f, const struct tally_y
 	return 0;
 }
 
+/* A span of nothing, where the field knows what that means. */
+static bool
+no_span(const struct tally_field *f, const char *text, struct tally_span *out)
+{
+	*out = (struct tally_span){ 0 };
+	return f->min == 0 && f->max > 0 &&
+	       (strcmp(text, "0s") == 0 || strcmp(text, "0ms") == 0 || strcmp(text, "0m") == 0 ||
+		strcmp(text, "0h") == 0 || strcmp(text, "0d") == 0);
+}
+
 static int
 read_span(const struct walk *w, const struct tally_field *f, const struct tally_yaml *y,
 	  struct tally_span *out)
 {
 	struct tally_span d;
 
-	if (y->type != TALLY_YAML_SCALAR || !tally_span_parse(&d, y->text, strlen(y->text)))
+	if (y->type != TALLY_YAML_SCALAR ||
+	    !(tally_span_parse(&d, y->text, strlen(y->text)) || no_span(f, y->text, &d)))
 		return tally_yaml_error(w->name, y, w->err,
 					"'%s' must be a span such as 500ms, 10s, 15m, 1h or 2d",
 					f->key);
@@ -95,6 +106,10 @@ read_string(const struct walk *w, const struct tally_field *f, const struct tall
 {
 	if (y->type != TALLY_YAML_SCALAR)
 		return tally_yaml_error(w->name, y, w->err, "'%s' must be a text", f->key);
+	if ((f->min || f->max) && (strlen(y->text) < f->min || strlen(y->text) > f->max))
+		return tally_yaml_error(w->name, y, w->err,
+					"'%s' must be a text of %" PRIu64 " to %" PRIu64 " bytes",
+					f->key, f->min, f->max);
 	free(*out);
 	*out = tally_strdup(y->text);
 	return 0;
@@ -127,6 +142,37 @@ read_strings(const struct walk *w, const struct tally_field *f, const struct tal
 	return 0;
 }
 
+static void
+release_list(const struct tally_field *f, struct tally_list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		tally_yaml_release(f->fields, (char *)l->items + i * f->size);
+	free(l->items);
+	*l = (struct tally_list){ NULL, 0 };
+}
+
+static int
+read_list(const struct walk *w, const struct tally_field *f, const struct tally_yaml *y,
+	  struct tally_list *out)
+{
+	if (y->type != TALLY_YAML_LIST)
+		return tally_yaml_error(w->name, y, w->err, "'%s' must be a list of maps", f->key);
+	release_list(f, out);
+	out->items = tally_realloc_array(NULL, y->count, f->size);
+	for (size_t i = 0; i < y->count; i++) {
+		void *item = (char *)out->items + i * f->size;
+
+		memset(item, 0, f->size);
+		out->count = i + 1; /* what it has taken is released with the list */
+		if (y->items[i]->type != TALLY_YAML_MAP)
+			return tally_yaml_error(w->name, y->items[i], w->err,
+						"'%s' must be a list of maps", f->key);
+		if (tally_yaml_read(w->name, y->items[i], f->fields, item, w->err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 read_value(const struct walk *w, const struct tally_field *f, const struct tally_yaml *y,
 	   void *target)
@@ -148,6 +194,8 @@ read_value(const struct walk *w, const struct tally_field *f, const struct tally
 		if (y->type != TALLY_YAML_MAP)
 			return tally_yaml_error(w->name, y, w->err, "'%s' must be a map", f->key);
 		return tally_yaml_read(w->name, y, f->fields, at, w->err);
+	case TALLY_F_LIST:
+		return read_list(w, f, y, at);
 	}
 	tally_assert_failed("a type of field", __FILE__, __LINE__);
 }
@@ -210,6 +258,8 @@ tally_yaml_release(const struct tally_field *fields, void *target)
 			release_strings(at);
 		} else if (f->type == TALLY_F_MAP) {
 			tally_yaml_release(f->fields, at);
+		} else if (f->type == TALLY_F_LIST) {
+			release_list(f, at);
 		}
 	}
 }

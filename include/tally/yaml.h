@@ -40,19 +40,27 @@ enum tally_field_type {
 	TALLY_F_BOOL,
 	TALLY_F_SPAN,
 	TALLY_F_STRINGS,
-	TALLY_F_MAP
+	TALLY_F_MAP,
+	TALLY_F_LIST
 };
 struct tally_field {
 	const char *key;
 	enum tally_field_type type;
 	size_t offset; /* in the target: char *, uint64_t, bool, struct tally_span, struct
-			  tally_strings, or the struct itself for MAP */
+			  tally_strings, struct tally_list, or the struct itself for MAP */
 	bool required;
-	uint64_t min, max;                /* U64; for SPAN in nanoseconds; 0, 0 = no bound */
-	const struct tally_field *fields; /* MAP; ends with key NULL */
+	/* U64; for SPAN in nanoseconds, for STRING in bytes; 0, 0 = no bound. A span
+	 * of 0 needs a min of 0 and a max. */
+	uint64_t min, max;
+	const struct tally_field *fields; /* MAP, and each map of a LIST; ends with key NULL */
+	size_t size;                      /* LIST: of one item */
 };
 struct tally_strings {
 	char **items;
+	size_t count;
+};
+struct tally_list { /* of maps; an item begins as zeros */
+	void *items;
 	size_t count;
 };
 /* Fills `target` (whose defaults the caller has set) from a map. Strings, those

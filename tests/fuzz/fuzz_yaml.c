@@ -15,6 +15,7 @@ struct target {
 	uint64_t queue;
 	struct tally_span interval;
 	struct tally_strings hosts;
+	struct tally_list list;
 	struct {
 		char *name;
 	} host;
@@ -32,6 +33,8 @@ static const struct tally_field fields[] = {
 	{ "interval", TALLY_F_SPAN, offsetof(struct target, interval), false, 1, 9000000000, NULL },
 	{ "hosts", TALLY_F_STRINGS, offsetof(struct target, hosts), false, 0, 0, NULL },
 	{ "host", TALLY_F_MAP, offsetof(struct target, host), false, 0, 0, host_fields },
+	{ "list", TALLY_F_LIST, offsetof(struct target, list), false, 0, 0, host_fields,
+	  sizeof(char *) },
 	{ NULL, TALLY_F_STRING, 0, false, 0, 0, NULL },
 };
 

@@ -167,6 +167,9 @@ struct outer {
 	struct tally_span interval;
 	struct tally_strings hosts;
 	struct inner net;
+	struct tally_list nets;
+	struct tally_span pause;
+	char *code;
 };
 
 static const struct tally_field inner_fields[] = {
@@ -183,6 +186,11 @@ static const struct tally_field fields[] = {
 	  60 * (uint64_t)TALLY_SECOND, NULL },
 	{ "hosts", TALLY_F_STRINGS, offsetof(struct outer, hosts), false, 0, 0, NULL },
 	{ "net", TALLY_F_MAP, offsetof(struct outer, net), false, 0, 0, inner_fields },
+	{ "nets", TALLY_F_LIST, offsetof(struct outer, nets), false, 0, 0, inner_fields,
+	  sizeof(struct inner) },
+	{ "pause", TALLY_F_SPAN, offsetof(struct outer, pause), false, 0,
+	  60 * (uint64_t)TALLY_SECOND, NULL },
+	{ "code", TALLY_F_STRING, offsetof(struct outer, code), false, 2, 3, NULL },
 	{ NULL, TALLY_F_STRING, 0, false, 0, 0, NULL },
 };
 
@@ -233,6 +241,34 @@ a_map_fills_a_struct_over_its_defaults(void **state)
 }
 
 static void
+a_list_of_maps_fills_an_array_of_structs(void **state)
+{
+	struct outer o;
+	struct tally_err err = TALLY_ERR_INIT;
+	const struct inner *nets;
+
+	(void)state;
+	assert_int_equal(read_outer("ledger: x\nnets:\n- name: a\n  port: 1\n- {name: b}\n"
+				    "pause: 0s\ncode: '12'\n",
+				    &o, &err),
+			 0);
+	assert_int_equal(o.nets.count, 2);
+	nets = o.nets.items;
+	assert_string_equal(nets[0].name, "a");
+	assert_true(nets[0].port == 1);
+	assert_string_equal(nets[1].name, "b");
+	assert_true(nets[1].port == 0);
+	assert_true(o.pause.ns == 0);
+	assert_string_equal(o.code, "12");
+	tally_yaml_release(fields, &o);
+	assert_null(o.nets.items);
+	assert_int_equal(o.nets.count, 0);
+	assert_int_equal(read_outer("ledger: x\nnets: []\n", &o, &err), 0);
+	assert_int_equal(o.nets.count, 0);
+	tally_yaml_release(fields, &o);
+}
+
+static void
 what_the_table_does_not_allow_is_refused_at_its_place(void **state)
 {
 	static const char *const cases[][2] = {
@@ -257,6 +293,18 @@ what_the_table_does_not_allow_is_refused_at_its_place(void **state)
 		{ "hosts: a\n", "tallyd.yaml:1:8: 'hosts' must be a list of texts" },
 		{ "hosts:\n- a\n- [b]\n", "tallyd.yaml:3:3: 'hosts' must be a list of texts" },
 		{ "net: 5\n", "tallyd.yaml:1:6: 'net' must be a map" },
+		{ "nets: {name: a}\n", "tallyd.yaml:1:7: 'nets' must be a list of maps" },
+		{ "nets:\n- name: a\n- b\n", "tallyd.yaml:3:3: 'nets' must be a list of maps" },
+		{ "nets:\n- name: a\n- port: 1\n", "tallyd.yaml:3:3: key 'name' is missing" },
+		{ "nets:\n- name: a\n- {name: b, foo: 1}\n",
+		  "tallyd.yaml:3:13: unknown key 'foo'" },
+		{ "interval: 0s\n", "tallyd.yaml:1:11: 'interval' must be a span such as 500ms, "
+				    "10s, 15m, 1h or 2d" },
+		{ "pause: 0\n", "tallyd.yaml:1:8: 'pause' must be a span such as 500ms, 10s, 15m, "
+				"1h or 2d" },
+		{ "pause: 2m\n", "tallyd.yaml:1:8: 'pause' must be from 0 s to 60 s" },
+		{ "code: a\n", "tallyd.yaml:1:7: 'code' must be a text of 2 to 3 bytes" },
+		{ "code: abcd\n", "tallyd.yaml:1:7: 'code' must be a text of 2 to 3 bytes" },
 		{ "- a\n", "tallyd.yaml:1:1: must be a map" },
 		{ "just text\n", "tallyd.yaml:1:1: must be a map" },
 	};
@@ -298,6 +346,7 @@ main(void)
 		cmocka_unit_test(depth_and_size_are_bounded),
 		cmocka_unit_test(many_keys_do_not_take_long),
 		cmocka_unit_test(a_map_fills_a_struct_over_its_defaults),
+		cmocka_unit_test(a_list_of_maps_fills_an_array_of_structs),
 		cmocka_unit_test(what_the_table_does_not_allow_is_refused_at_its_place),
 		cmocka_unit_test(a_callers_own_check_has_a_place_too),
 	};
