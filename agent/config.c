@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,10 @@ static const struct tally_field host_fields[] = {
 	{ 0 }
 };
 static const struct tally_field libvirt_fields[] = {
-	{ "uri", TALLY_F_STRING, offsetof(struct config_libvirt, uri), false, 0, 0, NULL }, { 0 }
+	{ "uri", TALLY_F_STRING, offsetof(struct config_libvirt, uri), false, 1, 1023, NULL },
+	{ "pids", TALLY_F_STRING, offsetof(struct config_libvirt, pids), false, 1, PATH_MAX - 1,
+	  NULL },
+	{ 0 }
 };
 static const struct tally_field heartbeat_fields[] = {
 	{ "interval", TALLY_F_SPAN, offsetof(struct config_heartbeat, interval), false, SECONDS(1),
@@ -39,14 +43,35 @@ static const struct tally_field checkpoint_fields[] = {
 	{ 0 }
 };
 static const struct tally_field tpm_fields[] = {
-	{ "attest", TALLY_F_BOOL, offsetof(struct config_tpm, attest), false, 0, 0, NULL }, { 0 }
+	{ "attest", TALLY_F_BOOL, offsetof(struct config_tpm, attest), false, 0, 0, NULL },
+	{ "attest_interval", TALLY_F_SPAN, offsetof(struct config_tpm, attest_interval), false, 0,
+	  SECONDS(3600), NULL },
+	/* Above the boot PCRs, below those that a command sets back. */
+	{ "ledger_pcr", TALLY_F_U64, offsetof(struct config_tpm, ledger_pcr), false, 8, 15, NULL },
+	{ 0 }
+};
+static const struct tally_field processes_fields[] = {
+	{ "unmanaged", TALLY_F_BOOL, offsetof(struct config_processes, unmanaged), false, 0, 0,
+	  NULL },
+	{ 0 }
+};
+/* Their lengths are those of struct tally_domain. */
+static const struct tally_field claim_fields[] = {
+	{ "name", TALLY_F_STRING, offsetof(struct config_claim, name), true, 1, 255, NULL },
+	{ "tenant", TALLY_F_STRING, offsetof(struct config_claim, tenant), false, 1, 255, NULL },
+	{ "cost_center", TALLY_F_STRING, offsetof(struct config_claim, cost_center), false, 1, 255,
+	  NULL },
+	{ "environment", TALLY_F_STRING, offsetof(struct config_claim, environment), false, 1, 63,
+	  NULL },
+	{ "os", TALLY_F_STRING, offsetof(struct config_claim, os), false, 1, 255, NULL },
+	{ 0 }
 };
 static const struct tally_field queue_fields[] = { { "records", TALLY_F_U64,
 						     offsetof(struct config_queue, records), false,
 						     16, 1048576, NULL },
 						   { 0 } };
 static const struct tally_field fields[] = {
-	{ "ledger", TALLY_F_STRING, offsetof(struct config, ledger), true, 0, 0, NULL },
+	{ "ledger", TALLY_F_STRING, offsetof(struct config, ledger), true, 1, PATH_MAX - 1, NULL },
 	{ "host", TALLY_F_MAP, offsetof(struct config, host), false, 0, 0, host_fields },
 	{ "libvirt", TALLY_F_MAP, offsetof(struct config, libvirt), false, 0, 0, libvirt_fields },
 	{ "heartbeat", TALLY_F_MAP, offsetof(struct config, heartbeat), false, 0, 0,
@@ -55,6 +80,10 @@ static const struct tally_field fields[] = {
 	  checkpoint_fields },
 	{ "tpm", TALLY_F_MAP, offsetof(struct config, tpm), false, 0, 0, tpm_fields },
 	{ "queue", TALLY_F_MAP, offsetof(struct config, queue), false, 0, 0, queue_fields },
+	{ "processes", TALLY_F_MAP, offsetof(struct config, processes), false, 0, 0,
+	  processes_fields },
+	{ "claims", TALLY_F_LIST, offsetof(struct config, claims), false, 0, 0, claim_fields,
+	  sizeof(struct config_claim) },
 	{ 0 }
 };
 
@@ -68,19 +97,51 @@ host_name_valid(const char *s)
 	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == n;
 }
 
+static void
+set_defaults(struct config *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->heartbeat.interval.ns = 10 * TALLY_SECOND;
+	c->heartbeat.record.ns = 300 * TALLY_SECOND;
+	c->checkpoint.interval.ns = TALLY_SECOND;
+	c->tpm.attest = true;
+	c->tpm.attest_interval.ns = CONFIG_BY_TRANSPORT;
+	c->processes.unmanaged = true;
+	c->queue.records = 65536;
+}
+
+static int
+check_host_name(struct config *c, const char *path, const struct tally_yaml *yaml,
+		struct tally_err *err)
+{
+	static const char rule[] =
+		"'name' must be 1 to 200 of A-Z a-z 0-9 . _ - and have no dot first";
+	const struct tally_yaml *host = tally_yaml_get(yaml, "host");
+	struct utsname node;
+
+	if (c->host.name != NULL)
+		return host_name_valid(c->host.name)
+			       ? 0
+			       : tally_yaml_error(path, tally_yaml_get(host, "name"), err, "%s",
+						  rule);
+	if (uname(&node) < 0)
+		return tally_err_sys(err, "uname");
+	c->host.name = tally_strdup(node.nodename);
+	if (host_name_valid(c->host.name))
+		return 0;
+	return tally_err_set(err, TALLY_USE,
+			     "%s: host.name is needed, for this machine's own cannot be recorded: "
+			     "%s",
+			     path, rule);
+}
+
 int
 config_load(struct config *out, const char *path, struct tally_err *err)
 {
 	struct tally_buf text = TALLY_BUF_INIT;
 	struct tally_yaml *yaml = NULL;
-	struct utsname node;
 	int rc = -1, found;
-	memset(out, 0, sizeof(*out));
-	out->heartbeat.interval.ns = 10 * TALLY_SECOND;
-	out->heartbeat.record.ns = 300 * TALLY_SECOND;
-	out->checkpoint.interval.ns = TALLY_SECOND;
-	out->tpm.attest = true;
-	out->queue.records = 65536;
+	set_defaults(out);
 	found = tally_file_read(AT_FDCWD, path, 1 << 20, &text, err);
 	if (found == 0)
 		(void)tally_err_set(err, TALLY_SYS, "%s: no such file", path);
@@ -88,17 +149,11 @@ config_load(struct config *out, const char *path, struct tally_err *err)
 		goto out;
 	tally_sha256(out->hash, tally_buf_view(&text));
 	if (tally_yaml_parse(&yaml, path, tally_buf_view(&text), err) < 0 ||
-	    tally_yaml_read(path, yaml, fields, out, err) < 0)
+	    tally_yaml_read(path, yaml, fields, out, err) < 0 ||
+	    check_host_name(out, path, yaml, err) < 0)
 		goto out;
 	if (out->libvirt.uri == NULL)
 		out->libvirt.uri = tally_strdup("qemu:///system");
-	if (out->host.name == NULL && uname(&node) == 0)
-		out->host.name = tally_strdup(node.nodename);
-	if (out->host.name == NULL || !host_name_valid(out->host.name)) {
-		(void)tally_err_set(err, TALLY_USE,
-				    "%s: host.name: only A-Z a-z 0-9 . _ - and no dot first", path);
-		goto out;
-	}
 	rc = 0;
 out:
 	tally_yaml_free(yaml);
@@ -112,4 +167,12 @@ void
 config_release(struct config *c)
 {
 	tally_yaml_release(fields, c);
+}
+
+struct tally_span
+config_attest_interval(const struct config *c, const char *transport)
+{
+	if (c->tpm.attest_interval.ns != CONFIG_BY_TRANSPORT)
+		return c->tpm.attest_interval;
+	return (struct tally_span){ strcmp(transport, "libtpms") == 0 ? 0 : 10 * TALLY_SECOND };
 }
