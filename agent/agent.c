@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop. Order at every connection: subscribe, list, then the queued events,
- * which are idempotent against the list; so nothing falls between. A lost
- * connection is a gap from the last list that answered; VMs stay what they were.
+ * One step of the agent. Order at every connection: subscribe, list, then the
+ * queued events, which are idempotent against the list; so nothing falls
+ * between. A lost connection is a gap from the last list that answered; VMs
+ * stay what they were.
  */
 #include "agent_internal.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tally/err.h"
 #include "tally/log.h"
@@ -68,10 +66,17 @@ list(struct agent *a, bool first)
 	}
 	settled = machine_list(a->machine, doms, n, at, first);
 	free(doms);
-	a->relist = false;
-	a->next_list = at;
-	a->next_list.uptime.ns += settled ? a->config->heartbeat.interval.ns : TALLY_SECOND;
+	a->last_list = at.uptime.ns;
+	a->next_list = at.uptime.ns + (settled ? a->config->heartbeat.interval.ns : TALLY_SECOND);
 	return 0;
+}
+
+/* A list soon, but not one for each event of a storm. */
+static void
+relist(struct agent *a)
+{
+	if (a->connected && a->next_list > a->last_list + TALLY_SECOND)
+		a->next_list = a->last_list + TALLY_SECOND;
 }
 
 static void
@@ -82,11 +87,11 @@ drain(struct agent *a)
 		switch (o.kind) {
 		case TALLY_OBS_EVENT:
 			if (o.what == 0)
-				a->relist = true;
+				relist(a);
 			machine_observe(a->machine, &o);
 			break;
 		case TALLY_OBS_EXIT:
-			a->relist = true;
+			relist(a);
 			break;
 		case TALLY_OBS_LOST:
 			if (a->connected)
@@ -94,7 +99,7 @@ drain(struct agent *a)
 			break;
 		case TALLY_OBS_OVERFLOW:
 			lose(a, "queue overflow", "events came faster than they were read", o.lost);
-			a->relist = true;
+			relist(a);
 			break;
 		}
 	}
@@ -117,49 +122,38 @@ try_connect(struct agent *a)
 	}
 }
 
-static int
-on_source(sd_event_source *s, int fd, uint32_t revents, void *ctx)
+static void
+list_if_due(struct agent *a)
 {
-	(void)s;
-	(void)fd;
-	(void)revents;
-	drain(ctx);
-	return 0;
-}
-
-/* Until the next list is due, but at least each second: starts that wait for
- * their second event are looked at so often. */
-static uint64_t
-next_wake_usec(const struct agent *a)
-{
-	int64_t left = a->next_list.uptime.ns - tally_clock_now(a->clock).uptime.ns;
-	if (left < 0)
-		left = 0;
-	if (left > TALLY_SECOND)
-		left = TALLY_SECOND;
-	return (uint64_t)left / 1000 + 1;
-}
-
-static int
-on_timer(sd_event_source *s, uint64_t usec, void *ctx)
-{
-	struct agent *a = ctx;
 	struct tally_now now = tally_clock_now(a->clock);
-	(void)usec;
+	if (now.uptime.ns < a->next_list)
+		return;
+	if (!a->connected) {
+		a->next_list = now.uptime.ns + TALLY_SECOND;
+		try_connect(a);
+	} else if (list(a, a->lost) == 0) {
+		machine_heartbeat(a->machine, tally_clock_now(a->clock),
+				  a->config->heartbeat.record, false);
+	}
+}
+
+/* Last of all in it: the recorder, inside whose TPM the world may go on and
+ * step again. */
+struct tally_uptime
+agent_step(struct agent *a)
+{
+	struct tally_now now = tally_clock_now(a->clock);
+	/* Starts that wait for their second event are looked at so often. */
+	struct tally_uptime next = { now.uptime.ns + TALLY_SECOND }, recorder;
 	drain(a);
 	machine_tick(a->machine, now);
-	if (!a->connected) {
-		if (now.uptime.ns >= a->next_list.uptime.ns) {
-			a->next_list.uptime.ns = now.uptime.ns + TALLY_SECOND;
-			try_connect(a);
-		}
-	} else if (a->relist || now.uptime.ns >= a->next_list.uptime.ns) {
-		if (list(a, a->lost) == 0)
-			machine_heartbeat(a->machine, tally_clock_now(a->clock),
-					  a->config->heartbeat.record, false);
-	}
-	(void)sd_event_source_set_time_relative(s, next_wake_usec(a));
-	return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+	list_if_due(a);
+	if (a->next_list < next.ns)
+		next.ns = a->next_list;
+	if (a->threads)
+		return next;
+	recorder = recorder_step(a->recorder);
+	return recorder.ns < next.ns ? recorder : next;
 }
 
 static void
@@ -172,14 +166,16 @@ adopt(struct agent *a, const struct resume *r)
 }
 
 static int
-prepare(struct agent *a, struct tally_err *err)
+prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 {
 	const struct recorder_options options = { .ledger = a->config->ledger,
 						  .clock = a->clock,
 						  .queue = a->config->queue.records,
 						  .interval = a->config->checkpoint.interval,
 						  .retry = { TALLY_SECOND },
-						  .attest = a->config->tpm.attest };
+						  .attest = a->config->tpm.attest,
+						  .tpm = tpm,
+						  .threads = a->threads };
 	const struct machine_out out = { .ctx = a, .emit = emit, .describe = describe };
 	struct resume r;
 	if (a->clock->boot_id(a->clock->ctx, a->boot_id) < 0)
@@ -195,21 +191,23 @@ prepare(struct agent *a, struct tally_err *err)
 	return recorder_start(a->recorder, err);
 }
 
-static int
-open_loop(struct agent *a, int control, struct tally_err *err)
+int
+agent_open(struct agent **out, const struct config *config, const struct agent_parts *parts,
+	   struct tally_err *err)
 {
-	int rc;
-	/* NULL handlers: the loop ends, and the stop is an orderly one. */
-	if ((rc = sd_event_add_signal(a->loop, NULL, SIGTERM, NULL, NULL)) < 0 ||
-	    (rc = sd_event_add_signal(a->loop, NULL, SIGINT, NULL, NULL)) < 0 ||
-	    (rc = sd_event_add_io(a->loop, NULL, a->source->fd(a->source->ctx), EPOLLIN, on_source,
-				  a)) < 0 ||
-	    (rc = sd_event_add_io(a->loop, NULL, control, EPOLLIN, agent_control_ready, a)) < 0 ||
-	    (rc = sd_event_add_time_relative(a->loop, &a->timer, CLOCK_MONOTONIC, 0, 1000, on_timer,
-					     a)) < 0) {
-		errno = -rc;
-		return tally_err_sys(err, "event loop");
+	struct agent *a = tally_alloc(sizeof(*a));
+	a->config = config;
+	a->source = parts->source;
+	a->clock = parts->clock;
+	a->threads = parts->threads;
+	a->began = tally_clock_now(a->clock);
+	a->next_list = a->began.uptime.ns;
+	if (prepare(a, parts->tpm, err) < 0) {
+		struct tally_err ignored = TALLY_ERR_INIT;
+		(void)agent_close(a, false, &ignored);
+		return -1;
 	}
+	*out = a;
 	return 0;
 }
 
@@ -225,51 +223,36 @@ stop(struct agent *a)
 	agent_record(a, &ev);
 }
 
-void
-agent_block_signals(void)
+int
+agent_close(struct agent *a, bool orderly, struct tally_err *err)
 {
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	int rc = 0;
+	if (a == NULL)
+		return 0;
+	if (orderly)
+		stop(a);
+	if (a->connected)
+		a->source->disconnect(a->source->ctx);
+	if (orderly)
+		rc = recorder_close(a->recorder, err);
+	else
+		recorder_abandon(a->recorder);
+	machine_free(a->machine);
+	free(a);
+	return rc;
+}
+
+void
+agent_status(struct agent *a, struct agent_status *out)
+{
+	recorder_status(a->recorder, &out->recorder);
+	out->uptime.ns = tally_clock_now(a->clock).uptime.ns - a->began.uptime.ns;
+	out->connected = a->connected;
+	out->running = machine_running(a->machine);
 }
 
 int
-agent_run(const struct config *config, struct tally_source *source, const struct tally_clock *clock,
-	  struct tally_err *err)
+agent_checkpoint(struct agent *a, struct recorder_note *out, struct tally_err *err)
 {
-	struct agent a = { .config = config, .source = source, .clock = clock };
-	struct tally_err close_err = TALLY_ERR_INIT;
-	int control = -1, rc = -1;
-	a.began = tally_clock_now(clock);
-	if (sd_event_new(&a.loop) < 0) {
-		(void)tally_err_set(err, TALLY_SYS, "event loop");
-		goto out;
-	}
-	if (prepare(&a, err) < 0 || agent_control_open(&a, &control, err) < 0 ||
-	    open_loop(&a, control, err) < 0)
-		goto out;
-	tally_log(TALLY_LOG_NOTICE, "tallyd %s: recording into %s", TALLY_VERSION, config->ledger);
-	rc = sd_event_loop(a.loop);
-	if (rc < 0) {
-		errno = -rc;
-		(void)tally_err_sys(err, "event loop");
-	}
-	stop(&a);
-out:
-	sd_event_source_unref(a.timer);
-	sd_event_unref(a.loop);
-	if (control >= 0)
-		close(control);
-	if (a.connected)
-		source->disconnect(source->ctx);
-	if (recorder_close(a.recorder, &close_err) < 0 && rc >= 0) {
-		*err = close_err;
-		rc = -1;
-	}
-	machine_free(a.machine);
-	if (rc == 0)
-		tally_log(TALLY_LOG_NOTICE, "tallyd: stopped in order");
-	return rc;
+	return recorder_checkpoint(a->recorder, out, err);
 }

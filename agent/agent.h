@@ -2,20 +2,42 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 /*
- * The agent's loop: source -> machine -> recorder, with heartbeats, reconnection
- * and the control socket. Built on struct tally_source, so that tests run it
- * over a simulated hypervisor.
+ * The agent without a loop: source -> machine -> recorder, with connections,
+ * lists, heartbeats and its own records. It knows the time from the clock that
+ * it is given, waits for nothing, and does what is due when it is stepped; so
+ * a simulation runs what production runs.
  */
 #include "config.h"
+#include "recorder.h"
 #include "tally/source.h"
 
-struct tally_err;
+struct agent;
+struct agent_parts {
+	struct tally_source *source;
+	const struct tally_clock *clock;
+	const struct tpm_starter *tpm; /* NULL: the real helper */
+	bool threads;                  /* false: nothing runs but inside agent_step */
+};
 
-/* SIGTERM and SIGINT must be blocked before the first thread is made (libvirt's
- * is one): a thread that does not block them would take them, and die of them. */
-void agent_block_signals(void);
-/* Runs until SIGTERM or SIGINT. 0 after an orderly stop. */
-int agent_run(const struct config *config, struct tally_source *source,
-	      const struct tally_clock *clock, struct tally_err *err);
+/* Opens the ledger, takes up what an earlier agent left in it, records the
+ * start. No connection yet. `config` and the parts outlive it. */
+int agent_open(struct agent **out, const struct config *config, const struct agent_parts *parts,
+	       struct tally_err *err);
+/* Does everything that is due at the clock's now. Gives the uptime at which it
+ * wants to be called again at the latest; sooner where the source has something. */
+struct tally_uptime agent_step(struct agent *a);
+/* Orderly: a last list, agent-stop, checkpoint; -1: something stayed undone.
+ * Else it lets go of everything as it is, as in a crash. NULL ok. */
+int agent_close(struct agent *a, bool orderly, struct tally_err *err);
+
+struct agent_status {
+	struct recorder_status recorder;
+	struct tally_span uptime; /* of this agent */
+	bool connected;
+	size_t running; /* VMs */
+};
+void agent_status(struct agent *a, struct agent_status *out);
+/* recorder_checkpoint; from any thread where there are threads. */
+int agent_checkpoint(struct agent *a, struct recorder_note *out, struct tally_err *err);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The control socket's requests (docs/FORMAT.md section 14). */
-#include "agent_internal.h"
+#include "agent_control.h"
 
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,29 +26,28 @@ answer_error(struct tally_buf *out, const char *text)
 static void
 answer_status(struct agent *a, struct tally_buf *out)
 {
-	struct recorder_status s;
+	struct agent_status s;
 	struct tally_jsonw *w = tally_jsonw_new(out, true);
 	char uptime[TALLY_TIME_TEXT];
-	recorder_status(a->recorder, &s);
-	tally_span_text(uptime, (struct tally_span){ tally_clock_now(a->clock).uptime.ns -
-						     a->began.uptime.ns });
+	agent_status(a, &s);
+	tally_span_text(uptime, s.uptime);
 	tally_jsonw_object(w);
 	tally_jsonw_key(w, "checkpoints");
-	tally_jsonw_u64(w, s.checkpoints);
+	tally_jsonw_u64(w, s.recorder.checkpoints);
 	tally_jsonw_key(w, "connected");
-	tally_jsonw_bool(w, a->connected);
+	tally_jsonw_bool(w, s.connected);
 	tally_jsonw_key(w, "lost");
-	tally_jsonw_u64(w, s.lost);
+	tally_jsonw_u64(w, s.recorder.lost);
 	tally_jsonw_key(w, "ok");
 	tally_jsonw_bool(w, true);
 	tally_jsonw_key(w, "pid");
 	tally_jsonw_i64(w, getpid());
 	tally_jsonw_key(w, "queued");
-	tally_jsonw_u64(w, s.queued);
+	tally_jsonw_u64(w, s.recorder.queued);
 	tally_jsonw_key(w, "records");
-	tally_jsonw_u64(w, s.appended);
+	tally_jsonw_u64(w, s.recorder.appended);
 	tally_jsonw_key(w, "running");
-	tally_jsonw_u64(w, machine_running(a->machine));
+	tally_jsonw_u64(w, s.running);
 	tally_jsonw_key(w, "uptime");
 	tally_jsonw_str(w, uptime);
 	tally_jsonw_end(w);
@@ -62,7 +60,7 @@ answer_checkpoint(struct agent *a, struct tally_buf *out, struct tally_err *err)
 	struct tally_buf root = TALLY_BUF_INIT;
 	struct recorder_note note;
 	struct tally_jsonw *w;
-	if (recorder_checkpoint(a->recorder, &note, err) < 0)
+	if (agent_checkpoint(a, &note, err) < 0)
 		return -1;
 	tally_buf_add_base64(&root, note.root, TALLY_HASH);
 	w = tally_jsonw_new(out, true);
@@ -108,24 +106,14 @@ answer(void *ctx, struct tally_bytes request, struct tally_buf *out)
 	return 0;
 }
 
-int
-agent_control_ready(sd_event_source *s, int fd, uint32_t revents, void *ctx)
+void
+agent_control_ready(struct agent *a, int listening)
 {
 	struct tally_err err = TALLY_ERR_INIT;
-	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-	(void)s;
-	(void)revents;
+	int connection = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 	if (connection < 0)
-		return 0;
-	if (tally_control_serve(connection, answer, ctx, &err) < 0)
+		return;
+	if (tally_control_serve(connection, answer, a, &err) < 0)
 		tally_log(TALLY_LOG_WARNING, "control: %s", err.text);
 	close(connection);
-	return 0;
-}
-
-int
-agent_control_open(struct agent *a, int *fd, struct tally_err *err)
-{
-	*fd = tally_control_listen(a->config->ledger, err);
-	return *fd < 0 ? -1 : 0;
 }

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent.h"
 #include "config.h"
+#include "loop.h"
 #include "source_libvirt.h"
 #include "tally/err.h"
 #include "tally/store.h"
@@ -54,18 +54,21 @@ main(int argc, char **argv)
 	struct args a = { .config = "/etc/tallystick/tallyd.yaml" };
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_source source = { 0 };
+	const struct agent_parts parts = { .source = &source,
+					   .clock = tally_clock_real(),
+					   .threads = true };
 	struct config config;
 	int rc;
 	argp_err_exit_status = 2;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
 		return 2;
-	agent_block_signals();
+	loop_block_signals();
 	tally_store_program("tallyd");
 	rc = config_load(&config, a.config, &err);
 	if (rc == 0 && !a.check) {
 		rc = source_libvirt_new(&source, config.libvirt.uri, tally_clock_real(), &err);
 		if (rc == 0)
-			rc = agent_run(&config, &source, tally_clock_real(), &err);
+			rc = loop_run(&config, &parts, &err);
 		if (source.free != NULL)
 			source.free(source.ctx);
 	}

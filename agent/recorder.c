@@ -27,6 +27,20 @@ struct record {
 	size_t bytes;
 };
 
+/* What one round does, and what it knows from one time to the next. */
+struct round {
+	struct tally_prepared *batch;
+	size_t n, committed; /* of the batch */
+	bool due;            /* a checkpoint too */
+	uint64_t goal;       /* `done` behind it */
+	struct recorder_note note;
+	int64_t last_checkpoint, retry_at; /* uptime */
+	size_t doubted;                    /* records whose commit failed, ... */
+	uint64_t doubted_at;               /* ... and the index that the first would have */
+	struct tally_err told;
+	bool over; /* it failed, and a stop is wanted */
+};
+
 struct recorder {
 	struct recorder_options o;
 	char *ledger;
@@ -45,6 +59,8 @@ struct recorder {
 	struct recorder_note note; /* the newest */
 	uint64_t wanted;           /* a checkpoint over this many records is awaited */
 	struct tally_err failure;  /* of the last round, for those who wait */
+	struct round round;        /* the writer's */
+	bool writing;              /* without threads: inside a round */
 };
 
 static struct record *
@@ -174,7 +190,7 @@ reopen(struct recorder *r, struct tally_err *err)
 {
 	if (tally_store_open(&r->store, r->ledger, TALLY_STORE_WRITE, r->o.clock, err) < 0)
 		return -1;
-	r->seal = seal_step_new(r->store, r->o.attest, r->o.clock);
+	r->seal = seal_step_new(r->store, r->o.attest, r->o.tpm, r->o.clock);
 	return 0;
 }
 
@@ -211,20 +227,6 @@ release(struct recorder *r)
 	r->seal = NULL;
 	r->store = NULL;
 }
-
-/* What the thread does at once, and what it knows from one time to the next. */
-struct round {
-	struct tally_prepared *batch;
-	size_t n, committed; /* of the batch */
-	bool due;            /* a checkpoint too */
-	uint64_t goal;       /* `done` behind it */
-	struct recorder_note note;
-	int64_t last_checkpoint, retry_at; /* uptime */
-	size_t doubted;                    /* records whose commit failed, ... */
-	uint64_t doubted_at;               /* ... and the index that the first would have */
-	struct tally_err told;
-	bool over; /* it failed, and a stop is wanted */
-};
 
 /* A commit that failed may be there all the same, where the disk died under it.
  * The seeds are random: no other entry has the commitments of the first. */
@@ -278,12 +280,17 @@ write_round(struct recorder *r, struct round *d, struct tally_err *err)
 	return rc;
 }
 
+/* Until that uptime, or until something is put; a minute at the most. */
 static void
-wait_for(struct recorder *r, int64_t ns)
+wait_for(struct recorder *r, int64_t at)
 {
+	int64_t ns =
+		at == INT64_MAX ? 60 * TALLY_SECOND : at - tally_clock_now(r->o.clock).uptime.ns;
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	ns += t.tv_nsec;
+	if (ns > 60 * TALLY_SECOND)
+		ns = 60 * TALLY_SECOND;
+	ns = (ns > 0 ? ns : 0) + t.tv_nsec;
 	t.tv_sec += (time_t)(ns / TALLY_SECOND);
 	t.tv_nsec = (long)(ns % TALLY_SECOND);
 	(void)pthread_cond_timedwait(&r->wake, &r->lock, &t);
@@ -303,24 +310,26 @@ tell(struct tally_err *told, const struct tally_err *err)
 	*told = *err;
 }
 
-/* Waits until there is something to do; false: nothing is left, or nothing more can be. */
+/* Whether a round is to be made now; else `*at` is when there will be one, where
+ * nothing is put before: INT64_MAX never. */
 static bool
-next_round(struct recorder *r, struct round *d)
+plan(struct recorder *r, struct round *d, int64_t *at)
 {
-	for (;;) {
-		int64_t now = tally_clock_now(r->o.clock).uptime.ns;
-		int64_t since = now - d->last_checkpoint;
-		bool unsealed = r->put > r->sealed;
-		d->due =
-			unsealed && (r->wanted > r->sealed || r->stop || since >= r->o.interval.ns);
-		if (r->stop && (!unsealed || d->over))
-			return false;
-		if (now < d->retry_at && !r->stop) /* records that come do not hurry it */
-			wait_for(r, d->retry_at - now);
-		else if (r->queued == 0 && !d->due)
-			wait_for(r, unsealed ? r->o.interval.ns - since : 60 * TALLY_SECOND);
-		else
-			break;
+	int64_t now = tally_clock_now(r->o.clock).uptime.ns;
+	bool unsealed = r->put > r->sealed;
+	d->due = unsealed &&
+		 (r->wanted > r->sealed || r->stop || now - d->last_checkpoint >= r->o.interval.ns);
+	*at = INT64_MAX;
+	if (r->stop && (!unsealed || d->over))
+		return false;
+	if (now < d->retry_at && !r->stop) { /* records that come do not hurry it */
+		*at = d->retry_at;
+		return false;
+	}
+	if (r->queued == 0 && !d->due) {
+		if (unsealed)
+			*at = d->last_checkpoint + r->o.interval.ns;
+		return false;
 	}
 	d->n = peek_batch(r, d->batch);
 	d->goal = r->done + d->n;
@@ -349,23 +358,49 @@ end_round(struct recorder *r, struct round *d, int rc, const struct tally_err *e
 	pthread_cond_broadcast(&r->progress);
 }
 
+/* With the lock held, which it lets go of while it writes. */
+static void
+one_round(struct recorder *r)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	int rc;
+	TALLY_ASSERT(!r->writing);
+	r->writing = true;
+	pthread_mutex_unlock(&r->lock);
+	rc = write_round(r, &r->round, &err);
+	pthread_mutex_lock(&r->lock);
+	end_round(r, &r->round, rc, &err);
+	r->writing = false;
+}
+
 static void *
 run(void *ctx)
 {
 	struct recorder *r = ctx;
-	struct round d = { .batch = tally_alloc(BATCH_RECORDS * sizeof(*d.batch)) };
 	pthread_mutex_lock(&r->lock);
-	while (next_round(r, &d)) {
-		struct tally_err err = TALLY_ERR_INIT;
-		int rc;
-		pthread_mutex_unlock(&r->lock);
-		rc = write_round(r, &d, &err);
-		pthread_mutex_lock(&r->lock);
-		end_round(r, &d, rc, &err);
+	for (;;) {
+		int64_t at;
+		if (plan(r, &r->round, &at))
+			one_round(r);
+		else if (r->stop)
+			break;
+		else
+			wait_for(r, at);
 	}
 	pthread_mutex_unlock(&r->lock);
-	free(d.batch);
 	return NULL;
+}
+
+struct tally_uptime
+recorder_step(struct recorder *r)
+{
+	int64_t at = INT64_MAX;
+	TALLY_ASSERT(!r->o.threads);
+	pthread_mutex_lock(&r->lock);
+	while (!r->writing && plan(r, &r->round, &at))
+		one_round(r);
+	pthread_mutex_unlock(&r->lock);
+	return (struct tally_uptime){ at };
 }
 
 int
@@ -376,6 +411,7 @@ recorder_open(struct recorder **out, const struct recorder_options *o, struct ta
 	r->o = *o;
 	r->ledger = tally_strdup(o->ledger);
 	r->last = &r->first;
+	r->round.batch = tally_alloc(BATCH_RECORDS * sizeof(*r->round.batch));
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -383,8 +419,7 @@ recorder_open(struct recorder **out, const struct recorder_options *o, struct ta
 	pthread_cond_init(&r->progress, &attr);
 	pthread_condattr_destroy(&attr);
 	if (reopen(r, err) < 0) {
-		struct tally_err ignored = TALLY_ERR_INIT;
-		(void)recorder_close(r, &ignored);
+		recorder_abandon(r);
 		return -1;
 	}
 	*out = r;
@@ -394,12 +429,12 @@ recorder_open(struct recorder **out, const struct recorder_options *o, struct ta
 int
 recorder_start(struct recorder *r, struct tally_err *err)
 {
-	int rc = pthread_create(&r->thread, NULL, run, r);
+	int rc = r->o.threads ? pthread_create(&r->thread, NULL, run, r) : 0;
 	if (rc != 0) {
 		errno = rc;
 		return tally_err_sys(err, "writer's thread");
 	}
-	r->running = true;
+	r->running = r->o.threads;
 	return 0;
 }
 
@@ -421,7 +456,14 @@ recorder_checkpoint(struct recorder *r, struct recorder_note *out, struct tally_
 	r->failure.code = TALLY_OK;
 	pthread_cond_signal(&r->wake);
 	while (r->sealed < goal && rc == 0) {
-		pthread_cond_wait(&r->progress, &r->lock);
+		int64_t at;
+		if (r->o.threads)
+			pthread_cond_wait(&r->progress, &r->lock);
+		else if (plan(r, &r->round, &at))
+			one_round(r);
+		else
+			rc = tally_err_set(err, TALLY_SYS,
+					   "the ledger has failed; the next try is not due yet");
 		if (r->failure.code != TALLY_OK) {
 			*err = r->failure;
 			rc = -1;
@@ -450,27 +492,44 @@ recorder_close(struct recorder *r, struct tally_err *err)
 	int rc = 0;
 	if (r == NULL)
 		return 0;
-	if (r->running) {
-		pthread_mutex_lock(&r->lock);
-		r->stop = true;
-		pthread_cond_signal(&r->wake);
-		pthread_mutex_unlock(&r->lock);
+	pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+	if (r->running)
 		pthread_join(r->thread, NULL);
-	}
-	if (r->running && (r->queued + r->lost > 0 || r->sealed < r->done)) {
+	else if (!r->o.threads)
+		(void)recorder_step(r);
+	r->running = false;
+	if (r->queued + r->lost > 0 || r->sealed < r->done) {
 		*err = r->failure;
 		rc = tally_err_prefix(err, "%llu records not recorded, %llu not sealed",
 				      (unsigned long long)(r->queued + r->lost),
 				      (unsigned long long)(r->done - r->sealed));
 	}
+	recorder_abandon(r);
+	return rc;
+}
+
+void
+recorder_abandon(struct recorder *r)
+{
+	if (r == NULL)
+		return;
+	if (r->running) {
+		pthread_mutex_lock(&r->lock);
+		r->stop = r->round.over = true;
+		pthread_cond_signal(&r->wake);
+		pthread_mutex_unlock(&r->lock);
+		pthread_join(r->thread, NULL);
+	}
 	while (r->first != NULL)
 		drop_batch(r, 1);
-	seal_step_close(r->seal);
-	tally_store_close(r->store);
+	release(r);
 	pthread_cond_destroy(&r->wake);
 	pthread_cond_destroy(&r->progress);
 	pthread_mutex_destroy(&r->lock);
+	free(r->round.batch);
 	free(r->ledger);
 	free(r);
-	return rc;
 }

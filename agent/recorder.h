@@ -9,6 +9,7 @@
 #include "tally/clock.h"
 #include "tally/event.h"
 #include "tally/store.h"
+#include "tpm_starter.h"
 
 struct recorder;
 struct recorder_options {
@@ -18,10 +19,12 @@ struct recorder_options {
 	struct tally_span interval; /* at most one checkpoint in it */
 	struct tally_span retry;    /* between two tries at a ledger that fails */
 	bool attest;
+	const struct tpm_starter *tpm; /* NULL: the real helper */
+	bool threads;                  /* false: it runs inside recorder_step only */
 };
 /* Opens the ledger for writing (TALLY_HELD: somebody has it) and the seal. */
 int recorder_open(struct recorder **out, const struct recorder_options *o, struct tally_err *err);
-/* The thread; before it only recorder_store may be used. */
+/* Before it only recorder_store and recorder_put may be used. */
 int recorder_start(struct recorder *r, struct tally_err *err);
 struct tally_store *recorder_store(struct recorder *r);
 /* Queues a copy. Never blocks on the disk. */
@@ -38,7 +41,12 @@ struct recorder_status {
 	bool attesting;
 };
 void recorder_status(struct recorder *r, struct recorder_status *out);
+/* Without threads: does what is due. When it wants to be called again at the
+ * latest; INT64_MAX: not before something is put. */
+struct tally_uptime recorder_step(struct recorder *r);
 /* Drains, checkpoints, stops the TPM, closes the ledger. 0, or -1: something stayed undone. */
 int recorder_close(struct recorder *r, struct tally_err *err);
+/* Lets go of the ledger as it is; what is queued is gone. NULL ok. */
+void recorder_abandon(struct recorder *r);
 
 #endif

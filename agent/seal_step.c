@@ -19,6 +19,7 @@
 struct seal_step {
 	struct tally_store *store;
 	const struct tally_clock *clock;
+	const struct tpm_starter *starter;
 	bool attest;
 	struct tally_journal journal;
 	struct tally_tpm *tpm;
@@ -26,12 +27,31 @@ struct seal_step {
 	int64_t failed_at; /* uptime; 0 never */
 };
 
+static int
+start_helper(void *ctx, struct tally_tpm **out, const char *dir, const char *transport,
+	     struct tally_err *err)
+{
+	(void)ctx;
+	return tally_tpm_start(out, NULL, dir, transport, false, err);
+}
+
+static void
+stop_helper(void *ctx, struct tally_tpm *tpm)
+{
+	(void)ctx;
+	tally_tpm_stop(tpm);
+}
+
+static const struct tpm_starter real_starter = { NULL, start_helper, stop_helper };
+
 struct seal_step *
-seal_step_new(struct tally_store *store, bool attest, const struct tally_clock *clock)
+seal_step_new(struct tally_store *store, bool attest, const struct tpm_starter *tpm,
+	      const struct tally_clock *clock)
 {
 	struct seal_step *s = tally_alloc(sizeof(*s));
 	s->store = store;
 	s->clock = clock;
+	s->starter = tpm != NULL ? tpm : &real_starter;
 	s->attest = attest;
 	s->journal = tally_store_journal(store);
 	return s;
@@ -41,7 +61,8 @@ static void
 let_go(struct seal_step *s)
 {
 	tally_seal_close(s->seal);
-	tally_tpm_stop(s->tpm);
+	if (s->tpm != NULL)
+		s->starter->stop(s->starter->ctx, s->tpm);
 	s->seal = NULL;
 	s->tpm = NULL;
 }
@@ -67,8 +88,8 @@ take_hold(struct seal_step *s, struct tally_err *err)
 	info.vkey = tally_buf_view(&vkey);
 	rc = program_hash(info.program_hash, err);
 	if (rc == 0)
-		rc = tally_tpm_start(&s->tpm, NULL, tally_buf_cstr(&dir),
-				     tally_store_transport(s->store), false, err);
+		rc = s->starter->start(s->starter->ctx, &s->tpm, tally_buf_cstr(&dir),
+				       tally_store_transport(s->store), err);
 	if (rc == 0)
 		rc = tally_seal_open(&s->seal, s->tpm, &s->journal, &info, err);
 	tally_buf_deinit(&dir);

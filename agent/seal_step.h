@@ -7,10 +7,11 @@
  */
 #include "tally/clock.h"
 #include "tally/store.h"
+#include "tpm_starter.h"
 
 struct seal_step;
 struct seal_step *seal_step_new(struct tally_store *store, bool attest,
-				const struct tally_clock *clock);
+				const struct tpm_starter *tpm, const struct tally_clock *clock);
 void seal_step_close(struct seal_step *s); /* NULL ok; stops the helper */
 int seal_step_checkpoint(struct seal_step *s, struct tally_err *err);
 

@@ -44,19 +44,26 @@ teardown(void **state)
 }
 
 static struct recorder *
-open_recorder(const struct world *w, size_t queue)
+open_with(const struct world *w, size_t queue, const struct tally_clock *clock)
 {
 	struct tally_err err = TALLY_ERR_INIT;
 	const struct recorder_options o = { .ledger = w->ledger,
-					    .clock = tally_clock_real(),
+					    .clock = clock != NULL ? clock : tally_clock_real(),
 					    .queue = queue,
 					    .interval = { 3600 * TALLY_SECOND },
 					    .retry = { TALLY_SECOND / 50 },
-					    .attest = false };
+					    .attest = false,
+					    .threads = clock == NULL };
 	struct recorder *r = NULL;
 	if (recorder_open(&r, &o, &err) < 0)
 		fail_msg("%s", err.text);
 	return r;
+}
+
+static struct recorder *
+open_recorder(const struct world *w, size_t queue)
+{
+	return open_with(w, queue, NULL);
 }
 
 static void
@@ -314,6 +321,67 @@ a_restart_finds_the_open_runs_and_the_next_number(void **state)
 	assert_int_equal(recorder_close(r, &err), 0);
 }
 
+static void
+without_threads_all_is_done_inside_a_step_at_the_clocks_time(void **state)
+{
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct test_clock clock;
+	struct recorder *r;
+	struct recorder_status s;
+	struct recorder_note note;
+	struct tally_uptime next;
+	bool failed;
+	test_clock_init(&clock, "2026-03-01T00:00:00Z");
+	r = open_with(w, 64, &clock.table);
+	assert_int_equal(recorder_start(r, &err), 0);
+	assert_int_equal(recorder_step(r).ns, INT64_MAX);
+	put_beat(r, 0);
+	recorder_status(r, &s);
+	assert_int_equal(s.appended, 0);
+	next = recorder_step(r); /* the first checkpoint was due an hour after the begin */
+	recorder_status(r, &s);
+	assert_int_equal(s.appended, 1);
+	assert_int_equal(s.checkpoints, 0);
+	test_clock_advance(&clock, next.ns - clock.now.uptime.ns - 1);
+	assert_int_equal(recorder_step(r).ns, next.ns);
+	test_clock_advance(&clock, 1);
+	assert_int_equal(recorder_step(r).ns, INT64_MAX);
+	recorder_status(r, &s);
+	assert_int_equal(s.checkpoints, 1);
+	put_beat(r, 1);
+	disk_watch(w->ledger, 1, DISK_REFUSES, ENOSPC);
+	next = recorder_step(r);
+	assert_int_equal(next.ns, clock.now.uptime.ns + TALLY_SECOND / 50);
+	assert_int_equal(recorder_checkpoint(r, &note, &err), -1);
+	(void)disk_unwatch(&failed);
+	test_clock_advance(&clock, TALLY_SECOND / 50);
+	assert_int_equal(recorder_checkpoint(r, &note, &err), 0);
+	assert_int_equal(note.size, 2);
+	put_beat(r, 2);
+	assert_int_equal(recorder_close(r, &err), 0);
+	assert_int_equal(each(w, expect_count, NULL), 3);
+}
+
+static void
+what_is_abandoned_is_as_after_a_crash(void **state)
+{
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct test_clock clock;
+	struct recorder *r;
+	test_clock_init(&clock, "2026-03-01T00:00:00Z");
+	r = open_with(w, 64, &clock.table);
+	put_beat(r, 0);
+	(void)recorder_step(r);
+	put_beat(r, 1); /* never acknowledged */
+	recorder_abandon(r);
+	assert_int_equal(each(w, expect_count, NULL), 1);
+	r = open_with(w, 64, NULL); /* the lock is free again */
+	assert_int_equal(recorder_start(r, &err), 0);
+	recorder_abandon(r);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int
 main(void)
@@ -326,6 +394,8 @@ main(void)
 		CASE(a_stop_while_the_ledger_is_gone_says_what_is_not_recorded),
 		CASE(a_record_that_cannot_be_made_is_a_gap_at_once),
 		CASE(a_second_recorder_on_the_ledger_is_refused),
+		CASE(without_threads_all_is_done_inside_a_step_at_the_clocks_time),
+		CASE(what_is_abandoned_is_as_after_a_crash),
 		CASE(a_restart_finds_the_open_runs_and_the_next_number),
 	};
 	return cmocka_run_group_tests_name("agent recorder", tests, NULL, NULL);
