@@ -23,14 +23,15 @@ unshare -m -u -n true 2>/dev/null || skip 'no namespaces here'
 # shellcheck source=scripts/lab.sh
 . "$top/scripts/lab.sh"
 D=$(mktemp -d "${TMPDIR:-/tmp}/tlive.XXXXXX")
-agent=
+agent= # its process id as seen here
+job=   # what to wait for
 witness=
 # shellcheck disable=SC2317  # called by the trap
 finish() {
 	local status=$?
 	trap - EXIT
 	set +e
-	[ -z "$agent" ] || { kill -KILL "$agent"; wait "$agent"; } 2>/dev/null
+	[ -z "$agent" ] || { kill -KILL "$agent"; wait "$job"; } 2>/dev/null
 	[ -z "$witness" ] || { kill "$witness"; wait "$witness"; } 2>/dev/null
 	[ "$status" = 0 ] || sed 's/^/log: /' "$D"/tallyd.log* >&2
 	lab_down
@@ -62,59 +63,63 @@ tally_quietly() { tally "$@" >/dev/null; }
 kinds() { tally log "$D/ledger" --json | python3 -c 'import json,sys
 print(" ".join(json.loads(l)["kind"] for l in sys.stdin))'; }
 start_agent() {
-	"$build/agent/tallyd" -c "$D/tallyd.yaml" 2>>"$D/tallyd.log" &
-	agent=$!
+	lab_spawn host-a "$build/agent/tallyd" -c "$D/tallyd.yaml" 2>>"$D/tallyd.log"
+	agent=$LAB_PID
+	job=$LAB_JOB
 }
 # shellcheck disable=SC2317  # called by holds, as all below
 second_is_refused() {
-	! "$build/agent/tallyd" -c "$D/tallyd.yaml" 2>"$D/second.err" && grep -q "$agent" "$D/second.err"
+	! lab_in host-a "$build/agent/tallyd" -c "$D/tallyd.yaml" 2>"$D/second.err" &&
+		grep -q "$(awk '/^NSpid:/ { print $NF }' "/proc/$agent/status")" "$D/second.err"
 }
 connections() { grep -c 'connected:' "$D/tallyd.log"; }
 connected_times() { [ "$(connections)" -ge "$1" ]; }
 
 uuid=0b5e55ed-0000-4000-8000-000000000001
 mkdir "$D/lab"
-lab_up "$D/lab"
-lab_define web1 "$uuid"
+lab_up "$D/lab" host-a
+lab_define host-a web1 "$uuid"
 tally init "$D/ledger" >"$D/pinned"
 cat >"$D/tallyd.yaml" <<YAML
 ledger: $D/ledger
 host: {name: live-host, cluster: lab}
-libvirt: {uri: "$LAB_URI_RO"}
+libvirt: {uri: "$(lab_uri_ro host-a)"}
 heartbeat: {interval: 1s, record: 5s}
 YAML
 start_agent
 holds 'the agent connects' until_true 60 connected_times 1
 holds 'a second agent on the ledger is refused with the pid' second_is_refused
-python3 "$top/tests/integration/qmp_events.py" "$LAB/web1.qmp" "$D/truth" &
+python3 "$top/tests/integration/truth.py" watch "$D/truth" "host-a=$LAB/host-a/run/qmp" &
 witness=$!
-lab_virsh start web1
-holds 'the guest boots' lab_wait_guest web1 300
+holds 'the witness is there' until_true 60 test -e "$D/truth"
+lab_virsh host-a start web1
+holds 'the guest boots' lab_wait_guest host-a web1 300
 holds 'tally checkpoint reaches the agent through the control socket' tally_quietly checkpoint "$D/ledger"
 holds 'tally status works beside the agent' tally_quietly status "$D/ledger" --json
 
-lab_stop_libvirtd KILL
+lab_stop_libvirtd host-a KILL
 sleep 3
-lab_libvirtd
+lab_libvirtd host-a
 holds 'after the loss of libvirtd the agent connects again' until_true 60 connected_times 2
 sleep 2
 
 kill -KILL "$agent"
-wait "$agent" 2>/dev/null || true
+wait "$job" 2>/dev/null || true
 sleep 2
 start_agent
 holds 'after a kill -9 the agent comes back' until_true 60 connected_times 3
 sleep 2
-lab_virsh shutdown web1
-lab_wait_off web1 180
+lab_virsh host-a shutdown web1
+lab_wait_off host-a web1 180
+sleep 2
+kill "$witness"
 wait "$witness" || true
 witness=
-sleep 2
-before=$(lab_virsh dumpxml web1 | sha256sum)
+before=$(lab_virsh host-a dumpxml web1 | sha256sum)
 kill -TERM "$agent"
-wait "$agent"
+wait "$job"
 agent=
-holds 'a guest'"'"'s definition is as it was' [ "$before" = "$(lab_virsh dumpxml web1 | sha256sum)" ]
+holds 'a guest'"'"'s definition is as it was' [ "$before" = "$(lab_virsh host-a dumpxml web1 | sha256sum)" ]
 
 recorded=$(kinds)
 printf 'recorded: %s\n' "$recorded"
@@ -128,7 +133,7 @@ holds 'the guest started once and stopped once' [ "$(count started) $(count stop
 from=$(date -u -d '-1 day' +%F)
 to=$(date -u -d '+1 day' +%F)
 tally report "$D/ledger" --from "$from" --to "$to" --format json -o "$D/report.json"
-holds 'the run time is QEMU'"'"'s within 100 ms' python3 "$top/tests/integration/compare_truth.py" "$D/report.json" "$uuid" "$D/truth"
+holds 'the run time is QEMU'"'"'s within 50 ms' python3 "$top/tests/integration/truth.py" compare "$D/truth" "$D/report.json"
 holds 'the gap is a finding' grep -q '"kind": "gap"' "$D/report.json"
 tally export "$D/ledger" --to "$D/export"
 holds 'it holds against the pinned key' tally verify "$D/report.json" "$D/export" --anchor "$D/pinned"
