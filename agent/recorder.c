@@ -190,7 +190,7 @@ reopen(struct recorder *r, struct tally_err *err)
 {
 	if (tally_store_open(&r->store, r->ledger, TALLY_STORE_WRITE, r->o.clock, err) < 0)
 		return -1;
-	r->seal = seal_step_new(r->store, r->o.attest, r->o.tpm, r->o.clock);
+	r->seal = seal_step_new(r->store, r->o.attest, r->o.ledger_pcr, r->o.tpm, r->o.clock);
 	return 0;
 }
 

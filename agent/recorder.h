@@ -19,6 +19,7 @@ struct recorder_options {
 	struct tally_span interval; /* at most one checkpoint in it */
 	struct tally_span retry;    /* between two tries at a ledger that fails */
 	bool attest;
+	unsigned ledger_pcr;           /* 0: by the TPM's transport */
 	const struct tpm_starter *tpm; /* NULL: the real helper */
 	bool threads;                  /* false: it runs inside recorder_step only */
 };

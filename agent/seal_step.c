@@ -21,6 +21,7 @@ struct seal_step {
 	const struct tally_clock *clock;
 	const struct tpm_starter *starter;
 	bool attest;
+	unsigned ledger_pcr;
 	struct tally_journal journal;
 	struct tally_tpm *tpm;
 	struct tally_seal *seal;
@@ -45,14 +46,16 @@ stop_helper(void *ctx, struct tally_tpm *tpm)
 static const struct tpm_starter real_starter = { NULL, start_helper, stop_helper };
 
 struct seal_step *
-seal_step_new(struct tally_store *store, bool attest, const struct tpm_starter *tpm,
-	      const struct tally_clock *clock)
+seal_step_new(struct tally_store *store, bool attest, unsigned ledger_pcr,
+	      const struct tpm_starter *tpm, const struct tally_clock *clock)
 {
 	struct seal_step *s = tally_alloc(sizeof(*s));
 	s->store = store;
 	s->clock = clock;
 	s->starter = tpm != NULL ? tpm : &real_starter;
 	s->attest = attest;
+	s->ledger_pcr =
+		ledger_pcr != 0 ? ledger_pcr : tally_tpm_default_pcr(tally_store_transport(store));
 	s->journal = tally_store_journal(store);
 	return s;
 }
@@ -81,7 +84,8 @@ take_hold(struct seal_step *s, struct tally_err *err)
 {
 	struct tally_buf dir = TALLY_BUF_INIT, vkey = TALLY_BUF_INIT;
 	struct tally_seal_info info = { .origin = tally_store_origin(s->store),
-					.version = TALLY_VERSION };
+					.version = TALLY_VERSION,
+					.ledger_pcr = s->ledger_pcr };
 	int rc;
 	tally_buf_addf(&dir, "%s/tpm", tally_store_path(s->store));
 	tally_vkey_text(&vkey, tally_store_vkey(s->store));

@@ -10,7 +10,8 @@
 #include "tpm_starter.h"
 
 struct seal_step;
-struct seal_step *seal_step_new(struct tally_store *store, bool attest,
+/* `ledger_pcr`: 0 is that of the TPM's kind, whatever an earlier session had. */
+struct seal_step *seal_step_new(struct tally_store *store, bool attest, unsigned ledger_pcr,
 				const struct tpm_starter *tpm, const struct tally_clock *clock);
 void seal_step_close(struct seal_step *s); /* NULL ok; stops the helper */
 int seal_step_checkpoint(struct seal_step *s, struct tally_err *err);

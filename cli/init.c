@@ -2,11 +2,11 @@
 /* `tally init`: a new ledger, and the line to be pinned off the host. */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "tally/err.h"
 #include "tally/file.h"
 #include "tally/note.h"
+#include "tally/tpm.h"
 #include "cli.h"
 #include "ledger.h"
 
@@ -34,7 +34,9 @@ parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option argp_options[] = {
 	{ "tpm", 't', "TRANSPORT", 0,
-	  "The TPM: libtpms (the default), a software TPM of the ledger's own", 0 },
+	  "The TPM: libtpms (the default), a software TPM of the ledger's own, or "
+	  "swtpm:host=H,port=P, one that runs already",
+	  0 },
 	{ "origin", 'o', "NAME", 0, "The log's name, by default tallystick.invalid/HOST-XXXXXXXX",
 	  0 },
 	{ 0 },
@@ -52,17 +54,6 @@ static const struct argp argp = {
 	NULL,
 };
 
-static int
-check_transport(const char *tpm, struct tally_err *err)
-{
-	if (strcmp(tpm, "libtpms") == 0)
-		return 0;
-	if (strncmp(tpm, "device:", 7) == 0 || strncmp(tpm, "swtpm:", 6) == 0)
-		return tally_err_set(err, TALLY_USE,
-				     "--tpm: '%s' is not there in this version, libtpms is", tpm);
-	return tally_err_set(err, TALLY_USE, "--tpm: unknown transport '%s'", tpm);
-}
-
 int
 cli_init(int argc, char **argv, struct tally_err *err)
 {
@@ -75,15 +66,17 @@ cli_init(int argc, char **argv, struct tally_err *err)
 		return status < 0 ? -1 : 0;
 	if (!o.ledger)
 		return cli_missing("init", "LEDGER", err);
-	if (check_transport(o.tpm ? o.tpm : "libtpms", err) < 0)
-		return -1;
+	if (!o.tpm)
+		o.tpm = "libtpms";
+	if (tally_tpm_check_transport(o.tpm, err) < 0)
+		return tally_err_prefix(err, "--tpm");
 	if (o.origin && !tally_name_valid(tally_bytes_str(o.origin)))
 		return tally_err_set(
 			err, TALLY_USE,
 			"--origin: a name is 1 to 255 bytes of UTF-8 without blank and '+'");
 	if (tally_dir_make_above(o.ledger, 0755, err) < 0)
 		return -1;
-	if (cli_ledger_make(o.ledger, "libtpms", NULL, o.origin, err) < 0)
+	if (cli_ledger_make(o.ledger, o.tpm, NULL, o.origin, err) < 0)
 		return cli_ledger_prefix(o.ledger, err);
 	if (tally_store_open(&store, o.ledger, TALLY_STORE_READ, tally_clock_real(), err) < 0)
 		return -1;

@@ -100,6 +100,9 @@ check_place(struct rows *r)
 	if (row->pcr != s->st.ledger_pcr)
 		TELL(r, "tpm-8", FILE_NAME, "row %u is of PCR %u, the session's ledger PCR is %u",
 		     row->number, row->pcr, s->st.ledger_pcr);
+	if (s->st.ledger_pcr == TALLY_NO_PCR && row->state == TALLY_ROW_FOREIGN)
+		TELL(r, "tpm-8", FILE_NAME,
+		     "row %u: somebody extended its PCR, but its session has none", row->number);
 	if (s->ended)
 		TELL(r, "tpm-8", FILE_NAME, "row %u: its session had ended before", row->number);
 }
@@ -160,7 +163,8 @@ check_evidence(struct rows *r, uint64_t sequence, const struct tally_note *note,
 			    &err)) {
 		snprintf(name, sizeof(name), "tpm-%u", check);
 		TELL(r, name, NOTES, "note %" PRIu64 ": %s", sequence, err.text);
-	} else if (memcmp(value, r->session->value, TALLY_HASH) != 0) {
+	} else if (r->session->st.ledger_pcr != TALLY_NO_PCR &&
+		   memcmp(value, r->session->value, TALLY_HASH) != 0) {
 		TELL(r, "tpm-8", NOTES,
 		     "note %" PRIu64 ": PCR %u was quoted with another value than row %u says",
 		     sequence, r->row.pcr, r->row.number);
@@ -211,6 +215,8 @@ check_lines(struct rows *r, uint64_t sequence, const struct tally_note *note,
 			TELL(r, "missing", FILE_NAME,
 			     "note %" PRIu64 " has evidence, but no row says that it was made",
 			     sequence);
+		if (r->session->st.ledger_pcr == TALLY_NO_PCR)
+			tally_pcr_extend(value, r->session->value, q);
 		memcpy(r->session->value, value, TALLY_HASH);
 	} else if (note->lines > (done ? 2U : 1U) && !r->session->blind) {
 		TELL(r, "note", NOTES, "note %" PRIu64 " has a line that does not belong to it",

@@ -113,6 +113,14 @@ sessions_begin(struct session *s, struct tally_export *x, uint64_t index,
 	tally_buf_add_bytes(&x->transport, s->st.transport);
 	check_claims(s, x, root, file);
 	check_quote(s, x, o->quote, file);
+	if (s->st.ledger_pcr == TALLY_NO_PCR && !s->told_no_pcr) {
+		remark(x->problems,
+		       "%s: entry %" PRIu64 ": no PCR is extended: quotes bind each checkpoint, "
+		       "but within a TPM session "
+		       "a second history is excluded by what left the host only",
+		       dir, index);
+		s->told_no_pcr = true;
+	}
 	if (s->st.foreign)
 		remark(x->problems,
 		       "%s: entry %" PRIu64 ": PCR %u was in use before this TPM session", dir,

@@ -128,6 +128,7 @@ struct session {
 	struct tally_arena *arena;
 	struct tally_buf bytes; /* the statement's */
 	uint64_t unsafe;        /* quotes whose clock was not safe */
+	bool told_no_pcr;       /* that one of them has no ledger PCR */
 };
 void sessions_deinit(struct session *s);
 /* The statement in entry `index`; `root` is that of the entries before it (either

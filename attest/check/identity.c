@@ -104,6 +104,8 @@ check_ak(const struct tally_statement *st, EVP_PKEY **key, unsigned *check, stru
 	return 0;
 }
 
+static const uint8_t no_value[TALLY_HASH];
+
 static int
 make_selection(uint8_t select[TPM_SELECT], const struct tally_statement *st, unsigned *check,
 	       struct tally_err *err)
@@ -111,7 +113,10 @@ make_selection(uint8_t select[TPM_SELECT], const struct tally_statement *st, uns
 	if (st->pcr_bank != TPM_ALG_SHA256)
 		return check_fail(check, 8, err, "statement: PCR bank 0x%04x is not SHA-256",
 				  st->pcr_bank);
-	if (st->ledger_pcr >= FIRST_RESETTABLE_PCR)
+	if (st->ledger_pcr == TALLY_NO_PCR &&
+	    memcmp(st->ledger_pcr_value.p, no_value, TALLY_HASH) != 0)
+		return check_fail(check, 8, err, "statement: a value of no ledger PCR");
+	if (st->ledger_pcr != TALLY_NO_PCR && st->ledger_pcr >= FIRST_RESETTABLE_PCR)
 		return check_fail(check, 8, err, "statement: PCR %u cannot hold a ledger",
 				  st->ledger_pcr);
 	memset(select, 0, TPM_SELECT);
@@ -124,7 +129,8 @@ make_selection(uint8_t select[TPM_SELECT], const struct tally_statement *st, uns
 					  pcr);
 		select[pcr / 8] |= (uint8_t)(1u << (pcr % 8));
 	}
-	select[st->ledger_pcr / 8] |= (uint8_t)(1u << (st->ledger_pcr % 8));
+	if (st->ledger_pcr != TALLY_NO_PCR)
+		select[st->ledger_pcr / 8] |= (uint8_t)(1u << (st->ledger_pcr % 8));
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "tally/err.h"
 #include "chip.h"
 #include "state.h"
+#include "swtpm.h"
 #include "tcti.h"
 
 #define LOCK_TRIES 40
@@ -25,6 +26,10 @@ chip_refused(TSS2_RC rc, const char *command, struct tally_err *err)
 					"%s: the TPM is in failure mode until it is restarted, for "
 					"its state could not be stored",
 					command);
+	}
+	if (swtpm_failure()) {
+		*err = *swtpm_failure();
+		return tally_err_prefix(err, "%s", command);
 	}
 	return tally_err_set(err, TALLY_TPM, "%s: %s (0x%x)", command, Tss2_RC_Decode(rc), rc);
 }
@@ -57,19 +62,47 @@ open_folder(struct chip *c, const char *dir, bool create, struct tally_err *err)
 }
 
 static int
-start(struct chip *c, bool create, const struct tally_disk *disk, struct tally_err *err)
+reach(struct chip *c, const struct tpm_transport *t, bool create, const struct tally_disk *disk,
+      struct tally_err *err)
+{
+	if (sealed_key(c->dir, create, c->key, err) < 0)
+		return -1;
+	c->kind = t->kind;
+	if (t->kind == TPM_SWTPM)
+		return swtpm_open(&c->tcti, t, err);
+	if (state_open(c->dir, create, c->key, disk, err) < 0)
+		return -1;
+	return tcti_open(&c->tcti, err);
+}
+
+/* A TPM that was on before says that it was, which is as good. */
+static int
+start_up(struct chip *c, struct tally_err *err)
+{
+	TSS2_RC rc = Esys_Startup(c->esys, TPM2_SU_CLEAR);
+
+	if (rc == TSS2_RC_SUCCESS || (c->kind == TPM_SWTPM && rc == TPM2_RC_INITIALIZE))
+		return 0;
+	(void)chip_refused(rc, "TPM2_Startup", err);
+	if (c->kind == TPM_SWTPM && rc == TPM2_RC_FAILURE)
+		return tally_err_prefix(err, "swtpm: in failure mode, or never powered on, for "
+					     "which it has --flags not-need-init,startup-clear");
+	return -1;
+}
+
+static int
+start(struct chip *c, const struct tpm_transport *t, bool create, const struct tally_disk *disk,
+      struct tally_err *err)
 {
 	TSS2_RC rc;
 
-	if (sealed_key(c->dir, create, c->key, err) < 0 ||
-	    state_open(c->dir, create, c->key, disk, err) < 0 || tcti_open(&c->tcti, err) < 0)
+	if (reach(c, t, create, disk, err) < 0)
 		return -1;
 	rc = Esys_Initialize(&c->esys, c->tcti, NULL);
 	if (rc != TSS2_RC_SUCCESS)
 		return chip_refused(rc, "Esys_Initialize", err);
-	rc = Esys_Startup(c->esys, TPM2_SU_CLEAR);
-	if (rc != TSS2_RC_SUCCESS)
-		return chip_refused(rc, "TPM2_Startup", err);
+	if (start_up(c, err) < 0)
+		return -1;
 	if (chip_flush_leftovers(c, err) < 0)
 		return -1;
 	return chip_load_keys(c, create, disk, err);
@@ -79,8 +112,12 @@ static void
 power_off(struct chip *c)
 {
 	Esys_Finalize(&c->esys);
-	tcti_close(c->tcti);
-	state_close();
+	if (c->kind == TPM_SWTPM) {
+		swtpm_close(c->tcti);
+	} else {
+		tcti_close(c->tcti);
+		state_close();
+	}
 	tally_buf_deinit(&c->ek_public);
 	tally_buf_deinit(&c->ak_public);
 	if (c->dir >= 0)
@@ -90,8 +127,8 @@ power_off(struct chip *c)
 }
 
 int
-chip_open(struct chip *c, const char *dir, bool create, const struct tally_disk *disk,
-	  struct tally_err *err)
+chip_open(struct chip *c, const char *dir, const struct tpm_transport *transport, bool create,
+	  const struct tally_disk *disk, struct tally_err *err)
 {
 	memset(c, 0, sizeof(*c));
 	c->dir = -1;
@@ -99,7 +136,7 @@ chip_open(struct chip *c, const char *dir, bool create, const struct tally_disk 
 	if (sodium_init() < 0)
 		return tally_err_set(err, TALLY_SYS, "libsodium does not start");
 	if (open_folder(c, dir, create, err) == 0 &&
-	    start(c, create, disk ? disk : tally_disk_real(), err) == 0)
+	    start(c, transport, create, disk ? disk : tally_disk_real(), err) == 0)
 		return 0;
 	power_off(c);
 	return tally_err_prefix(err, "%s", dir);
@@ -108,12 +145,14 @@ chip_open(struct chip *c, const char *dir, bool create, const struct tally_disk 
 int
 chip_close(struct chip *c, struct tally_err *err)
 {
-	TSS2_RC rc;
+	TSS2_RC rc = TSS2_RC_SUCCESS;
 	int r = 0;
 
 	if (c->ak != ESYS_TR_NONE)
 		Esys_FlushContext(c->esys, c->ak);
-	rc = Esys_Shutdown(c->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_SU_CLEAR);
+	if (c->kind == TPM_LIBTPMS)
+		rc = Esys_Shutdown(c->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+				   TPM2_SU_CLEAR);
 	if (rc != TSS2_RC_SUCCESS)
 		r = chip_refused(rc, "TPM2_Shutdown", err);
 	power_off(c);

@@ -9,8 +9,10 @@
 #include "sealed.h"
 #include "tally/bytes.h"
 #include "tally/evidence.h"
+#include "transport.h"
 
 struct chip {
+	enum tpm_transport_kind kind;
 	int dir;
 	uint8_t key[SEALED_KEY];
 	TSS2_TCTI_CONTEXT *tcti;
@@ -19,11 +21,14 @@ struct chip {
 	struct tally_buf ek_public, ak_public; /* TPMT_PUBLIC */
 };
 
-/* `disk` is for tests; NULL is the real one. On failure nothing stays open. */
-int chip_open(struct chip *c, const char *dir, bool create, const struct tally_disk *disk,
-	      struct tally_err *err);
-/* TPM2_Shutdown, and the power off. An error says that the next start will
- * find an unorderly end; everything is closed all the same. */
+/* `dir` holds what is kept of the TPM: libtpms' state, and of each the sealed
+ * attestation key. `disk` is for tests; NULL is the real one. On failure nothing
+ * stays open. */
+int chip_open(struct chip *c, const char *dir, const struct tpm_transport *transport, bool create,
+	      const struct tally_disk *disk, struct tally_err *err);
+/* Of libtpms: TPM2_Shutdown, and the power off; an error says that the next
+ * start will find an unorderly end. Of a TPM that is not ours alone: what was
+ * loaded is flushed. Everything is closed all the same. */
 int chip_close(struct chip *c, struct tally_err *err);
 
 int chip_counts(struct chip *c, uint32_t *reset, uint32_t *restart, struct tally_err *err);

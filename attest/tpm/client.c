@@ -17,6 +17,7 @@
 #include "tally/tpm.h"
 #include "protocol.h"
 #include "helper.h"
+#include "transport.h"
 
 #define TIMEOUT_MS 30000
 #define BURIAL_MS  2000
@@ -29,7 +30,7 @@ struct client {
 	char gone[256]; /* why */
 	uint8_t message[TPM_MESSAGE_MAX];
 	struct tally_buf request, ek_public, ak_public;
-	char *transport;
+	const char *transport; /* its kind: what it is called is for the host only */
 };
 
 static void
@@ -202,7 +203,6 @@ client_close(void *ctx)
 	tally_buf_deinit(&c->request);
 	tally_buf_deinit(&c->ek_public);
 	tally_buf_deinit(&c->ak_public);
-	free(c->transport);
 	free(c);
 }
 
@@ -212,19 +212,17 @@ tally_tpm_start(struct tally_tpm **out, const char *helper, const char *dir, con
 {
 	struct tally_buf path = TALLY_BUF_INIT;
 	struct tally_tpm_info info;
+	struct tpm_transport which;
 	struct client *c;
 	int r;
 
-	if (strcmp(transport, "libtpms") != 0)
-		return tally_err_set(err, TALLY_USE,
-				     "tpm: transport '%s': this version knows libtpms only, the "
-				     "others come later",
-				     transport);
+	if (transport_parse(&which, transport, err) < 0)
+		return tally_err_prefix(err, "tpm");
 	c = tally_alloc(sizeof(*c));
 	c->table = (struct tally_tpm){
 		c, client_info, client_pcr_read, client_pcr_extend, client_quote, client_close
 	};
-	c->transport = tally_strdup(transport);
+	c->transport = which.name;
 	c->timeout_ms = TIMEOUT_MS;
 	helper_find(&path, helper);
 	r = helper_spawn(tally_buf_cstr(&path), dir, transport, create, &c->fd, &c->pid, err);

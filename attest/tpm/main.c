@@ -3,9 +3,9 @@
 #include <argp.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include "tally/err.h"
+#include "tally/sandbox.h"
 #include "harden.h"
 #include "protocol.h"
 #include "serve.h"
@@ -17,8 +17,7 @@ static const char doc[] =
 	"Example, as tallyd starts it:\n  tallyd-tpm --state=/var/lib/tallystick/ledger/tpm";
 static const struct argp_option options[] = {
 	{ "state", 's', "DIR", 0, "Folder of the TPM's sealed state (tpm/ of the ledger)", 0 },
-	{ "transport", 't', "TPM", 0,
-	  "libtpms (the default); device:PATH and swtpm:host=H,port=P come later", 0 },
+	{ "transport", 't', "TPM", 0, "libtpms (the default) or swtpm:host=H,port=P", 0 },
 	{ "create", 'c', NULL, 0, "Make a new TPM where the folder has none", 0 },
 	{ 0 },
 };
@@ -60,15 +59,26 @@ tell(const struct tally_err *err, bool print)
 }
 
 static int
-run(const struct arguments *a, struct tally_err *err)
+run(const struct arguments *a, const struct tpm_transport *transport, struct tally_err *err)
 {
+	/* A TPM of our own needs no socket ever, another one no second. */
+	bool early = transport->kind == TPM_LIBTPMS;
 	struct chip chip;
 	int asked;
 
 	/* What can be answered is not printed: it is reported once, by who asked. */
-	if (chip_open(&chip, a->state, a->create, NULL, err) < 0) {
+	if ((early && tally_sandbox_enter(err) < 0) ||
+	    chip_open(&chip, a->state, transport, a->create, NULL, err) < 0) {
 		int status = tally_err_exit(err);
 
+		serve_failure(TPM_HELPER_FD, err);
+		return status;
+	}
+	if (!early && tally_sandbox_enter(err) < 0) {
+		int status = tally_err_exit(err);
+		struct tally_err ignored = TALLY_ERR_INIT;
+
+		(void)chip_close(&chip, &ignored);
 		serve_failure(TPM_HELPER_FD, err);
 		return status;
 	}
@@ -80,16 +90,13 @@ run(const struct arguments *a, struct tally_err *err)
 }
 
 static int
-check_use(const struct arguments *a, struct tally_err *err)
+check_use(const struct arguments *a, struct tpm_transport *transport, struct tally_err *err)
 {
 	int type = 0;
 	socklen_t len = sizeof(type);
 
-	if (strcmp(a->transport, "libtpms") != 0)
-		return tally_err_set(
-			err, TALLY_USE,
-			"transport '%s': this version knows libtpms only, the others come later",
-			a->transport);
+	if (transport_parse(transport, a->transport, err) < 0)
+		return -1;
 	if (!a->state)
 		return tally_err_set(err, TALLY_USE, "--state is needed; see --help");
 	if (getsockopt(TPM_HELPER_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
@@ -106,11 +113,12 @@ main(int argc, char **argv)
 	static const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
 	struct arguments a = { .transport = "libtpms" };
 	struct tally_err err = TALLY_ERR_INIT;
+	struct tpm_transport transport;
 
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	harden();
-	if (check_use(&a, &err) < 0)
+	if (check_use(&a, &transport, &err) < 0)
 		return tell(&err, true);
-	return run(&a, &err);
+	return run(&a, &transport, &err);
 }

@@ -7,14 +7,17 @@
 #include "tally/err.h"
 #include "seal_internal.h"
 
-/* Pending, and of the present session: the value found decides. */
+/* Pending, and of the present session: the value found decides. Without a
+ * ledger PCR nothing was extended, and a second quote does no harm. */
 static int
 settle_pending(struct tally_seal *s, struct tally_row *row, const uint8_t found[TALLY_HASH],
 	       bool *settled, struct tally_err *err)
 {
 	int r;
 
-	if (memcmp(found, row->before, TALLY_HASH) == 0) {
+	if (!seal_has_pcr(s)) {
+		/* on with the quote */
+	} else if (memcmp(found, row->before, TALLY_HASH) == 0) {
 		if (s->tpm->pcr_extend(s->tpm->ctx, row->pcr, row->q, err) < 0)
 			return -1;
 	} else if (memcmp(found, row->after, TALLY_HASH) != 0) {
@@ -46,6 +49,19 @@ chain_value(const struct tally_seal *s, const struct tally_row *row, uint8_t out
 		memcpy(out, row->state == TALLY_ROW_PENDING ? row->before : row->after, TALLY_HASH);
 }
 
+/* Which PCR it is to be, and its value; zeros where there is none. */
+static int
+read_pcr(struct tally_seal *s, const struct tally_tpm_info *info, bool known,
+	 uint8_t found[TALLY_HASH], struct tally_err *err)
+{
+	if (s->wanted_pcr == 0)
+		s->wanted_pcr = known ? s->st.ledger_pcr : tally_tpm_default_pcr(info->transport);
+	memset(found, 0, TALLY_HASH);
+	if (s->wanted_pcr == TALLY_NO_PCR)
+		return 0;
+	return s->tpm->pcr_read(s->tpm->ctx, s->wanted_pcr, found, err);
+}
+
 static int
 bring_together(struct tally_seal *s, bool *settled, struct tally_err *err)
 {
@@ -55,14 +71,13 @@ bring_together(struct tally_seal *s, bool *settled, struct tally_err *err)
 	bool current = false;
 	int known, rows;
 
-	if (s->tpm->info(s->tpm->ctx, &info, err) < 0 ||
-	    s->tpm->pcr_read(s->tpm->ctx, TALLY_LEDGER_PCR, found, err) < 0)
+	if (s->tpm->info(s->tpm->ctx, &info, err) < 0)
 		return -1;
 	rows = s->journal.last_row(s->journal.ctx, &row, err);
 	if (rows < 0)
 		return tally_err_prefix(err, "newest evidence row");
 	known = session_load(s, err);
-	if (known < 0)
+	if (known < 0 || read_pcr(s, &info, known == 1, found, err) < 0)
 		return -1;
 	if (known == 1) {
 		chain_value(s, rows == 1 ? &row : NULL, expected);

@@ -46,7 +46,7 @@ seal_attest(struct tally_seal *s, struct tally_row *row, struct tally_err *err)
 	struct tally_quote quote;
 	int r = seal_quote(s, row->q, &blob, &quote, err);
 
-	if (r == 0 && memcmp(quote.ledger_pcr, row->after, TALLY_HASH) != 0) {
+	if (r == 0 && seal_has_pcr(s) && memcmp(quote.ledger_pcr, row->after, TALLY_HASH) != 0) {
 		r = seal_settle_foreign(s, row, quote.ledger_pcr, err);
 	} else if (r == 0) {
 		row->state = TALLY_ROW_DONE;
@@ -72,7 +72,7 @@ checkpoint(struct tally_seal *s, struct tally_err *err)
 		r = s->journal.intend(s->journal.ctx, &row, err);
 		if (r <= 0)
 			return r;
-		if (s->tpm->pcr_extend(s->tpm->ctx, row.pcr, row.q, err) < 0)
+		if (seal_has_pcr(s) && s->tpm->pcr_extend(s->tpm->ctx, row.pcr, row.q, err) < 0)
 			return -1;
 		r = seal_attest(s, &row, err);
 		if (r != 0)
@@ -95,6 +95,7 @@ tally_seal_open(struct tally_seal **out, struct tally_tpm *tpm, const struct tal
 	s->version = tally_strdup(info->version);
 	tally_buf_add_bytes(&s->vkey, info->vkey);
 	memcpy(s->program_hash, info->program_hash, TALLY_HASH);
+	s->wanted_pcr = info->ledger_pcr;
 	s->arena = tally_arena_new(4096);
 	if (seal_recover(s, &settled, err) < 0) {
 		tally_seal_close(s);

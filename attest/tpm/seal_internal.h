@@ -14,6 +14,7 @@ struct tally_seal {
 	char *origin, *version;
 	struct tally_buf vkey;
 	uint8_t program_hash[TALLY_HASH];
+	unsigned wanted_pcr; /* for the next statement: tally_seal_info's, 0 until it is known */
 	/* the session, as its statement gives it */
 	struct tally_buf statement;
 	struct tally_arena *arena; /* of `st` */
@@ -22,10 +23,17 @@ struct tally_seal {
 	uint64_t session; /* index of its entry */
 	uint8_t pcrs[TALLY_PCRS];
 	size_t pcr_count;
-	/* The ledger PCR where nobody else extends it: what the next row begins at. */
+	/* The ledger PCR where nobody else extends it: what the next row begins at.
+	 * Without a ledger PCR the rows chain all the same, from zero. */
 	uint8_t value[TALLY_HASH];
 	bool ready; /* nothing is pending, and the above is current */
 };
+
+static inline bool
+seal_has_pcr(const struct tally_seal *s)
+{
+	return s->st.ledger_pcr != TALLY_NO_PCR;
+}
 
 /* session.c */
 /* Takes over the newest statement of the journal: 1, 0 where there is none. */

@@ -10,12 +10,12 @@
 static const uint32_t boot_pcrs[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
 static const uint8_t zero[TALLY_HASH];
 
-/* Boot PCRs and the ledger PCR, in one ascending list. */
+/* Boot PCRs and the ledger PCR if any, in one ascending list. */
 static void
 list_pcrs(struct tally_seal *s)
 {
 	size_t i = 0;
-	bool listed = false;
+	bool listed = !seal_has_pcr(s);
 
 	s->pcr_count = 0;
 	while (i < s->st.boot_pcrs.count || !listed) {
@@ -69,11 +69,12 @@ session_is_current(const struct tally_seal *s, const struct tally_tpm_info *info
 {
 	if (s->st.reset_count != info->reset_count || s->st.restart_count != info->restart_count ||
 	    !tally_bytes_eq(s->st.ek_public, info->ek_public) ||
-	    !tally_bytes_eq(s->st.ak_public, info->ak_public) ||
-	    s->st.ledger_pcr != TALLY_LEDGER_PCR)
+	    !tally_bytes_eq(s->st.ak_public, info->ak_public) || s->st.ledger_pcr != s->wanted_pcr)
 		return false;
-	/* No extend leads back to zero: the TPM was set back, and counts again. */
-	return memcmp(value, zero, TALLY_HASH) != 0 || memcmp(expected, zero, TALLY_HASH) == 0;
+	/* No extend leads back to zero: the TPM was set back, and counts again. (Where
+	 * nothing is extended, that does not show.) */
+	return !seal_has_pcr(s) || memcmp(value, zero, TALLY_HASH) != 0 ||
+	       memcmp(expected, zero, TALLY_HASH) == 0;
 }
 
 static int
@@ -92,7 +93,7 @@ encode(struct tally_seal *s, const struct tally_tpm_info *info, const uint8_t va
 		.agent_hash = tally_bytes(s->program_hash, TALLY_HASH),
 		.pcr_bank = PCR_BANK,
 		.boot_pcrs = { boot_pcrs, sizeof(boot_pcrs) / sizeof(boot_pcrs[0]) },
-		.ledger_pcr = TALLY_LEDGER_PCR,
+		.ledger_pcr = s->wanted_pcr,
 		.reset_count = info->reset_count,
 		.restart_count = info->restart_count,
 		.prev_size = size,

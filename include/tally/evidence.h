@@ -13,6 +13,7 @@ struct tally_err;
 
 #define TALLY_AK_ATTRIBUTES 0x00050472u
 #define TALLY_LEDGER_PCR    14
+#define TALLY_NO_PCR        255 /* a session without a ledger PCR */
 #define TALLY_PCRS          24
 
 /* q of a statement. (Rows, extends and the q of a checkpoint are the ledger's:
@@ -46,7 +47,7 @@ struct tally_quote {
 	uint32_t reset_count, restart_count;
 	bool safe; /* check 10: a mark */
 	uint64_t firmware;
-	uint8_t ledger_pcr[TALLY_HASH];
+	uint8_t ledger_pcr[TALLY_HASH]; /* zeros where the session has none */
 };
 /* Checks 1-4, 6, 7, 8 (selection and digest). On failure `*check` is the
  * number of the row of the check-list and err says what and where. */

@@ -15,7 +15,7 @@ struct tally_err;
 struct tally_tpm_info {
 	struct tally_bytes ek_public, ak_public; /* TPMT_PUBLIC; owned by the TPM object */
 	uint32_t reset_count, restart_count;
-	const char *transport;
+	const char *transport; /* its kind: "libtpms", "swtpm" */
 };
 struct tally_tpm {
 	void *ctx;
@@ -34,6 +34,10 @@ struct tally_tpm {
  * `create`: only `tally init` and record's new ledgers may make a new TPM. */
 int tally_tpm_start(struct tally_tpm **out, const char *helper, const char *dir,
 		    const char *transport, bool create, struct tally_err *err);
+/* Whether a transport's text is one (TALLY_USE, with the place). */
+int tally_tpm_check_transport(const char *transport, struct tally_err *err);
+/* The ledger PCR with such a TPM where nobody chose one: 14, or TALLY_NO_PCR. */
+unsigned tally_tpm_default_pcr(const char *transport);
 void tally_tpm_stop(struct tally_tpm *tpm); /* orderly: TPM2_Shutdown, state stored; NULL ok */
 
 /* Where evidence is written down before it is made: ledger/store implements it. */
@@ -70,6 +74,9 @@ struct tally_seal_info {
 	struct tally_bytes vkey;
 	const char *version;
 	uint8_t program_hash[TALLY_HASH];
+	/* The ledger PCR, 8 to 15, or TALLY_NO_PCR. 0: that of the ledger's newest
+	 * session, and without any tally_tpm_default_pcr. */
+	unsigned ledger_pcr;
 };
 /* Settles a row that a crash left pending (PCR_Read decides), then writes the
  * session statement where this TPM session has none in the ledger yet. */

@@ -181,7 +181,7 @@ fake_info(void *ctx, struct tally_tpm_info *out, struct tally_err *err)
 		out->ak_public = tally_buf_view(&f->ak_public);
 		out->reset_count = f->reset_count;
 		out->restart_count = f->restart_count;
-		out->transport = "libtpms";
+		out->transport = f->transport;
 	}
 	return end(f, err);
 }
@@ -261,6 +261,7 @@ faketpm_init(struct faketpm *f)
 	f->clock = 1000;
 	f->firmware = 0x2020031200010000;
 	f->safe = true;
+	f->transport = "libtpms";
 	f->ek = faketpm_key();
 	f->ak = faketpm_key();
 	faketpm_public_ek(&f->ek_public, f->ek);

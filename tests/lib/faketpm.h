@@ -24,6 +24,7 @@ struct faketpm {
 	unsigned calls, fail_at;
 	bool late;
 	unsigned extends, quotes; /* that were carried out */
+	const char *transport;    /* as it calls itself: "libtpms" */
 };
 /* Without a PCR that moves on its own; the session is 1.0. */
 void faketpm_init(struct faketpm *f);

@@ -145,9 +145,10 @@ def targets(suite):
         check(result.code in (2, 3) and str(suite.events) in result.error, str(result))
     with suite.case("init makes the folders above the ledger"):
         suite.must("init", scratch / "made/above/ledger")
-    for transport in ("device:/dev/tpmrm0", "swtpm:host=127.0.0.1,port=2321", "nonsense"):
-        with suite.case(f"init --tpm {transport} is exit 2 in this version, and makes nothing"):
-            suite.refused("init", scratch / "other", "--tpm", transport, code=2)
+    for transport, where in (("device:/dev/tpmrm0", 1), ("swtpm:host=127.0.0.1", 21), ("nonsense", 1),
+                             ("swtpm:host=a b,port=1", 13)):
+        with suite.case(f"init --tpm {transport} is exit 2 with the place, and makes nothing"):
+            suite.refused("init", scratch / "other", "--tpm", transport, code=2, names=[f"character {where}:"])
             check(not (scratch / "other").exists(), "there is a ledger")
     for origin in ("", "a b", "a+b", "a\nb", "a\u2003b"):
         with suite.case(f"init --origin {origin!r} is exit 2, and makes nothing"):

@@ -153,6 +153,25 @@ check_8_stops_another_selection_of_pcrs(void **state)
 }
 
 static void
+without_a_ledger_pcr_the_boot_pcrs_are_quoted_alone(void **state)
+{
+	uint8_t value[TALLY_HASH] = { 0 };
+	struct evidence *e = *state;
+
+	e->st.ledger_pcr = TALLY_NO_PCR;
+	assert_int_equal(evidence_verdict(e), 8); /* it was quoted with PCR 14 */
+	e->blob.pcrs = 8;
+	tally_buf_clear(&e->attest);
+	faketpm_attest(&e->tpm, &e->attest, e->pcrs, 8, e->q);
+	evidence_sign(e);
+	assert_int_equal(evidence_verdict(e), 0);
+	assert_memory_equal(e->quote.ledger_pcr, value, TALLY_HASH);
+	value[31] = 1; /* a value of nothing */
+	e->st.ledger_pcr_value = tally_bytes(value, TALLY_HASH);
+	assert_int_equal(evidence_verdict(e), 8);
+}
+
+static void
 check_8_stops_a_quote_without_the_ledger_pcr(void **state)
 {
 	struct evidence *e = *state;
@@ -242,6 +261,7 @@ main(void)
 		CASE(check_7_stops_a_replayed_quote),
 		CASE(check_7_stops_a_nonce_that_is_cut),
 		CASE(check_8_stops_another_selection_of_pcrs),
+		CASE(without_a_ledger_pcr_the_boot_pcrs_are_quoted_alone),
 		CASE(check_8_stops_a_quote_without_the_ledger_pcr),
 		CASE(check_8_stops_another_bank_and_a_second_one),
 		CASE(check_8_stops_values_that_were_not_quoted),

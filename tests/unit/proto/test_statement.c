@@ -130,6 +130,11 @@ unknown_versions_and_impossible_pcrs_are_refused(void **state)
 	st = statement();
 	st.ledger_pcr = 24;
 	assert_int_equal(round_trip(&st, &back, a, &err), -1);
+	st.ledger_pcr = 254;
+	assert_int_equal(round_trip(&st, &back, a, &err), -1);
+	st.ledger_pcr = 255; /* none */
+	assert_int_equal(round_trip(&st, &back, a, &err), 0);
+	assert_int_equal(back.ledger_pcr, 255);
 	for (size_t i = 0; i < 3; i++) {
 		st = statement();
 		st.boot_pcrs = (struct tally_numbers){ bad[i], i < 2 ? 2 : 1 };

@@ -21,6 +21,8 @@ static const uint32_t boot_pcrs[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
 #define SESSIONS  0x02000000u
 #define PCRS      (sizeof(pcrs) / sizeof(pcrs[0]))
 
+static const struct tpm_transport libtpms = { .kind = TPM_LIBTPMS, .name = "libtpms" };
+
 struct place {
 	char *dir;
 	struct chip chip;
@@ -54,7 +56,7 @@ teardown(void **state)
 static void
 open_chip(struct place *p, bool create)
 {
-	if (chip_open(&p->chip, p->dir, create, NULL, &p->err) < 0)
+	if (chip_open(&p->chip, p->dir, &libtpms, create, NULL, &p->err) < 0)
 		fail_msg("%s", p->err.text);
 }
 
@@ -349,7 +351,7 @@ a_disk_that_fails_while_the_tpm_is_made_can_be_tried_again(void **state)
 		test_disk_init(&disk, ++n, ENOSPC);
 		disk.stay_failed = true;
 		disk.torn = true;
-		if (chip_open(&p->chip, p->dir, true, &disk.table, &p->err) < 0 ||
+		if (chip_open(&p->chip, p->dir, &libtpms, true, &disk.table, &p->err) < 0 ||
 		    chip_close(&p->chip, &p->err) < 0)
 			assert_int_equal(p->err.code, TALLY_FULL);
 		failed = disk.failed;
@@ -379,7 +381,7 @@ a_state_that_cannot_be_stored_puts_the_tpm_into_failure_mode_and_says_so(void **
 		int r;
 
 		test_disk_init(&disk, ++n, ENOSPC);
-		r = chip_open(&p->chip, p->dir, false, &disk.table, &p->err);
+		r = chip_open(&p->chip, p->dir, &libtpms, false, &disk.table, &p->err);
 		if (r == 0) {
 			r = chip_pcr_extend(&p->chip, 14, p->q, &p->err);
 			if (r < 0) {
@@ -418,13 +420,14 @@ a_missing_file_is_an_error_that_names_it(void **state)
 		char *content = test_file_read(path, &len);
 
 		unlink(path);
-		assert_int_equal(chip_open(&p->chip, p->dir, false, NULL, &p->err), -1);
+		assert_int_equal(chip_open(&p->chip, p->dir, &libtpms, false, NULL, &p->err), -1);
 		assert_int_equal(p->err.code, TALLY_SYS);
 		assert_non_null(strstr(p->err.text, names[i]));
 		if (i == 0) {
 			/* Nor does `create` make another TPM beside what is left of this one. */
 			assert_non_null(strstr(p->err.text, "state.prev"));
-			assert_int_equal(chip_open(&p->chip, p->dir, true, NULL, &p->err), -1);
+			assert_int_equal(chip_open(&p->chip, p->dir, &libtpms, true, NULL, &p->err),
+					 -1);
 			assert_int_equal(p->err.code, TALLY_FAILS);
 		}
 		test_file_write(path, content, len);
@@ -453,14 +456,15 @@ every_damaged_byte_of_the_sealed_files_is_noticed(void **state)
 			content[at] ^= 0x10;
 			test_file_write(path, content, len);
 			content[at] ^= 0x10;
-			assert_int_equal(chip_open(&p->chip, p->dir, false, NULL, &p->err), -1);
+			assert_int_equal(
+				chip_open(&p->chip, p->dir, &libtpms, false, NULL, &p->err), -1);
 			assert_int_equal(p->err.code, TALLY_FAILS);
 			assert_non_null(strstr(p->err.text, names[i]));
 		}
 		test_file_write(path, content, len - 1);
-		assert_int_equal(chip_open(&p->chip, p->dir, false, NULL, &p->err), -1);
+		assert_int_equal(chip_open(&p->chip, p->dir, &libtpms, false, NULL, &p->err), -1);
 		test_file_write(path, "", 0);
-		assert_int_equal(chip_open(&p->chip, p->dir, false, NULL, &p->err), -1);
+		assert_int_equal(chip_open(&p->chip, p->dir, &libtpms, false, NULL, &p->err), -1);
 		test_file_write(path, content, len);
 		free(content);
 		free(path);
@@ -481,7 +485,7 @@ a_damaged_state_names_its_predecessor_which_works(void **state)
 	open_chip(p, false);
 	close_chip(p);
 	test_file_write(now, "TALLYTPM", 8);
-	assert_int_equal(chip_open(&p->chip, p->dir, false, NULL, &p->err), -1);
+	assert_int_equal(chip_open(&p->chip, p->dir, &libtpms, false, NULL, &p->err), -1);
 	assert_non_null(strstr(p->err.text, "state: damaged"));
 	assert_non_null(strstr(p->err.text, "state.prev"));
 	content = test_file_read(prev, &len);
@@ -516,7 +520,7 @@ a_key_of_another_tpm_is_refused(void **state)
 		free(from);
 		free(to);
 	}
-	assert_int_equal(chip_open(&p->chip, p->dir, false, NULL, &p->err), -1);
+	assert_int_equal(chip_open(&p->chip, p->dir, &libtpms, false, NULL, &p->err), -1);
 	assert_non_null(strstr(p->err.text, "ak"));
 	teardown((void **)&other);
 }

@@ -15,6 +15,7 @@ struct bench {
 	struct memjournal journal;
 	struct tally_seal *seal;
 	struct tally_err err;
+	unsigned pcr; /* as tally_seal_info has it */
 };
 
 static int
@@ -43,10 +44,11 @@ teardown(void **state)
 static int
 open_seal(struct bench *b)
 {
-	static const struct tally_seal_info info = {
+	const struct tally_seal_info info = {
 		.origin = "example.com/memory",
 		.vkey = { (const uint8_t *)"vkey", 4 },
 		.version = "0",
+		.ledger_pcr = b->pcr,
 	};
 
 	tally_seal_close(b->seal);
@@ -62,7 +64,8 @@ judge(struct bench *b)
 	if (memjournal_judge(&b->journal, &b->err) < 0)
 		fail_msg("%s", b->err.text);
 	memjournal_chain_end(&b->journal, end);
-	assert_memory_equal(end, b->tpm.pcr[14], TALLY_HASH);
+	if (b->pcr != TALLY_NO_PCR)
+		assert_memory_equal(end, b->tpm.pcr[b->pcr ? b->pcr : 14], TALLY_HASH);
 }
 
 static void
@@ -284,7 +287,7 @@ crash(struct bench *b, bool tpm_fails, unsigned at, bool late, enum after after,
 }
 
 static void
-every_crash(bool tpm_fails, enum after after)
+every_crash(bool tpm_fails, enum after after, unsigned pcr)
 {
 	for (unsigned variant = 0; variant < 4; variant++) {
 		bool late = variant & 1, same_seal = variant & 2;
@@ -297,6 +300,7 @@ every_crash(bool tpm_fails, enum after after)
 
 			at++;
 			assert_int_equal(setup((void **)&b), 0);
+			b->pcr = pcr;
 			died = crash(b, tpm_fails, at, late, after, same_seal);
 			if (died) {
 				limit = after == AFTER_FOREIGN ? 2 : 0;
@@ -309,26 +313,79 @@ every_crash(bool tpm_fails, enum after after)
 			}
 			teardown((void **)&b);
 		}
-		/* open: info, read, quote; two checkpoints of two commands each */
-		assert_true(at > (tpm_fails ? 7 : 6));
+		/* open: info, read, quote; two checkpoints of two commands each. Without a
+		 * ledger PCR: no read, no extend. */
+		assert_true(at > (!tpm_fails ? 6 : pcr == TALLY_NO_PCR ? 4 : 7));
 	}
 }
 
-#define EVERY_CRASH(name, tpm_fails, after)                                                        \
+#define EVERY_CRASH(name, tpm_fails, after, pcr)                                                   \
 	static void name(void **state)                                                             \
 	{                                                                                          \
 		(void)state;                                                                       \
-		every_crash((tpm_fails), (after));                                                 \
+		every_crash((tpm_fails), (after), (pcr));                                          \
 	}
-EVERY_CRASH(a_crash_around_any_tpm_command_is_recovered, true, AFTER_NOTHING)
-EVERY_CRASH(a_crash_around_any_tpm_command_is_recovered_after_a_reset, true, AFTER_RESET)
-EVERY_CRASH(a_crash_around_any_tpm_command_is_recovered_after_a_resume, true, AFTER_RESTART)
-EVERY_CRASH(a_crash_around_any_tpm_command_is_recovered_after_a_foreign_extend, true, AFTER_FOREIGN)
-EVERY_CRASH(a_crash_around_any_journal_call_is_recovered, false, AFTER_NOTHING)
-EVERY_CRASH(a_crash_around_any_journal_call_is_recovered_after_a_reset, false, AFTER_RESET)
-EVERY_CRASH(a_crash_around_any_journal_call_is_recovered_after_a_resume, false, AFTER_RESTART)
+EVERY_CRASH(a_crash_around_any_tpm_command_is_recovered, true, AFTER_NOTHING, 0)
+EVERY_CRASH(a_crash_around_any_tpm_command_is_recovered_after_a_reset, true, AFTER_RESET, 0)
+EVERY_CRASH(a_crash_around_any_tpm_command_is_recovered_after_a_resume, true, AFTER_RESTART, 0)
+EVERY_CRASH(a_crash_around_any_tpm_command_is_recovered_after_a_foreign_extend, true, AFTER_FOREIGN,
+	    0)
+EVERY_CRASH(a_crash_around_any_journal_call_is_recovered, false, AFTER_NOTHING, 0)
+EVERY_CRASH(a_crash_around_any_journal_call_is_recovered_after_a_reset, false, AFTER_RESET, 0)
+EVERY_CRASH(a_crash_around_any_journal_call_is_recovered_after_a_resume, false, AFTER_RESTART, 0)
 EVERY_CRASH(a_crash_around_any_journal_call_is_recovered_after_a_foreign_extend, false,
-	    AFTER_FOREIGN)
+	    AFTER_FOREIGN, 0)
+
+EVERY_CRASH(without_a_ledger_pcr_a_crash_around_any_tpm_command_is_recovered, true, AFTER_NOTHING,
+	    TALLY_NO_PCR)
+EVERY_CRASH(without_a_ledger_pcr_a_crash_around_any_tpm_command_is_recovered_after_a_reset, true,
+	    AFTER_RESET, TALLY_NO_PCR)
+EVERY_CRASH(without_a_ledger_pcr_a_crash_around_any_journal_call_is_recovered, false, AFTER_NOTHING,
+	    TALLY_NO_PCR)
+EVERY_CRASH(without_a_ledger_pcr_a_crash_around_any_journal_call_is_recovered_after_a_resume, false,
+	    AFTER_RESTART, TALLY_NO_PCR)
+
+/* The PCRs of a TPM that is not the ledger's own are other people's. */
+static void
+a_tpm_that_is_not_the_ledgers_own_is_not_extended_unless_told(void **state)
+{
+	struct bench *b = *state;
+
+	b->tpm.transport = "swtpm";
+	assert_int_equal(open_seal(b), 0);
+	for (int i = 0; i < 3; i++)
+		append_and_checkpoint(b);
+	faketpm_foreign(&b->tpm, 14); /* none of ours */
+	append_and_checkpoint(b);
+	assert_int_equal(b->tpm.extends, 0);
+	assert_int_equal(b->tpm.quotes, 5);
+	assert_int_equal(memjournal_count(&b->journal, TALLY_ROW_DONE), 4);
+	assert_int_equal(b->journal.row[0].pcr, TALLY_NO_PCR);
+	b->pcr = TALLY_NO_PCR;
+	judge(b);
+}
+
+static void
+a_ledger_pcr_by_number_begins_a_session_and_is_kept_by_who_has_no_wish(void **state)
+{
+	static const unsigned wishes[] = { 0, 9, 0, 9, TALLY_NO_PCR, 0, TALLY_NO_PCR };
+	static const size_t sessions[] = { 1, 2, 2, 2, 3, 3, 3 };
+	static const unsigned pcrs[] = { TALLY_NO_PCR, 9,           9, 9, TALLY_NO_PCR,
+					 TALLY_NO_PCR, TALLY_NO_PCR };
+	struct bench *b = *state;
+
+	b->tpm.transport = "swtpm";
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		b->pcr = wishes[i];
+		assert_int_equal(open_seal(b), 0);
+		append_and_checkpoint(b);
+		assert_int_equal(b->journal.sessions, sessions[i]);
+		assert_int_equal(b->journal.row[i].pcr, pcrs[i]);
+		b->pcr = pcrs[i];
+		judge(b);
+	}
+	assert_int_equal(b->tpm.extends, 3);
+}
 
 /* The last command that was carried out before the machine stopped. */
 static void
@@ -403,6 +460,24 @@ a_recovered_checkpoint_counts_as_made(void **state)
 	judge(b);
 }
 
+static void
+without_a_ledger_pcr_a_pending_row_of_this_session_is_quoted_again(void **state)
+{
+	struct bench *b = *state;
+
+	b->pcr = TALLY_NO_PCR;
+	assert_int_equal(open_seal(b), 0);
+	b->tpm.fail_at = b->tpm.calls + 1;
+	b->tpm.late = true; /* the quote was made, the answer was lost */
+	assert_int_equal(tally_seal_checkpoint(b->seal, &b->err), -1);
+	assert_int_equal(b->journal.row[0].state, TALLY_ROW_PENDING);
+	b->tpm.fail_at = 0;
+	assert_int_equal(open_seal(b), 0);
+	assert_int_equal(b->journal.row[0].state, TALLY_ROW_DONE);
+	assert_int_equal(b->journal.rows, 1);
+	judge(b);
+}
+
 int
 main(void)
 {
@@ -416,7 +491,16 @@ main(void)
 		CASE(a_tpm_that_was_set_back_begins_a_session_though_its_counters_agree),
 		CASE(a_foreign_extend_between_checkpoints_is_recorded_and_the_note_sealed_anew),
 		CASE(entries_that_come_in_while_the_statement_is_made_do_not_upset_it),
+		CASE(a_tpm_that_is_not_the_ledgers_own_is_not_extended_unless_told),
+		CASE(a_ledger_pcr_by_number_begins_a_session_and_is_kept_by_who_has_no_wish),
+		CASE(without_a_ledger_pcr_a_pending_row_of_this_session_is_quoted_again),
 		CASE(a_quote_that_would_not_hold_is_never_written_down),
+		cmocka_unit_test(without_a_ledger_pcr_a_crash_around_any_tpm_command_is_recovered),
+		cmocka_unit_test(
+			without_a_ledger_pcr_a_crash_around_any_tpm_command_is_recovered_after_a_reset),
+		cmocka_unit_test(without_a_ledger_pcr_a_crash_around_any_journal_call_is_recovered),
+		cmocka_unit_test(
+			without_a_ledger_pcr_a_crash_around_any_journal_call_is_recovered_after_a_resume),
 		cmocka_unit_test(a_crash_around_any_tpm_command_is_recovered),
 		cmocka_unit_test(a_crash_around_any_tpm_command_is_recovered_after_a_reset),
 		cmocka_unit_test(a_crash_around_any_tpm_command_is_recovered_after_a_resume),

@@ -17,7 +17,9 @@ static void
 seal_open(struct ledger *l, bool lie)
 {
 	struct tally_bytes vkey = tally_bytes(l->vkey.p, l->vkey.len - 1);
-	struct tally_seal_info info = { .origin = l->origin, .vkey = vkey, .version = "0" };
+	struct tally_seal_info info = {
+		.origin = l->origin, .vkey = vkey, .version = "0", .ledger_pcr = l->pcr
+	};
 	struct tally_journal journal = tally_store_journal(l->store);
 
 	if (lie)
@@ -25,8 +27,8 @@ seal_open(struct ledger *l, bool lie)
 	OK(l, tally_seal_open(&l->seal, &l->tpm.table, &journal, &info, &l->err));
 }
 
-void
-ledger_init(struct ledger *l, const char *origin, const char *host, bool lie)
+static void
+init(struct ledger *l, const char *origin, const char *host, bool lie, unsigned pcr)
 {
 	struct tally_init_options options = { .origin = origin,
 					      .host = host,
@@ -35,6 +37,7 @@ ledger_init(struct ledger *l, const char *origin, const char *host, bool lie)
 	uint64_t index;
 
 	memset(l, 0, sizeof(*l));
+	l->pcr = pcr;
 	l->root = test_dir_make();
 	l->path = test_path(l->root, "ledger");
 	l->origin = tally_strdup(origin);
@@ -50,6 +53,18 @@ ledger_init(struct ledger *l, const char *origin, const char *host, bool lie)
 	tally_buf_add_u8(&l->vkey, '\n');
 	(void)tally_buf_cstr(&l->vkey);
 	seal_open(l, lie);
+}
+
+void
+ledger_init(struct ledger *l, const char *origin, const char *host, bool lie)
+{
+	init(l, origin, host, lie, 0);
+}
+
+void
+ledger_init_pcr(struct ledger *l, unsigned pcr)
+{
+	init(l, ORIGIN, "h1", false, pcr);
 }
 
 void

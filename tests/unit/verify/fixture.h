@@ -22,10 +22,13 @@ struct ledger {
 	struct tally_err err;
 	char *origin;
 	struct tally_buf vkey; /* its text with a newline: what a user pins */
+	unsigned pcr;          /* as tally_seal_info has it */
 };
 /* Opened, with ledger-begin and a session statement. `lie`: the statement names
  * another log key. */
 void ledger_init(struct ledger *l, const char *origin, const char *host, bool lie);
+/* With another ledger PCR, or with none. */
+void ledger_init_pcr(struct ledger *l, unsigned pcr);
 void ledger_deinit(struct ledger *l);
 /* Another TPM session, as after a boot. */
 void ledger_reboot(struct ledger *l);

@@ -340,6 +340,54 @@ an_extend_by_somebody_else_is_a_remark(void **state)
 	ledger_deinit(&l);
 }
 
+/* Of a ledger whose TPM extends no PCR: it holds, the verdict says what that
+ * leaves open, and rows and lines are bound all the same. */
+static void
+without_a_ledger_pcr_it_holds_with_a_remark_and_each_row_is_checked(void **state)
+{
+	struct ledger l;
+	struct edit e;
+	char *path, *before = dir;
+
+	(void)state;
+	ledger_init_pcr(&l, TALLY_NO_PCR);
+	for (int i = 0; i < 3; i++) {
+		ledger_append(&l, 2);
+		ledger_checkpoint(&l);
+	}
+	ledger_reboot(&l);
+	ledger_append(&l, 2);
+	ledger_checkpoint(&l);
+	path = ledger_export(&l, "export", false);
+	tally_buf_clear(&one.vkey);
+	tally_buf_add_bytes(&one.vkey, tally_buf_view(&l.vkey));
+	(void)tally_buf_cstr(&one.vkey);
+	holds(path, 0, "no PCR is extended");
+	dir = path;
+	e = edit_open(path, EVIDENCE);
+	for (size_t k = 0; k < e.n; k += TALLY_ROW) {
+		static const struct {
+			size_t at;
+			uint8_t mask;
+		} changes[] = { { 1, 2 }, { 1, 3 }, { 2, 1 }, { 32, 1 }, { 64, 1 }, { 127, 1 } };
+
+		for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+			uint8_t *copy = tally_alloc(e.n);
+
+			memcpy(copy, e.bytes, e.n);
+			copy[k + changes[i].at] ^= changes[i].mask;
+			edit_write(&e, copy, e.n);
+			finds(NULL, EVIDENCE, "a changed field");
+			free(copy);
+		}
+	}
+	edit_close(&e);
+	holds(path, 0, "it holds");
+	dir = before;
+	free(path);
+	ledger_deinit(&l);
+}
+
 /* The TPM dies behind the extend: the row is pending, and lost after a reset. */
 static void
 a_lost_row_is_no_fault_and_a_pending_one_is_not_shown(void **state)
@@ -380,6 +428,8 @@ main(void)
 		cmocka_unit_test(every_field_of_a_row_is_checked),
 		cmocka_unit_test(rows_that_are_missing_or_swapped_are_found),
 		cmocka_unit_test(an_extend_by_somebody_else_is_a_remark),
+		cmocka_unit_test(
+			without_a_ledger_pcr_it_holds_with_a_remark_and_each_row_is_checked),
 		cmocka_unit_test(a_lost_row_is_no_fault_and_a_pending_one_is_not_shown),
 	};
 
