@@ -25,7 +25,10 @@ describe(void *ctx, const uint8_t uuid[TALLY_UUID], struct tally_domain *out)
 {
 	struct agent *a = ctx;
 	struct tally_err err = TALLY_ERR_INIT;
-	return a->source->describe(a->source->ctx, uuid, out, &err);
+	int found = a->source->describe(a->source->ctx, uuid, out, &err);
+	if (found == 1)
+		config_claims(a->config, out);
+	return found;
 }
 
 static void
@@ -64,6 +67,8 @@ list(struct agent *a, bool first)
 		machine_back(a->machine, at, "connected again");
 		a->lost = false;
 	}
+	for (size_t i = 0; i < n; i++)
+		config_claims(a->config, &doms[i]);
 	settled = machine_list(a->machine, doms, n, at, first);
 	free(doms);
 	a->last_list = at.uptime.ns;
@@ -92,7 +97,6 @@ drain(struct agent *a)
 			break;
 		case TALLY_OBS_EXIT:
 			relist(a);
-			machine_observe(a->machine, &o);
 			break;
 		case TALLY_OBS_LOST:
 			if (a->connected)
@@ -157,6 +161,15 @@ agent_step(struct agent *a)
 	return recorder.ns < next.ns ? recorder : next;
 }
 
+static void
+adopt(struct agent *a, const struct resume *r)
+{
+	if (!r->same_boot)
+		return; /* host-boot ends them: nothing of another boot still runs */
+	for (size_t i = 0; i < r->count; i++)
+		machine_adopt(a->machine, &r->open[i].dom, r->open[i].run, r->witnessed);
+}
+
 static int
 prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 {
@@ -166,6 +179,7 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 						  .interval = a->config->checkpoint.interval,
 						  .retry = { TALLY_SECOND },
 						  .attest = a->config->tpm.attest,
+						  .ledger_pcr = (unsigned)a->config->tpm.ledger_pcr,
 						  .tpm = tpm,
 						  .threads = a->threads };
 	const struct machine_out out = { .ctx = a, .emit = emit, .describe = describe };
@@ -177,9 +191,8 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 	if (resume_read(&r, recorder_store(a->recorder), a->boot_id, err) < 0)
 		return tally_err_prefix(err, "%s", a->config->ledger);
 	a->machine = machine_new(&out, r.next_run);
-	resume_adopt(&r, a->machine);
-	a->lost = r.gap_open;
-	agent_record_start(a, &r);
+	adopt(a, &r);
+	agent_record_start(a, r.same_boot);
 	resume_release(&r);
 	return recorder_start(a->recorder, err);
 }
