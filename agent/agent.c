@@ -97,6 +97,7 @@ drain(struct agent *a)
 			break;
 		case TALLY_OBS_EXIT:
 			relist(a);
+			machine_observe(a->machine, &o);
 			break;
 		case TALLY_OBS_LOST:
 			if (a->connected)
@@ -161,15 +162,6 @@ agent_step(struct agent *a)
 	return recorder.ns < next.ns ? recorder : next;
 }
 
-static void
-adopt(struct agent *a, const struct resume *r)
-{
-	if (!r->same_boot)
-		return; /* host-boot ends them: nothing of another boot still runs */
-	for (size_t i = 0; i < r->count; i++)
-		machine_adopt(a->machine, &r->open[i].dom, r->open[i].run, r->witnessed);
-}
-
 static int
 prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 {
@@ -191,8 +183,9 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 	if (resume_read(&r, recorder_store(a->recorder), a->boot_id, err) < 0)
 		return tally_err_prefix(err, "%s", a->config->ledger);
 	a->machine = machine_new(&out, r.next_run);
-	adopt(a, &r);
-	agent_record_start(a, r.same_boot);
+	resume_adopt(&r, a->machine);
+	a->lost = r.gap_open;
+	agent_record_start(a, &r);
 	resume_release(&r);
 	return recorder_start(a->recorder, err);
 }

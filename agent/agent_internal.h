@@ -23,7 +23,7 @@ struct agent {
 
 /* agent_records.c: the agent's own records. */
 void agent_record(struct agent *a, struct tally_event *ev);
-void agent_record_start(struct agent *a, bool same_boot);
+void agent_record_start(struct agent *a, const struct resume *r);
 void agent_record_facts(struct agent *a);
 
 #endif

@@ -21,11 +21,12 @@ agent_record(struct agent *a, struct tally_event *ev)
 }
 
 void
-agent_record_start(struct agent *a, bool same_boot)
+agent_record_start(struct agent *a, const struct resume *r)
 {
+	struct tally_event gap;
 	struct tally_event start = { .kind = TALLY_AGENT_START };
 	struct tally_event config = { .kind = TALLY_AGENT_CONFIG };
-	if (!same_boot) {
+	if (!r->same_boot) {
 		struct tally_event boot = { .kind = TALLY_HOST_BOOT };
 		char text[TALLY_UUID_TEXT];
 		tally_uuid_text(text, a->boot_id);
@@ -38,6 +39,8 @@ agent_record_start(struct agent *a, bool same_boot)
 	agent_record(a, &start);
 	config.o.config_hash = tally_bytes(a->config->hash, TALLY_HASH);
 	agent_record(a, &config);
+	if (resume_gap(r, tally_clock_now(a->clock), &gap))
+		agent_record(a, &gap);
 }
 
 static struct tally_bytes

@@ -12,17 +12,32 @@ struct machine;
 struct machine_out {
 	void *ctx;
 	void (*emit)(void *ctx, const struct tally_event *ev); /* copies what it keeps */
-	/* 1 found, 0 gone, -1 cannot say (the record is made without). */
+	/* 1 found, 0 gone, -1 cannot say (the record is made without). It is the only
+	 * word on claims; a list need not carry them. */
 	int (*describe)(void *ctx, const uint8_t uuid[TALLY_UUID], struct tally_domain *out);
+	/* As struct tally_source has it, for heartbeats; NULL: never known. */
+	int (*cpu_time)(void *ctx, const struct tally_domain *vm, uint64_t *ns);
 };
 
 struct machine *machine_new(const struct machine_out *out, uint64_t next_run);
 void machine_free(struct machine *m);
 
-/* A run that an earlier agent left open in the ledger; it witnessed it up to `seen`. */
-void machine_adopt(struct machine *m, const struct tally_domain *dom, uint64_t run,
-		   struct tally_wall seen);
+/* What an earlier agent left in the ledger, told before the first observation. */
+struct machine_run {
+	struct tally_domain dom; /* state, claims and tainted as last recorded */
+	uint64_t run;
+	bool migrating;         /* suspended{migrated|postcopy} came last */
+	struct tally_wall seen; /* it was witnessed up to here */
+};
+void machine_adopt(struct machine *m, const struct machine_run *run);
+/* The VM's newest begin or end was a stopped{saved}. */
+void machine_saved(struct machine *m, const uint8_t uuid[TALLY_UUID]);
+/* A gap-begin without its gap-end: the first list ends it. */
+void machine_resume_gap(struct machine *m);
+/* An unmanaged-vm record of this boot. */
+void machine_unmanaged_told(struct machine *m, uint32_t pid, uint64_t start_ticks);
 
+/* EVENT and EXIT; the others are the caller's. */
 void machine_observe(struct machine *m, const struct tally_observation *o);
 /* The list against what the machine holds to be running. `at` was read before
  * the list was taken: what changed later than that is left to its event.
@@ -30,8 +45,9 @@ void machine_observe(struct machine *m, const struct tally_observation *o);
  * False: a VM is missing without an event; list again in a moment, which decides. */
 bool machine_list(struct machine *m, const struct tally_domain *doms, size_t n, struct tally_now at,
 		  bool first);
-/* Starts that wait for their second event (STARTED follows RESUMED by 2-44 ms)
- * are recorded without it once they are older than a second. */
+/* Records what waited long enough: a start for its second event (1 s), an exit
+ * for the manager's word on its cause (3 s). At a stop of the agent: with an
+ * uptime of INT64_MAX. */
 void machine_tick(struct machine *m, struct tally_now now);
 /* A gap begins at the last witnessed instant; no VM is called stopped. */
 void machine_lost(struct machine *m, struct tally_now now, const char *reason, const char *detail,
@@ -40,6 +56,11 @@ void machine_back(struct machine *m, struct tally_now now, const char *reason);
 /* Records the heartbeat span since the last one; `force` also where nothing
  * changed and it is not due. */
 void machine_heartbeat(struct machine *m, struct tally_now now, struct tally_span due, bool force);
+/* All hypervisor processes that the manager does not know now; each is told once. */
+void machine_unmanaged(struct machine *m, const struct tally_process *procs, size_t n,
+		       struct tally_now at);
 size_t machine_running(const struct machine *m);
+/* VMs that are held in memory, running or not. */
+size_t machine_known(const struct machine *m);
 
 #endif

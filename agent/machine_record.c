@@ -43,8 +43,8 @@ machine_emit_vm(struct machine *m, struct tally_event *ev, const struct vm *vm, 
 	machine_emit(m, ev, at, source);
 }
 
-static void
-set_raw(struct tally_event *ev, const struct tally_observation *o)
+void
+machine_set_raw(struct tally_event *ev, const struct tally_observation *o)
 {
 	if (o == NULL || o->kind != TALLY_OBS_EVENT)
 		return;
@@ -55,17 +55,48 @@ set_raw(struct tally_event *ev, const struct tally_observation *o)
 }
 
 void
+machine_note(struct machine *m, const struct vm *vm, unsigned kind, unsigned cause,
+	     struct tally_now at, unsigned source, const struct tally_observation *o)
+{
+	struct tally_event ev = { .kind = kind };
+	ev.m.has_cause = cause != 0;
+	ev.m.cause = cause;
+	if (kind == TALLY_SUSPENDED) {
+		ev.m.has_state = true;
+		ev.m.state = vm->state;
+	}
+	machine_set_raw(&ev, o);
+	machine_emit_vm(m, &ev, vm, at, source);
+}
+
+/* A begin that is a way back to a state that was left before. */
+static void
+travel(struct machine *m, struct vm *vm, unsigned kind, unsigned cause, struct tally_now at,
+       unsigned source, const struct tally_observation *o)
+{
+	bool saved = machine_unsave(m, vm->dom.uuid);
+	if (kind == TALLY_STARTED && cause == TALLY_C_SNAPSHOT)
+		machine_travel(m, vm, TALLY_C_REVERT, at, source, o);
+	if (kind == TALLY_STARTED && cause == TALLY_C_RESTORE && !saved)
+		machine_travel(m, vm, TALLY_C_RESTORE, at, source, o);
+	machine_travel_monitor(m, vm, at, source);
+}
+
+void
 machine_begin(struct machine *m, struct vm *vm, unsigned kind, unsigned cause, struct tally_now at,
 	      unsigned source, const struct tally_observation *o)
 {
 	struct tally_event ev = { .kind = kind };
-	TALLY_ASSERT(kind == TALLY_STARTED || kind == TALLY_BASELINE);
+	TALLY_ASSERT(kind == TALLY_BASELINE ||
+		     ((kind == TALLY_STARTED || kind == TALLY_MIGRATED_IN) && vm->run == 0));
 	if (vm->run == 0) {
 		vm->run = m->next_run++;
+		vm->told = 0;
+		vm->migrating = false;
+		vm->from_snapshot = kind == TALLY_STARTED && cause == TALLY_C_SNAPSHOT;
 		m->running++;
 	}
-	vm->starting = false;
-	vm->ended = false;
+	vm->starting = vm->incoming = vm->ended = false;
 	ev.m.has_state = true;
 	ev.m.state = vm->state;
 	ev.m.has_cause = true;
@@ -76,21 +107,21 @@ machine_begin(struct machine *m, struct vm *vm, unsigned kind, unsigned cause, s
 		ev.m.has_memory_mib = true;
 		ev.m.memory_mib = vm->dom.memory_mib;
 	}
-	if (vm->dom.os[0] != '\0') {
-		ev.m.os = tally_bytes_str(vm->dom.os);
-		ev.m.has_evidence = true;
-		ev.m.evidence = TALLY_E_OPERATOR;
-	}
+	machine_claims(vm, &ev);
 	ev.i.name = tally_bytes_str(vm->dom.name);
-	set_raw(&ev, o);
+	machine_set_raw(&ev, o);
 	machine_emit_vm(m, &ev, vm, at, source);
+	if (!vm->held)
+		machine_unpend(m, vm);
+	travel(m, vm, kind, cause, at, source, o);
 }
 
 void
 machine_end(struct machine *m, struct vm *vm, unsigned cause, struct tally_now at, unsigned source,
 	    const struct tally_observation *o)
 {
-	struct tally_event ev = { .kind = TALLY_STOPPED };
+	struct tally_event ev = { .kind = cause == TALLY_C_MIGRATED ? TALLY_MIGRATED_OUT
+								    : TALLY_STOPPED };
 	TALLY_ASSERT(vm->run != 0);
 	ev.m.has_cause = true;
 	ev.m.cause = cause;
@@ -101,10 +132,13 @@ machine_end(struct machine *m, struct vm *vm, unsigned cause, struct tally_now a
 		ev.m.has_not_before = known > 0 && known <= at.wall.ns;
 		ev.m.not_before = (uint64_t)known;
 	}
-	set_raw(&ev, o);
+	machine_set_raw(&ev, o);
 	machine_emit_vm(m, &ev, vm, at, source);
 	vm->run = 0;
-	vm->missing = false;
+	vm->missing = vm->held = vm->migrating = vm->rebooted = vm->monitor = false;
 	vm->ended = true;
+	machine_unpend(m, vm);
 	m->running--;
+	if (cause == TALLY_C_SAVED)
+		machine_saved(m, vm->dom.uuid);
 }

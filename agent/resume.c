@@ -1,83 +1,294 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One pass over the ledger's live entries; imported ones are another's history. */
+/*
+ * One pass over the ledger's live entries; imported ones are another's history.
+ * Kinds that say nothing about what is left are passed over undecoded, but every
+ * entry counts as witnessed.
+ */
 #include "resume.h"
 
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tally/entry.h"
 #include "tally/err.h"
 
-static struct resume_run *
-find(struct resume *r, const uint8_t uuid[TALLY_UUID])
+/* What is known of one VM while reading. */
+struct known {
+	uint8_t uuid[TALLY_UUID];
+	struct machine_run run; /* run.run 0: none open */
+	bool saved;
+};
+
+struct reading {
+	struct resume *out;
+	const uint8_t *boot_id;
+	void *vms; /* a tree of struct known by UUID */
+};
+
+static int
+by_uuid(const void *a, const void *b)
 {
-	for (size_t i = 0; i < r->count; i++) {
-		if (memcmp(r->open[i].dom.uuid, uuid, TALLY_UUID) == 0)
-			return &r->open[i];
-	}
-	return NULL;
+	return memcmp(((const struct known *)a)->uuid, ((const struct known *)b)->uuid, TALLY_UUID);
+}
+
+static struct known *
+find(struct reading *r, const uint8_t uuid[TALLY_UUID], bool add)
+{
+	struct known key, *k;
+	struct known **found;
+	memcpy(key.uuid, uuid, TALLY_UUID);
+	found = tfind(&key, &r->vms, by_uuid);
+	if (found != NULL || !add)
+		return found != NULL ? *found : NULL;
+	k = tally_alloc(sizeof(*k));
+	memcpy(k->uuid, uuid, TALLY_UUID);
+	if (tsearch(k, &r->vms, by_uuid) == NULL)
+		abort(); /* out of memory, as everywhere */
+	return k;
 }
 
 static void
-begin(struct resume *r, const struct tally_event *ev)
+drop(struct reading *r, struct known *k)
 {
-	struct resume_run *run = find(r, ev->i.vm);
-	if (run == NULL) {
-		r->open = tally_realloc_array(r->open, r->count + 1, sizeof(*r->open));
-		run = &r->open[r->count++];
-	}
-	*run = (struct resume_run){ .run = ev->m.run };
-	memcpy(run->dom.uuid, ev->i.vm, TALLY_UUID);
-	run->dom.id = ev->o.has_domain_id ? ev->o.domain_id : -1;
-	run->dom.state = ev->m.has_state ? ev->m.state : TALLY_ST_RUNNING;
-	run->dom.vcpus = ev->m.vcpus;
-	run->dom.memory_mib = ev->m.memory_mib;
-	run->dom.pid = ev->o.pid;
-	run->dom.start_ticks = ev->o.start_ticks;
-	if (ev->i.name.len < sizeof(run->dom.name) && ev->i.name.len > 0)
-		memcpy(run->dom.name, ev->i.name.p, ev->i.name.len);
+	tdelete(k, &r->vms, by_uuid);
+	free(k);
 }
 
 static void
-take(struct resume *r, const struct tally_event *ev, const struct tally_header *h,
-     const uint8_t boot_id[16])
+text(char *out, size_t size, struct tally_bytes in)
 {
-	struct resume_run *run = ev->i.has_vm ? find(r, ev->i.vm) : NULL;
-	r->witnessed.ns = (int64_t)(ev->m.has_time ? ev->m.time : h->wall);
-	r->uptime.ns = (int64_t)(ev->m.has_uptime ? ev->m.uptime : h->uptime);
-	if (ev->m.has_run && ev->m.run >= r->next_run)
-		r->next_run = ev->m.run + 1;
+	if (in.p == NULL)
+		return; /* not given */
+	memset(out, 0, size);
+	if (in.len > 0 && in.len < size)
+		memcpy(out, in.p, in.len);
+}
+
+/* What any record of the VM may give. */
+static void
+take_fields(struct tally_domain *d, const struct tally_event *ev)
+{
+	if (ev->m.has_vcpus)
+		d->vcpus = ev->m.vcpus;
+	if (ev->m.has_memory_mib)
+		d->memory_mib = ev->m.memory_mib;
+	if (ev->o.has_pid)
+		d->pid = ev->o.pid;
+	if (ev->o.has_start_ticks)
+		d->start_ticks = ev->o.start_ticks;
+	text(d->name, sizeof(d->name), ev->i.name);
+	text(d->os, sizeof(d->os), ev->m.os);
+	text(d->tenant, sizeof(d->tenant), ev->i.tenant);
+	text(d->cost_center, sizeof(d->cost_center), ev->i.cost_center);
+	text(d->environment, sizeof(d->environment), ev->m.environment);
+}
+
+static void
+begin(struct reading *r, const struct tally_event *ev)
+{
+	struct known *k = find(r, ev->i.vm, true);
+	struct tally_domain *d = &k->run.dom;
+	k->saved = false;
+	if (k->run.run != ev->m.run) { /* a baseline of the same run goes on with its claims */
+		memset(&k->run, 0, sizeof(k->run));
+		memcpy(d->uuid, ev->i.vm, TALLY_UUID);
+		k->run.run = ev->m.run;
+	}
+	d->id = ev->o.has_domain_id ? ev->o.domain_id : -1;
+	d->state = ev->m.has_state ? ev->m.state : TALLY_ST_RUNNING;
+	if (d->state == TALLY_ST_RUNNING)
+		k->run.migrating = false;
+	take_fields(d, ev);
+}
+
+static void
+end(struct reading *r, struct known *k, const struct tally_event *ev)
+{
+	if (ev->kind == TALLY_STOPPED && ev->m.cause == TALLY_C_SAVED) {
+		k->run.run = 0;
+		k->saved = true;
+	} else {
+		drop(r, k);
+	}
+}
+
+static void
+take_vm(struct reading *r, const struct tally_event *ev)
+{
+	struct known *k = find(r, ev->i.vm, false);
+	if (ev->kind == TALLY_STARTED || ev->kind == TALLY_BASELINE ||
+	    ev->kind == TALLY_MIGRATED_IN) {
+		begin(r, ev);
+		return;
+	}
+	if (k == NULL || k->run.run == 0 || (ev->m.has_run && ev->m.run != k->run.run))
+		return;
 	switch (ev->kind) {
-	case TALLY_HOST_BOOT:
-		r->same_boot = ev->o.boot_id.len == 16 && memcmp(ev->o.boot_id.p, boot_id, 16) == 0;
-		r->count = 0; /* nothing runs over a boot */
-		break;
-	case TALLY_AGENT_START:
-		r->agent_began = true;
-		break;
-	case TALLY_AGENT_STOP:
-		r->agent_began = false;
-		break;
-	case TALLY_STARTED:
-	case TALLY_BASELINE:
-		if (ev->i.has_vm)
-			begin(r, ev);
-		break;
 	case TALLY_RESUMED:
-		if (run != NULL)
-			run->dom.state = TALLY_ST_RUNNING;
+		k->run.dom.state = TALLY_ST_RUNNING;
+		k->run.migrating = false;
 		break;
 	case TALLY_SUSPENDED:
-		if (run != NULL && ev->m.has_state)
-			run->dom.state = ev->m.state;
+		k->run.dom.state = ev->m.has_state ? ev->m.state : TALLY_ST_PAUSED;
+		k->run.migrating =
+			ev->m.cause == TALLY_C_MIGRATED || ev->m.cause == TALLY_C_POSTCOPY;
+		break;
+	case TALLY_CRASHED:
+		k->run.dom.state = TALLY_ST_CRASHED;
+		break;
+	case TALLY_TIME_TRAVEL:
+		k->run.dom.tainted |= ev->m.cause == TALLY_C_MONITOR;
+		break;
+	case TALLY_CONFIG:
+	case TALLY_RENAMED:
+	case TALLY_OS_CLAIM:
+	case TALLY_TAGS:
+		if (ev->m.has_run) /* else a correction, or a definition's */
+			take_fields(&k->run.dom, ev);
 		break;
 	case TALLY_STOPPED:
-		if (run != NULL)
-			*run = r->open[--r->count];
+	case TALLY_MIGRATED_OUT:
+		end(r, k, ev);
 		break;
 	default:
 		break;
 	}
+}
+
+/* Nothing runs over a boot; what was saved stays saved. */
+static void
+end_runs(struct reading *r)
+{
+	void *old = r->vms;
+	r->vms = NULL;
+	while (old != NULL) {
+		struct known *k = *(struct known **)old;
+		tdelete(k, &old, by_uuid);
+		k->run.run = 0;
+		if (!k->saved)
+			free(k);
+		else if (tsearch(k, &r->vms, by_uuid) == NULL)
+			abort();
+	}
+}
+
+static void
+take_unmanaged(struct resume *out, const struct tally_event *ev)
+{
+	out->unmanaged = tally_realloc_array(out->unmanaged, out->unmanaged_count + 1,
+					     sizeof(*out->unmanaged));
+	out->unmanaged[out->unmanaged_count++] =
+		(struct resume_process){ ev->o.pid, ev->o.start_ticks };
+}
+
+static void
+take(struct reading *r, const struct tally_event *ev)
+{
+	struct resume *out = r->out;
+	if (ev->m.has_run && ev->m.run >= out->next_run)
+		out->next_run = ev->m.run + 1;
+	switch (ev->kind) {
+	case TALLY_HOST_BOOT:
+		out->same_boot =
+			ev->o.boot_id.len == 16 && memcmp(ev->o.boot_id.p, r->boot_id, 16) == 0;
+		out->gap_open = false;
+		out->unmanaged_count = 0;
+		end_runs(r);
+		break;
+	case TALLY_AGENT_START:
+		out->agent_began = true;
+		break;
+	case TALLY_AGENT_STOP:
+		out->agent_began = false;
+		break;
+	case TALLY_GAP_BEGIN:
+		out->gap_open = true;
+		break;
+	case TALLY_GAP_END:
+		out->gap_open = false;
+		break;
+	case TALLY_UNMANAGED_VM:
+		take_unmanaged(out, ev);
+		break;
+	default:
+		if (ev->i.has_vm)
+			take_vm(r, ev);
+		break;
+	}
+}
+
+/* Kinds whose content matters; heartbeats and facts are most of a quiet ledger. */
+static bool
+is_read(unsigned kind)
+{
+	return kind == TALLY_HOST_BOOT || kind == TALLY_AGENT_START || kind == TALLY_AGENT_STOP ||
+	       kind == TALLY_GAP_BEGIN || kind == TALLY_GAP_END || kind == TALLY_UNMANAGED_VM ||
+	       (kind >= TALLY_DEFINED && kind <= TALLY_ROLE);
+}
+
+static int
+read_entry(struct reading *r, const struct tally_entry *e, struct tally_arena *arena,
+	   struct tally_err *err)
+{
+	struct tally_event ev = { 0 };
+	unsigned mask = is_read(e->header.kind) ? e->mask : e->mask & 1u << TALLY_METERING;
+	struct resume *out = r->out;
+	tally_arena_reset(arena);
+	if (tally_event_decode(&ev, e->group, mask, arena, err) < 0)
+		return tally_err_prefix(err, "entry %llu", (unsigned long long)e->header.index);
+	ev.kind = e->header.kind;
+	out->witnessed.ns = (int64_t)(ev.m.has_time ? ev.m.time : e->header.wall);
+	out->last.wall.ns = (int64_t)e->header.wall;
+	out->last.uptime.ns = (int64_t)e->header.uptime;
+	if (is_read(ev.kind))
+		take(r, &ev);
+	return 0;
+}
+
+/* Entries that witness nothing: an operator's words, and the seal's. */
+static bool
+is_witness(const struct tally_header *h)
+{
+	return (h->flags & TALLY_FLAG_IMPORTED) == 0 && h->kind != TALLY_IMPORT &&
+	       h->kind != TALLY_OPERATOR_ACTION && h->kind != TALLY_SESSION_STATEMENT;
+}
+
+static void
+hand_over(const void *node, VISIT which, void *ctx)
+{
+	struct reading *r = ctx;
+	const struct known *k = *(struct known *const *)node;
+	struct resume *out = r->out;
+	if (which != postorder && which != leaf)
+		return;
+	if (k->saved)
+		memcpy(out->saved[out->saves++], k->uuid, TALLY_UUID);
+	else if (k->run.run != 0 && out->same_boot) {
+		out->open[out->count] = k->run;
+		out->open[out->count++].seen = out->witnessed;
+	}
+}
+
+static void
+count_one(const void *node, VISIT which, void *ctx)
+{
+	(void)node;
+	if (which == postorder || which == leaf)
+		(*(size_t *)ctx)++;
+}
+
+static void
+finish(struct reading *r)
+{
+	size_t n = 1;
+	twalk_r(r->vms, count_one, &n);
+	r->out->open = tally_realloc_array(NULL, n, sizeof(*r->out->open));
+	r->out->saved = tally_realloc_array(NULL, n, sizeof(*r->out->saved));
+	twalk_r(r->vms, hand_over, r);
+	r->out->gap_open = r->out->gap_open && r->out->same_boot;
+	if (!r->out->same_boot)
+		r->out->unmanaged_count = 0;
 }
 
 int
@@ -86,6 +297,7 @@ resume_read(struct resume *out, struct tally_store *store, const uint8_t boot_id
 {
 	struct tally_entries entries = { 0 };
 	struct tally_arena *arena = tally_arena_new(16384);
+	struct reading r = { .out = out, .boot_id = boot_id };
 	struct tally_entry e;
 	uint8_t root[TALLY_HASH];
 	uint64_t size;
@@ -95,24 +307,16 @@ resume_read(struct resume *out, struct tally_store *store, const uint8_t boot_id
 	    tally_store_entries(store, 0, size, &entries, err) < 0)
 		goto out;
 	while ((more = entries.next(entries.ctx, &e, err)) == 1) {
-		struct tally_event ev = { 0 };
-		if (e.header.flags & TALLY_FLAG_IMPORTED)
-			continue;
-		tally_arena_reset(arena);
-		if (tally_event_decode(&ev, e.group, e.mask, arena, err) < 0) {
-			(void)tally_err_prefix(err, "entry %llu",
-					       (unsigned long long)e.header.index);
+		if (is_witness(&e.header) && read_entry(&r, &e, arena, err) < 0)
 			goto out;
-		}
-		ev.kind = e.header.kind;
-		take(out, &ev, &e.header, boot_id);
 	}
-	if (!out->same_boot)
-		out->count = 0;
 	rc = more;
+	if (rc == 0)
+		finish(&r);
 out:
 	if (entries.close != NULL)
 		entries.close(entries.ctx);
+	tdestroy(r.vms, free);
 	tally_arena_free(arena);
 	if (rc < 0)
 		resume_release(out);
@@ -123,6 +327,37 @@ void
 resume_release(struct resume *r)
 {
 	free(r->open);
-	r->open = NULL;
-	r->count = 0;
+	free(r->saved);
+	free(r->unmanaged);
+	*r = (struct resume){ 0 };
+}
+
+void
+resume_adopt(const struct resume *r, struct machine *m)
+{
+	for (size_t i = 0; i < r->count; i++)
+		machine_adopt(m, &r->open[i]);
+	for (size_t i = 0; i < r->saves; i++)
+		machine_saved(m, r->saved[i]);
+	for (size_t i = 0; i < r->unmanaged_count; i++)
+		machine_unmanaged_told(m, r->unmanaged[i].pid, r->unmanaged[i].start_ticks);
+	if (r->gap_open)
+		machine_resume_gap(m);
+}
+
+bool
+resume_gap(const struct resume *r, struct tally_now now, struct tally_event *ev)
+{
+	int64_t from = r->witnessed.ns;
+	if (!r->same_boot || from == 0)
+		return false;
+	*ev = (struct tally_event){ .kind = TALLY_GAP };
+	ev->m.reason = tally_bytes_str("agent down");
+	/* Where the clock was set back meanwhile, the gap has no place in its time. */
+	ev->m.has_from = ev->m.has_to = true;
+	ev->m.from = (uint64_t)(from < now.wall.ns ? from : now.wall.ns);
+	ev->m.to = (uint64_t)now.wall.ns;
+	if (from > now.wall.ns)
+		ev->o.detail = tally_bytes_str("the clock was set back");
+	return true;
 }
