@@ -50,32 +50,6 @@ disconnect(struct agent *a, const char *detail)
 	a->connected = false;
 }
 
-/* The list, and what it says against what is held. `first`: baselines. */
-static int
-list(struct agent *a, bool first)
-{
-	struct tally_err err = TALLY_ERR_INIT;
-	struct tally_domain *doms = NULL;
-	size_t n = 0;
-	bool settled;
-	struct tally_now at = tally_clock_now(a->clock);
-	if (a->source->list(a->source->ctx, &doms, &n, &err) < 0) {
-		disconnect(a, err.text);
-		return -1;
-	}
-	if (first && a->lost) {
-		machine_back(a->machine, at, "connected again");
-		a->lost = false;
-	}
-	for (size_t i = 0; i < n; i++)
-		config_claims(a->config, &doms[i]);
-	settled = machine_list(a->machine, doms, n, at, first);
-	free(doms);
-	a->last_list = at.uptime.ns;
-	a->next_list = at.uptime.ns + (settled ? a->config->heartbeat.interval.ns : TALLY_SECOND);
-	return 0;
-}
-
 /* A list soon, but not one for each event of a storm. */
 static void
 relist(struct agent *a)
@@ -109,6 +83,42 @@ drain(struct agent *a)
 			break;
 		}
 	}
+}
+
+/* What was queued while the manager made its list says more of it than the list
+ * does: when, and why. So it comes first; what changed behind the list's begin is
+ * left to its event by the machine. `first`: baselines. */
+static int
+list(struct agent *a, bool first)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_domain *doms = NULL;
+	size_t n = 0;
+	bool settled, lost = a->lost;
+	struct tally_now at = tally_clock_now(a->clock);
+	if (a->source->list(a->source->ctx, &doms, &n, &err) < 0) {
+		disconnect(a, err.text);
+		return -1;
+	}
+	drain(a);
+	if (!a->connected || (a->lost && !lost)) { /* what was lost is newer than the list */
+		free(doms);
+		a->last_list = at.uptime.ns;
+		a->next_list = at.uptime.ns + TALLY_SECOND;
+		return -1;
+	}
+	if (a->lost) {
+		first = true;
+		machine_back(a->machine, at, "connected again");
+		a->lost = false;
+	}
+	for (size_t i = 0; i < n; i++)
+		config_claims(a->config, &doms[i]);
+	settled = machine_list(a->machine, doms, n, at, first);
+	free(doms);
+	a->last_list = at.uptime.ns;
+	a->next_list = at.uptime.ns + (settled ? a->config->heartbeat.interval.ns : TALLY_SECOND);
+	return 0;
 }
 
 static void
