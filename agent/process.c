@@ -124,28 +124,31 @@ process_started_ns(uint64_t start_ticks)
 	return ns > INT64_MAX ? INT64_MAX : (int64_t)ns;
 }
 
-uint32_t
-process_pid_file(const char *folder, const char *name)
+int
+process_pid_file(uint32_t *pid, const char *folder, const char *name)
 {
 	char file[300], text[32];
 	struct stat st;
-	uint64_t pid = 0;
+	uint64_t v = 0;
 	ssize_t n = 0;
 	int dir, fd, len = snprintf(file, sizeof(file), "%s.pid", name);
 	if (strchr(name, '/') != NULL || len < 0 || (size_t)len >= sizeof(file))
 		return 0;
 	dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return 0;
+		return -1;
 	/* Neither a link nor a pipe that somebody left there is followed or waited for. */
 	fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	close(dir);
 	if (fd < 0)
-		return 0;
+		return errno == ENOENT || errno == ELOOP || errno == ENAMETOOLONG ? 0 : -1;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		n = read(fd, text, sizeof(text));
 	close(fd);
 	if (n > 0 && text[n - 1] == '\n')
 		n--;
-	return n > 0 && tally_parse_u64(&pid, text, (size_t)n, INT32_MAX) ? (uint32_t)pid : 0;
+	if (n <= 0 || !tally_parse_u64(&v, text, (size_t)n, INT32_MAX) || v == 0)
+		return 0;
+	*pid = (uint32_t)v;
+	return 1;
 }

@@ -51,8 +51,14 @@ int process_guest_read(struct process_guest *out, const char *proc, uint32_t pid
 /* All of them, for free(); none where the folder cannot be read. */
 size_t process_guests(struct process_guest **out, const char *proc);
 
-/* The pid in `folder`/NAME.pid, 0 where there is none to be had: a name is outside
- * text and never leads out of the folder. */
-uint32_t process_pid_file(const char *folder, const char *name);
+/* The pid in `folder`/NAME.pid: 1, 0 where the manager keeps none, -1 where we may
+ * not look. A name is outside text and never leads out of the folder. */
+int process_pid_file(uint32_t *pid, const char *folder, const char *name);
+
+/* The one of `guests` that is this VM's; where more than one have its UUID (both
+ * ends of a migration on one machine), the one with its name too. NULL: none, or
+ * more than one. */
+const struct process_guest *process_guest_pick(const struct process_guest *guests, size_t n,
+					       const uint8_t uuid[TALLY_UUID], const char *name);
 
 #endif

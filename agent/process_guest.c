@@ -153,3 +153,23 @@ process_guests(struct process_guest **out, const char *proc)
 	(void)closedir(d);
 	return n;
 }
+
+const struct process_guest *
+process_guest_pick(const struct process_guest *guests, size_t n, const uint8_t uuid[TALLY_UUID],
+		   const char *name)
+{
+	const struct process_guest *one = NULL, *named = NULL;
+	size_t ones = 0, names = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct process_guest *g = &guests[i];
+		if (!g->has_uuid || memcmp(g->uuid, uuid, TALLY_UUID) != 0)
+			continue;
+		one = g;
+		ones++;
+		if (strcmp(g->name, name) == 0) {
+			named = g;
+			names++;
+		}
+	}
+	return ones == 1 ? one : names == 1 ? named : NULL;
+}

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The libvirt source. A read-only connection is enough for listing and
- * lifecycle events, so no more is taken. libvirt's own event loop runs in one
- * thread of the process; its callbacks only copy into the ring. Calls that
- * block (list, describe) are made by the agent's loop, never by a callback.
+ * lifecycle events, so no more is taken. Calls that block (list, describe) are
+ * made by the agent's loop, never by a callback; none of them speaks to a guest's
+ * monitor, so a QEMU that is stopped delays nobody.
  */
 #include "source_libvirt.h"
 
-#include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
-#include <libxml/parser.h>
-#include <libxml/xpath.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
-#include "ring.h"
-#include "source_libvirt_open.h"
-#include "text.h"
-#include "topology.h"
+#include "process.h"
+#include "process_watch.h"
+#include "source_libvirt_internal.h"
+#include "source_libvirt_uri.h"
 #include "tally/err.h"
 #include "tally/log.h"
 
@@ -29,19 +25,14 @@
 #define KEEPALIVE_SECONDS 5
 #define KEEPALIVE_COUNT   3
 
-struct libvirt_source {
-	char *uri;
-	const struct tally_clock *clock;
-	struct ring *ring;
-	struct libvirt_opening *opening;
-	virConnectPtr conn;
-	int callback;
-	atomic_int refs; /* the owner's, and libvirt's while events are registered */
-};
+void
+libvirt_source_ref(struct libvirt_source *s)
+{
+	atomic_fetch_add(&s->refs, 1);
+}
 
-/* libvirt calls it when it will use the callback's pointer no more. */
-static void
-source_unref(void *ctx)
+void
+libvirt_source_unref(void *ctx)
 {
 	struct libvirt_source *s = ctx;
 	if (atomic_fetch_sub(&s->refs, 1) != 1)
@@ -52,86 +43,14 @@ source_unref(void *ctx)
 }
 
 static void
-quiet(void *ctx, virErrorPtr e)
-{
-	/* libvirt would print each error; ours are reported once, by the caller. */
-	(void)ctx;
-	(void)e;
-}
-
-static void *
-event_thread(void *ctx)
-{
-	(void)ctx;
-	for (;;) {
-		if (virEventRunDefaultImpl() < 0)
-			tally_log(TALLY_LOG_ERR, "libvirt: the event loop failed once");
-	}
-	return NULL;
-}
-
-/* libvirt's loop is one a process and cannot be taken down: started once. */
-static int event_loop_status;
-static void
-start_event_loop(void)
-{
-	pthread_t t;
-	virSetErrorFunc(NULL, quiet);
-	event_loop_status = -1;
-	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0)
-		return;
-	if (pthread_create(&t, NULL, event_thread, NULL) != 0)
-		return;
-	pthread_detach(t);
-	event_loop_status = 0;
-}
-
-static void
-copy_domain(struct tally_domain *out, virDomainPtr dom)
-{
-	unsigned id = virDomainGetID(dom);
-	memset(out, 0, sizeof(*out));
-	(void)virDomainGetUUID(dom, out->uuid);
-	text_copy(out->name, sizeof(out->name), virDomainGetName(dom));
-	out->id = id == (unsigned)-1 ? -1 : (int64_t)id;
-}
-
-static int
-on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *opaque)
-{
-	struct libvirt_source *s = opaque;
-	struct tally_observation o = { .kind = TALLY_OBS_EVENT, .at = tally_clock_now(s->clock) };
-	(void)conn;
-	o.what = source_libvirt_meaning(event, detail, &o.cause);
-	o.raw_event = (uint32_t)event;
-	o.raw_detail = (uint32_t)detail;
-	copy_domain(&o.domain, dom);
-	ring_put(s->ring, &o);
-	return 0;
-}
-
-static void
-on_close(virConnectPtr conn, int reason, void *opaque)
-{
-	struct libvirt_source *s = opaque;
-	struct tally_observation o = { .kind = TALLY_OBS_LOST, .at = tally_clock_now(s->clock) };
-	(void)conn;
-	o.raw_detail = (uint32_t)reason;
-	ring_put(s->ring, &o);
-}
-
-static void
 source_disconnect(void *ctx)
 {
 	struct libvirt_source *s = ctx;
 	if (s->conn == NULL)
 		return;
-	if (s->callback >= 0)
-		(void)virConnectDomainEventDeregisterAny(s->conn, s->callback);
-	(void)virConnectUnregisterCloseCallback(s->conn, on_close);
+	libvirt_events_deregister(s);
 	(void)virConnectClose(s->conn);
 	s->conn = NULL;
-	s->callback = -1;
 }
 
 static int
@@ -146,73 +65,35 @@ source_connect(void *ctx, struct tally_err *err)
 	 * with the others it bounds each call from here on. */
 	if (virConnectSetKeepAlive(s->conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT) < 0)
 		tally_log(TALLY_LOG_WARNING, "libvirt: %s: no keepalive", s->uri);
-	/* No reference for this one: unregistering waits for a call under way, and
-	 * drivers without a wire take the callback and never give it back. */
-	if (virConnectRegisterCloseCallback(s->conn, on_close, s, NULL) < 0) {
-		(void)libvirt_error(err, "close callback");
-		goto fail;
+	if (libvirt_events_register(s, err) < 0) {
+		source_disconnect(s);
+		return -1;
 	}
-	atomic_fetch_add(&s->refs, 1);
-	s->callback = virConnectDomainEventRegisterAny(s->conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-						       VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), s,
-						       source_unref);
-	if (s->callback < 0) {
-		atomic_fetch_sub(&s->refs, 1);
-		(void)libvirt_error(err, "register for lifecycle events");
-		goto fail;
-	}
+	libvirt_vms_forget(s->vms); /* nobody told what changed meanwhile */
 	return 0;
-fail:
-	source_disconnect(s);
-	return -1;
-}
-
-/* The guest's libosinfo URI: the operator's claim, in the domain's metadata. */
-static void
-read_os(char *out, size_t size, const char *xml)
-{
-	xmlDocPtr doc = xmlReadMemory(xml, (int)strlen(xml), "domain.xml", NULL,
-				      XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-	xmlXPathContextPtr xpath = doc != NULL ? xmlXPathNewContext(doc) : NULL;
-	xmlChar *id = NULL;
-	out[0] = '\0';
-	if (xpath != NULL) {
-		xmlXPathObjectPtr found = xmlXPathEvalExpression(
-			(const xmlChar *)"string(/domain/metadata/*[local-name()='libosinfo']/"
-					 "*[local-name()='os']/@id)",
-			xpath);
-		if (found != NULL)
-			id = xmlStrdup(found->stringval);
-		xmlXPathFreeObject(found);
-	}
-	/* Longer than any real URI is no claim that we could keep whole. */
-	if (id != NULL && (size_t)xmlStrlen(id) < size)
-		text_copy(out, size, (const char *)id);
-	xmlFree(id);
-	xmlXPathFreeContext(xpath);
-	xmlFreeDoc(doc);
 }
 
 /* 1 filled, 0 it went away meanwhile. One that cannot be asked is there all the
  * same, in a state that nobody knows. */
 static int
-fill_domain(struct tally_domain *out, virDomainPtr dom)
+fill_domain(struct libvirt_source *s, struct tally_domain *out, virDomainPtr dom, bool fresh)
 {
 	virDomainInfo info;
 	int state, reason;
-	char *xml;
-	copy_domain(out, dom);
+	libvirt_copy_domain(out, dom);
 	if (virDomainGetState(dom, &state, &reason, 0) < 0 || virDomainGetInfo(dom, &info) < 0) {
 		out->state = TALLY_ST_UNKNOWN;
-		return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ? 0 : 1;
+		if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
+			return 0;
+	} else {
+		out->state = source_libvirt_state(state, reason, &out->cause);
+		out->vcpus = info.nrVirtCpu;
+		out->memory_mib = info.maxMem / 1024;
 	}
-	out->state = source_libvirt_state(state, reason, &out->cause);
-	out->vcpus = info.nrVirtCpu;
-	out->memory_mib = info.maxMem / 1024;
-	xml = virDomainGetXMLDesc(dom, 0);
-	if (xml != NULL)
-		read_os(out->os, sizeof(out->os), xml);
-	free(xml);
+	if (out->id >= 0)
+		libvirt_vms_fill(s->vms, out, dom, fresh);
+	else if (fresh)
+		(void)libvirt_read_claims(out, dom);
 	return 1;
 }
 
@@ -228,13 +109,16 @@ source_list(void *ctx, struct tally_domain **out, size_t *n, struct tally_err *e
 		return libvirt_error(err, "list domains");
 	*out = tally_realloc_array(NULL, (size_t)count + 1, sizeof(**out));
 	*n = 0;
+	libvirt_vms_begin(s->vms);
 	for (int i = 0; i < count; i++) {
-		*n += (size_t)fill_domain(&(*out)[*n], doms[i]);
+		*n += (size_t)fill_domain(s, &(*out)[*n], doms[i], false);
 		(void)virDomainFree(doms[i]);
 	}
 	free(doms);
-	if (virConnectIsAlive(s->conn) == 1)
+	if (virConnectIsAlive(s->conn) == 1) {
+		libvirt_vms_end(s->vms);
 		return 0;
+	}
 	/* Domains that did not answer are not domains that are gone. */
 	free(*out);
 	*out = NULL;
@@ -254,7 +138,7 @@ source_describe(void *ctx, const uint8_t uuid[TALLY_UUID], struct tally_domain *
 			return 0;
 		return libvirt_error(err, "look up a domain");
 	}
-	found = fill_domain(out, dom);
+	found = fill_domain(s, out, dom, true);
 	(void)virDomainFree(dom);
 	return found;
 }
@@ -262,46 +146,46 @@ source_describe(void *ctx, const uint8_t uuid[TALLY_UUID], struct tally_domain *
 static int
 source_facts(void *ctx, struct tally_host_view *out, struct tally_err *err)
 {
-	struct libvirt_source *s = ctx;
-	virNodeInfo node;
-	unsigned long hv = 0, lib = 0;
-	const char *type;
-	memset(out, 0, sizeof(*out));
-	if (s->conn == NULL || virNodeGetInfo(s->conn, &node) < 0)
-		return libvirt_error(err, "node information");
-	type = virConnectGetType(s->conn);
-	(void)virConnectGetVersion(s->conn, &hv);
-	(void)virConnectGetLibVersion(s->conn, &lib);
-	(void)snprintf(out->manager, sizeof(out->manager), "libvirt %lu.%lu.%lu %s %lu.%lu.%lu",
-		       lib / 1000000, lib / 1000 % 1000, lib % 1000, type != NULL ? type : "?",
-		       hv / 1000000, hv / 1000 % 1000, hv % 1000);
-	out->hypervisor = type == NULL                ? 5
-			  : strcmp(type, "QEMU") == 0 ? 1
-			  : strcmp(type, "Xen") == 0  ? 2
-						      : 5;
-	if (topology_read(out, "/sys/devices/system/cpu", "/proc/cpuinfo",
-			  "/sys/class/dmi/id/product_name") == 0)
-		return 0;
-	/* No sysfs: what libvirt says, NUMA nodes times sockets. */
-	out->sockets = (size_t)node.nodes * node.sockets;
-	if (out->sockets > sizeof(out->cores_per_socket) / sizeof(*out->cores_per_socket))
-		return tally_err_set(err, TALLY_SYS, "libvirt: %zu sockets", out->sockets);
-	for (size_t i = 0; i < out->sockets; i++)
-		out->cores_per_socket[i] = node.cores;
-	out->threads_per_core = node.threads;
-	return 0;
+	return libvirt_facts(ctx, out, err);
 }
 
+/* What the manager said comes first: its reason for an end goes with the end. */
 static int
 source_next(void *ctx, struct tally_observation *out)
 {
-	return ring_get(((struct libvirt_source *)ctx)->ring, out);
+	struct libvirt_source *s = ctx;
+	if (ring_get(s->ring, out) == 1) {
+		libvirt_vms_heard(s->vms, out);
+		return 1;
+	}
+	return process_watch_next(s->watch, out);
 }
 
 static int
 source_fd(void *ctx)
 {
-	return ring_fd(((struct libvirt_source *)ctx)->ring);
+	return ((struct libvirt_source *)ctx)->epoll;
+}
+
+static int
+source_unmanaged(void *ctx, struct tally_process **out, size_t *n, struct tally_err *err)
+{
+	struct libvirt_source *s = ctx;
+	if (s->conn == NULL)
+		return tally_err_set(err, TALLY_SYS, "libvirt: not connected");
+	*n = libvirt_vms_unmanaged(s->vms, s->conn, out);
+	if (virConnectIsAlive(s->conn) == 1)
+		return 0;
+	free(*out);
+	*out = NULL;
+	return tally_err_set(err, TALLY_SYS, "libvirt: the connection was lost meanwhile");
+}
+
+static int
+source_cpu_time(void *ctx, const struct tally_domain *vm, uint64_t *ns)
+{
+	(void)ctx;
+	return process_cpu_time(ns, "/proc", vm->pid, vm->start_ticks);
 }
 
 static void
@@ -310,28 +194,50 @@ source_free(void *ctx)
 	struct libvirt_source *s = ctx;
 	source_disconnect(s);
 	libvirt_open_abandon(s->opening);
-	source_unref(s);
+	libvirt_vms_free(s->vms);
+	process_watch_free(s->watch);
+	if (s->epoll >= 0)
+		close(s->epoll);
+	libvirt_source_unref(s);
+}
+
+static int
+open_parts(struct libvirt_source *s, struct tally_err *err)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	char *folder;
+	s->ring = ring_new(RING_SLOTS, err);
+	s->watch = s->ring != NULL ? process_watch_new(s->clock, err) : NULL;
+	if (s->watch == NULL)
+		return -1;
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll < 0 || epoll_ctl(s->epoll, EPOLL_CTL_ADD, ring_fd(s->ring), &ev) < 0 ||
+	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, process_watch_fd(s->watch), &ev) < 0)
+		return tally_err_sys(err, "libvirt source: epoll");
+	folder = libvirt_pid_folder(s->uri);
+	s->vms = libvirt_vms_new("/proc", folder, s->watch, s->clock);
+	free(folder);
+	return 0;
 }
 
 int
 source_libvirt_new(struct tally_source *out, const char *uri, const struct tally_clock *clock,
 		   struct tally_err *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct libvirt_source *s;
-	pthread_once(&once, start_event_loop);
-	if (event_loop_status != 0)
+	if (libvirt_event_loop() != 0)
 		return libvirt_error(err, "event loop");
 	s = tally_alloc(sizeof(*s));
-	s->ring = ring_new(RING_SLOTS, err);
-	if (s->ring == NULL) {
-		free(s);
-		return -1;
-	}
 	s->uri = tally_strdup(uri);
 	s->clock = clock;
-	s->callback = -1;
+	s->epoll = -1;
+	for (size_t i = 0; i < SOURCE_EVENTS; i++)
+		s->callbacks[i] = -1;
 	atomic_init(&s->refs, 1);
+	if (open_parts(s, err) < 0) {
+		source_free(s);
+		return -1;
+	}
 	*out = (struct tally_source){ .ctx = s,
 				      .connect = source_connect,
 				      .disconnect = source_disconnect,
@@ -340,6 +246,8 @@ source_libvirt_new(struct tally_source *out, const char *uri, const struct tally
 				      .facts = source_facts,
 				      .next = source_next,
 				      .fd = source_fd,
+				      .unmanaged = source_unmanaged,
+				      .cpu_time = source_cpu_time,
 				      .free = source_free };
 	return 0;
 }

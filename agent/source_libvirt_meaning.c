@@ -15,7 +15,9 @@ struct meaning {
 static const struct meaning meanings[] = {
 	{ VIR_DOMAIN_EVENT_DEFINED, VIR_DOMAIN_EVENT_DEFINED_RENAMED, TALLY_RENAMED, 0 },
 	{ VIR_DOMAIN_EVENT_DEFINED, -1, TALLY_DEFINED, 0 },
-	{ VIR_DOMAIN_EVENT_UNDEFINED, -1, TALLY_UNDEFINED, 0 },
+	/* A rename undefines the old name and defines the new one, of one VM. */
+	{ VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_RENAMED, 0, 0 },
+	{ VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED, TALLY_UNDEFINED, 0 },
 	{ VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED, TALLY_STARTED, TALLY_C_BOOT },
 	{ VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_MIGRATED, TALLY_STARTED,
 	  TALLY_C_MIGRATED },
@@ -42,6 +44,10 @@ static const struct meaning meanings[] = {
 	  TALLY_C_API_ERROR },
 	{ VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY, TALLY_SUSPENDED,
 	  TALLY_C_POSTCOPY },
+	/* The target has stopped with its memory half there: it waits, for a recovery
+	 * or for its end. */
+	{ VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED, TALLY_SUSPENDED,
+	  TALLY_C_FAILED },
 	{ VIR_DOMAIN_EVENT_SUSPENDED, -1, TALLY_SUSPENDED, TALLY_C_UNKNOWN },
 	{ VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_UNPAUSED, TALLY_RESUMED,
 	  TALLY_C_UNPAUSED },
@@ -51,8 +57,13 @@ static const struct meaning meanings[] = {
 	  TALLY_C_SNAPSHOT },
 	{ VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_POSTCOPY, TALLY_RESUMED,
 	  TALLY_C_POSTCOPY },
+	/* Failed: the manager has lost the migration, the guest still runs. */
+	{ VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_POSTCOPY_FAILED, TALLY_RESUMED,
+	  TALLY_C_POSTCOPY },
 	{ VIR_DOMAIN_EVENT_RESUMED, -1, TALLY_RESUMED, TALLY_C_UNKNOWN },
-	/* QEMU said SHUTDOWN: the guest executes no more, whatever libvirt tidies up. */
+	/* QEMU said SHUTDOWN: the guest executes no more, whoever asked (the detail
+	 * tells) and whatever libvirt tidies up. The process stands, and `virsh
+	 * reboot` resumes it. */
 	{ VIR_DOMAIN_EVENT_SHUTDOWN, -1, TALLY_STOPPED, TALLY_C_SHUTDOWN },
 	{ VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, TALLY_STOPPED,
 	  TALLY_C_SHUTDOWN },
@@ -69,7 +80,10 @@ static const struct meaning meanings[] = {
 	  TALLY_C_SNAPSHOT },
 	{ VIR_DOMAIN_EVENT_STOPPED, -1, TALLY_STOPPED, TALLY_C_UNKNOWN },
 	{ VIR_DOMAIN_EVENT_PMSUSPENDED, -1, TALLY_SUSPENDED, TALLY_C_PMSUSPENDED },
-	{ VIR_DOMAIN_EVENT_CRASHED, -1, TALLY_CRASHED, TALLY_C_CRASHED },
+	{ VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_PANICKED, TALLY_CRASHED,
+	  TALLY_C_CRASHED },
+	/* The guest's own crash kernel runs on: nothing has ended. */
+	{ VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_CRASHLOADED, 0, 0 },
 };
 
 unsigned
@@ -86,6 +100,63 @@ source_libvirt_meaning(int event, int detail, unsigned *cause)
 	return 0;
 }
 
+/* How it came to run. */
+static unsigned
+running_cause(int reason)
+{
+	switch (reason) {
+	case VIR_DOMAIN_RUNNING_BOOTED:
+		return TALLY_C_BOOT;
+	case VIR_DOMAIN_RUNNING_MIGRATED:
+		return TALLY_C_MIGRATED;
+	case VIR_DOMAIN_RUNNING_RESTORED:
+		return TALLY_C_RESTORE;
+	case VIR_DOMAIN_RUNNING_FROM_SNAPSHOT:
+		return TALLY_C_SNAPSHOT;
+	case VIR_DOMAIN_RUNNING_UNPAUSED:
+		return TALLY_C_UNPAUSED;
+	case VIR_DOMAIN_RUNNING_WAKEUP:
+		return TALLY_C_WAKEUP;
+	case VIR_DOMAIN_RUNNING_POSTCOPY:
+	case VIR_DOMAIN_RUNNING_POSTCOPY_FAILED:
+		return TALLY_C_POSTCOPY;
+	default:
+		return TALLY_C_UNKNOWN;
+	}
+}
+
+static unsigned
+paused_state(int reason, unsigned *cause)
+{
+	static const struct {
+		int reason;
+		unsigned state, cause;
+	} paused[] = {
+		{ VIR_DOMAIN_PAUSED_USER, TALLY_ST_PAUSED, TALLY_C_PAUSED },
+		/* A target that waits, or a source at the switch-over: whether there
+		 * is a run tells which of the two. */
+		{ VIR_DOMAIN_PAUSED_MIGRATION, TALLY_ST_INCOMING, TALLY_C_MIGRATED },
+		{ VIR_DOMAIN_PAUSED_SAVE, TALLY_ST_PAUSED, TALLY_C_SAVED },
+		{ VIR_DOMAIN_PAUSED_DUMP, TALLY_ST_PAUSED, TALLY_C_PAUSED },
+		{ VIR_DOMAIN_PAUSED_IOERROR, TALLY_ST_PAUSED, TALLY_C_IOERROR },
+		{ VIR_DOMAIN_PAUSED_WATCHDOG, TALLY_ST_PAUSED, TALLY_C_WATCHDOG },
+		{ VIR_DOMAIN_PAUSED_FROM_SNAPSHOT, TALLY_ST_PAUSED, TALLY_C_SNAPSHOT },
+		{ VIR_DOMAIN_PAUSED_SHUTTING_DOWN, TALLY_ST_STOPPING, TALLY_C_SHUTDOWN },
+		{ VIR_DOMAIN_PAUSED_SNAPSHOT, TALLY_ST_PAUSED, TALLY_C_SNAPSHOT },
+		{ VIR_DOMAIN_PAUSED_CRASHED, TALLY_ST_CRASHED, TALLY_C_CRASHED },
+		{ VIR_DOMAIN_PAUSED_STARTING_UP, TALLY_ST_STARTING, TALLY_C_UNKNOWN },
+		{ VIR_DOMAIN_PAUSED_POSTCOPY, TALLY_ST_PAUSED, TALLY_C_POSTCOPY },
+		{ VIR_DOMAIN_PAUSED_POSTCOPY_FAILED, TALLY_ST_PAUSED, TALLY_C_FAILED },
+	};
+	for (size_t i = 0; i < sizeof(paused) / sizeof(*paused); i++) {
+		if (paused[i].reason == reason) {
+			*cause = paused[i].cause;
+			return paused[i].state;
+		}
+	}
+	return TALLY_ST_PAUSED;
+}
+
 unsigned
 source_libvirt_state(int state, int reason, unsigned *cause)
 {
@@ -93,28 +164,10 @@ source_libvirt_state(int state, int reason, unsigned *cause)
 	switch (state) {
 	case VIR_DOMAIN_RUNNING:
 	case VIR_DOMAIN_BLOCKED: /* waits for its devices; it executes */
+		*cause = running_cause(reason);
 		return TALLY_ST_RUNNING;
 	case VIR_DOMAIN_PAUSED:
-		switch (reason) {
-		case VIR_DOMAIN_PAUSED_USER:
-			*cause = TALLY_C_PAUSED;
-			return TALLY_ST_PAUSED;
-		case VIR_DOMAIN_PAUSED_IOERROR:
-			*cause = TALLY_C_IOERROR;
-			return TALLY_ST_PAUSED;
-		case VIR_DOMAIN_PAUSED_WATCHDOG:
-			*cause = TALLY_C_WATCHDOG;
-			return TALLY_ST_PAUSED;
-		case VIR_DOMAIN_PAUSED_STARTING_UP:
-			return TALLY_ST_STARTING;
-		case VIR_DOMAIN_PAUSED_SHUTTING_DOWN:
-			return TALLY_ST_STOPPING;
-		case VIR_DOMAIN_PAUSED_CRASHED:
-			*cause = TALLY_C_CRASHED;
-			return TALLY_ST_CRASHED;
-		default:
-			return TALLY_ST_PAUSED;
-		}
+		return paused_state(reason, cause);
 	case VIR_DOMAIN_SHUTDOWN:
 		*cause = TALLY_C_SHUTDOWN;
 		return TALLY_ST_STOPPING;

@@ -122,6 +122,14 @@ our_own_process_has_a_start_and_cpu_time(void **state)
 }
 
 static void
+expect_pid(const char *folder, const char *name, int found, uint32_t expected)
+{
+	uint32_t pid = 0;
+	assert_int_equal(process_pid_file(&pid, folder, name), found);
+	assert_int_equal(pid, expected);
+}
+
+static void
 a_pid_file_is_read_and_never_another_file(void **state)
 {
 	char *dir = test_dir_make(), *run = test_path(dir, "qemu"),
@@ -141,22 +149,22 @@ a_pid_file_is_read_and_never_another_file(void **state)
 	put(dir, "out.pid", "99", 2);
 	assert_int_equal(symlink(out, link_path), 0);
 	assert_int_equal(mkfifo(pipe_path, 0600), 0);
-	assert_int_equal(process_pid_file(run, "vm"), 4711);
-	assert_int_equal(process_pid_file(run, "line"), 12);
-	assert_int_equal(process_pid_file(run, ".."), 13);
-	assert_int_equal(process_pid_file(run, "a, \"b\" <c>"), 14);
-	assert_int_equal(process_pid_file(run, "bad"), 0);
-	assert_int_equal(process_pid_file(run, "neg"), 0);
-	assert_int_equal(process_pid_file(run, "huge"), 0);
-	assert_int_equal(process_pid_file(run, "empty"), 0);
-	assert_int_equal(process_pid_file(run, "none"), 0);
-	assert_int_equal(process_pid_file(run, "../out"), 0);
-	assert_int_equal(process_pid_file(run, "link"), 0);
-	assert_int_equal(process_pid_file(run, "pipe"), 0);
-	assert_int_equal(process_pid_file(out, "vm"), 0);
+	expect_pid(run, "vm", 1, 4711);
+	expect_pid(run, "line", 1, 12);
+	expect_pid(run, "..", 1, 13);
+	expect_pid(run, "a, \"b\" <c>", 1, 14);
+	expect_pid(run, "bad", 0, 0);
+	expect_pid(run, "neg", 0, 0);
+	expect_pid(run, "huge", 0, 0);
+	expect_pid(run, "empty", 0, 0);
+	expect_pid(run, "none", 0, 0);
+	expect_pid(run, "../out", 0, 0);
+	expect_pid(run, "link", 0, 0);
+	expect_pid(run, "pipe", 0, 0);
+	expect_pid(out, "vm", -1, 0);
 	memset(name, 'n', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	assert_int_equal(process_pid_file(run, name), 0);
+	expect_pid(run, name, 0, 0);
 	free(pipe_path);
 	free(link_path);
 	free(out);
@@ -216,6 +224,26 @@ qemu_processes_are_found_with_their_names_and_nothing_else_is(void **state)
 	free(found);
 }
 
+static void
+a_vm_is_the_one_process_with_its_uuid_or_else_with_its_name_too(void **state)
+{
+	struct process_guest g[4] = {
+		{ .pid = 1, .has_uuid = true, .uuid = { 1 }, .name = "a" },
+		{ .pid = 2, .has_uuid = true, .uuid = { 2 }, .name = "b" },
+		{ .pid = 3, .has_uuid = true, .uuid = { 2 }, .name = "renamed" },
+		{ .pid = 4, .has_uuid = false, .uuid = { 0 }, .name = "hand" },
+	};
+	static const uint8_t one[TALLY_UUID] = { 1 }, two[TALLY_UUID] = { 2 }, zero[TALLY_UUID];
+	(void)state;
+	assert_ptr_equal(process_guest_pick(g, 4, one, "other"), &g[0]);
+	assert_ptr_equal(process_guest_pick(g, 4, two, "renamed"), &g[2]);
+	assert_null(process_guest_pick(g, 4, two, "other"));
+	assert_null(process_guest_pick(g, 4, zero, "hand"));
+	(void)snprintf(g[2].name, sizeof(g[2].name), "b");
+	assert_null(process_guest_pick(g, 4, two, "b"));
+	assert_null(process_guest_pick(NULL, 0, one, "a"));
+}
+
 int
 main(void)
 {
@@ -225,6 +253,7 @@ main(void)
 		cmocka_unit_test(an_ended_process_is_none_though_its_zombie_stands),
 		cmocka_unit_test(our_own_process_has_a_start_and_cpu_time),
 		cmocka_unit_test(a_pid_file_is_read_and_never_another_file),
+		cmocka_unit_test(a_vm_is_the_one_process_with_its_uuid_or_else_with_its_name_too),
 		cmocka_unit_test(qemu_processes_are_found_with_their_names_and_nothing_else_is),
 	};
 	return cmocka_run_group_tests_name("agent process", tests, NULL, NULL);
