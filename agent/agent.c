@@ -190,6 +190,10 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 		return tally_err_set(err, TALLY_SYS, "the kernel's boot_id cannot be read");
 	if (recorder_open(&a->recorder, &options, err) < 0)
 		return -1;
+	recorder_attest_interval(
+		a->recorder,
+		config_attest_interval(a->config,
+				       tally_store_transport(recorder_store(a->recorder))));
 	if (resume_read(&r, recorder_store(a->recorder), a->boot_id, err) < 0)
 		return tally_err_prefix(err, "%s", a->config->ledger);
 	a->machine = machine_new(&out, r.next_run);

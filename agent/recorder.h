@@ -2,11 +2,13 @@
 #ifndef AGENT_RECORDER_H
 #define AGENT_RECORDER_H
 /*
- * The one writer: a bounded queue in front of the ledger, and a thread that
- * takes all that is queued, appends it in one transaction, and checkpoints and
- * attests as it goes. What does not fit is counted and recorded as a gap.
+ * The one writer: a bounded queue in front of the ledger. The writer takes all
+ * that is queued, appends it in one transaction, and sees that notes are signed;
+ * the evidence side has them attested, in a thread of its own, so that a TPM
+ * delays neither. What does not fit is counted and recorded as a gap.
  */
 #include "tally/clock.h"
+#include "tally/err.h"
 #include "tally/event.h"
 #include "tally/store.h"
 #include "tpm_starter.h"
@@ -23,29 +25,45 @@ struct recorder_options {
 	const struct tpm_starter *tpm; /* NULL: the real helper */
 	bool threads;                  /* false: it runs inside recorder_step only */
 };
-/* Opens the ledger for writing (TALLY_HELD: somebody has it) and the seal. */
+/* Opens the ledger for writing (TALLY_HELD: somebody has it). */
 int recorder_open(struct recorder **out, const struct recorder_options *o, struct tally_err *err);
-/* Before it only recorder_store and recorder_put may be used. */
-int recorder_start(struct recorder *r, struct tally_err *err);
+/* Before the start only: the ledger, and at most one attested note in so much time (0: each). */
 struct tally_store *recorder_store(struct recorder *r);
+void recorder_attest_interval(struct recorder *r, struct tally_span interval);
+int recorder_start(struct recorder *r, struct tally_err *err);
 /* Queues a copy. Never blocks on the disk. */
 void recorder_put(struct recorder *r, const struct tally_event *ev);
 struct recorder_note {
 	uint64_t sequence, size;
 	uint8_t root[TALLY_HASH];
+	bool attested;
 };
-/* Waits until all that was queued before is committed, checkpointed and attested;
- * gives the newest note. */
+/* Waits until all that was queued before is committed and under a note with
+ * evidence, which it gives; under one without where there is none to be had
+ * now: the TPM is off, fails, or does not answer in half a minute. */
 int recorder_checkpoint(struct recorder *r, struct recorder_note *out, struct tally_err *err);
+enum recorder_evidence {
+	RECORDER_OFF,
+	RECORDER_WAITING, /* no note has been attested yet */
+	RECORDER_ATTESTING,
+	RECORDER_FAILED
+};
 struct recorder_status {
 	uint64_t appended, queued, lost, checkpoints;
-	bool attesting;
+	enum recorder_evidence evidence;
+	struct tally_err failure; /* of the evidence */
+	bool has_attested;
+	struct recorder_note attested; /* the newest */
+	/* From put to commit, us, of the last 1,024 records; 0 where there were none. */
+	uint32_t latency_p50, latency_p99;
 };
 void recorder_status(struct recorder *r, struct recorder_status *out);
 /* Without threads: does what is due. When it wants to be called again at the
- * latest; INT64_MAX: not before something is put. */
+ * latest; INT64_MAX: not before something is put. A TPM may put and step from
+ * inside its commands: records are appended then, its own work goes on after. */
 struct tally_uptime recorder_step(struct recorder *r);
-/* Drains, checkpoints, stops the TPM, closes the ledger. 0, or -1: something stayed undone. */
+/* Drains, checkpoints, stops the TPM, closes the ledger. 0, or -1: something
+ * stayed undone. A TPM that hangs is given up after ten seconds. */
 int recorder_close(struct recorder *r, struct tally_err *err);
 /* Lets go of the ledger as it is; what is queued is gone. NULL ok. */
 void recorder_abandon(struct recorder *r);

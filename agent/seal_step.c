@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The helper is started when the first checkpoint is due, and again ten seconds
- * after a failure. Each failure is a gap of the evidence in the log's words; the
- * gap itself is visible to the verifier as notes without a row.
+ * The helper is started when the first checkpoint is to be attested. Each
+ * failure is a gap of the evidence in the log's words; the gap itself is
+ * visible to the verifier as notes without a row.
  */
 #include "seal_step.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "program.h"
 #include "tally/err.h"
-#include "tally/log.h"
-#include "tally/tpm.h"
-
-#define RETRY (10 * TALLY_SECOND)
 
 struct seal_step {
-	struct tally_store *store;
-	const struct tally_clock *clock;
 	const struct tpm_starter *starter;
-	bool attest;
-	unsigned ledger_pcr;
 	struct tally_journal journal;
-	struct tally_tpm *tpm;
+	char *dir, *origin, *transport;
+	struct tally_buf vkey;
+	unsigned ledger_pcr;
 	struct tally_seal *seal;
-	int64_t failed_at; /* uptime; 0 never */
+	bool warm;
+	pthread_mutex_t lock; /* of the two below, against cancel */
+	struct tally_tpm *tpm;
+	bool cancelled;
 };
 
 static int
@@ -43,31 +41,47 @@ stop_helper(void *ctx, struct tally_tpm *tpm)
 	tally_tpm_stop(tpm);
 }
 
-static const struct tpm_starter real_starter = { NULL, start_helper, stop_helper };
+static const struct tpm_starter helper = { NULL, start_helper, stop_helper };
 
 struct seal_step *
-seal_step_new(struct tally_store *store, bool attest, unsigned ledger_pcr,
-	      const struct tpm_starter *tpm, const struct tally_clock *clock)
+seal_step_new(const struct tally_journal *journal, const struct tally_store *store,
+	      unsigned ledger_pcr, const struct tpm_starter *tpm)
 {
 	struct seal_step *s = tally_alloc(sizeof(*s));
-	s->store = store;
-	s->clock = clock;
-	s->starter = tpm != NULL ? tpm : &real_starter;
-	s->attest = attest;
-	s->ledger_pcr =
-		ledger_pcr != 0 ? ledger_pcr : tally_tpm_default_pcr(tally_store_transport(store));
-	s->journal = tally_store_journal(store);
+	struct tally_buf dir = TALLY_BUF_INIT;
+	s->starter = tpm != NULL ? tpm : &helper;
+	s->journal = *journal;
+	tally_buf_addf(&dir, "%s/tpm", tally_store_path(store));
+	s->dir = tally_strdup(tally_buf_cstr(&dir));
+	tally_buf_deinit(&dir);
+	s->origin = tally_strdup(tally_store_origin(store));
+	s->transport = tally_strdup(tally_store_transport(store));
+	s->ledger_pcr = ledger_pcr != 0 ? ledger_pcr : tally_tpm_default_pcr(s->transport);
+	tally_vkey_text(&s->vkey, tally_store_vkey(store));
+	pthread_mutex_init(&s->lock, NULL);
 	return s;
 }
 
 static void
-let_go(struct seal_step *s)
+publish(struct seal_step *s, struct tally_tpm *tpm)
 {
+	pthread_mutex_lock(&s->lock);
+	s->tpm = tpm;
+	if (tpm != NULL && s->cancelled && tpm->cancel != NULL)
+		tpm->cancel(tpm->ctx);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+seal_step_let_go(struct seal_step *s)
+{
+	struct tally_tpm *tpm = s->tpm;
 	tally_seal_close(s->seal);
-	if (s->tpm != NULL)
-		s->starter->stop(s->starter->ctx, s->tpm);
 	s->seal = NULL;
-	s->tpm = NULL;
+	s->warm = false;
+	publish(s, NULL);
+	if (tpm != NULL)
+		s->starter->stop(s->starter->ctx, tpm);
 }
 
 void
@@ -75,48 +89,62 @@ seal_step_close(struct seal_step *s)
 {
 	if (s == NULL)
 		return;
-	let_go(s);
+	seal_step_let_go(s);
+	pthread_mutex_destroy(&s->lock);
+	tally_buf_deinit(&s->vkey);
+	free(s->dir);
+	free(s->origin);
+	free(s->transport);
 	free(s);
 }
 
 static int
-take_hold(struct seal_step *s, struct tally_err *err)
+start_tpm(struct seal_step *s, struct tally_err *err)
 {
-	struct tally_buf dir = TALLY_BUF_INIT, vkey = TALLY_BUF_INIT;
-	struct tally_seal_info info = { .origin = tally_store_origin(s->store),
+	struct tally_tpm *tpm = NULL;
+	if (s->starter->start(s->starter->ctx, &tpm, s->dir, s->transport, err) < 0)
+		return -1;
+	publish(s, tpm);
+	return 0;
+}
+
+static int
+open_seal(struct seal_step *s, struct tally_err *err)
+{
+	struct tally_seal_info info = { .origin = s->origin,
+					.vkey = tally_buf_view(&s->vkey),
 					.version = TALLY_VERSION,
 					.ledger_pcr = s->ledger_pcr };
-	int rc;
-	tally_buf_addf(&dir, "%s/tpm", tally_store_path(s->store));
-	tally_vkey_text(&vkey, tally_store_vkey(s->store));
-	info.vkey = tally_buf_view(&vkey);
-	rc = program_hash(info.program_hash, err);
-	if (rc == 0)
-		rc = s->starter->start(s->starter->ctx, &s->tpm, tally_buf_cstr(&dir),
-				       tally_store_transport(s->store), err);
-	if (rc == 0)
-		rc = tally_seal_open(&s->seal, s->tpm, &s->journal, &info, err);
-	tally_buf_deinit(&dir);
-	tally_buf_deinit(&vkey);
-	return rc;
+	if (program_hash(info.program_hash, err) < 0)
+		return -1;
+	return tally_seal_open(&s->seal, s->tpm, &s->journal, &info, err);
 }
 
 int
 seal_step_checkpoint(struct seal_step *s, struct tally_err *err)
 {
-	struct tally_err tpm_err = TALLY_ERR_INIT;
-	int64_t now = tally_clock_now(s->clock).uptime.ns;
-	if (s->attest && (s->failed_at == 0 || now - s->failed_at >= RETRY)) {
-		if ((s->seal != NULL || take_hold(s, &tpm_err) == 0) &&
-		    tally_seal_checkpoint(s->seal, &tpm_err) >= 0) {
-			if (s->failed_at != 0)
-				tally_log(TALLY_LOG_NOTICE, "the TPM answers again");
-			s->failed_at = 0;
-			return 0;
-		}
-		tally_log(TALLY_LOG_ERR, "checkpoint without evidence: %s", tpm_err.text);
-		let_go(s);
-		s->failed_at = now != 0 ? now : 1;
-	}
-	return tally_store_checkpoint(s->store, err) < 0 ? -1 : 0;
+	int rc;
+	if ((s->tpm == NULL && start_tpm(s, err) < 0) || (s->seal == NULL && open_seal(s, err) < 0))
+		return -1;
+	rc = tally_seal_checkpoint(s->seal, err);
+	s->warm = rc >= 0;
+	return rc;
+}
+
+bool
+seal_step_is_warm(const struct seal_step *s)
+{
+	return s->warm;
+}
+
+void
+seal_step_cancel(struct seal_step *s)
+{
+	if (s == NULL)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->cancelled = true;
+	if (s->tpm != NULL && s->tpm->cancel != NULL)
+		s->tpm->cancel(s->tpm->ctx);
+	pthread_mutex_unlock(&s->lock);
 }

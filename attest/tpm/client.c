@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "transport.h"
 
 #define TIMEOUT_MS 30000
+#define CLOSE_MS   10000
 #define BURIAL_MS  2000
 
 struct client {
@@ -27,6 +29,7 @@ struct client {
 	int fd; /* -1 where the helper is gone */
 	pid_t pid;
 	int timeout_ms;
+	int cancelled;  /* an eventfd, readable once it is cancelled; -1 none */
 	char gone[256]; /* why */
 	uint8_t message[TPM_MESSAGE_MAX];
 	struct tally_buf request, ek_public, ak_public;
@@ -61,21 +64,25 @@ ticks(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* The length of the answer, 0 at the end of the stream, -1 at the time-out or an error. */
+/* The length of the answer, 0 at the end of the stream, -1 at the time-out, when
+ * it is cancelled, or at an error. */
 static ssize_t
 get_answer(struct client *c)
 {
 	int64_t end = ticks() + c->timeout_ms;
 
 	for (;;) {
-		struct pollfd p = { .fd = c->fd, .events = POLLIN };
+		struct pollfd p[] = { { .fd = c->fd, .events = POLLIN },
+				      { .fd = c->cancelled, .events = POLLIN } };
 		int64_t left = end - ticks();
-		int ready = poll(&p, 1, left > 0 ? (int)left : 0);
+		int ready = poll(p, 2, left > 0 ? (int)left : 0);
 		ssize_t n;
 
 		if (ready == 0)
 			errno = ETIMEDOUT;
-		if (ready == 0 || (ready < 0 && errno != EINTR))
+		else if (ready > 0 && p[1].revents != 0)
+			errno = ECANCELED;
+		if (ready == 0 || (ready < 0 && errno != EINTR) || p[1].revents != 0)
 			return -1;
 		n = ready < 0 ? -1 : recv(c->fd, c->message, sizeof(c->message), 0);
 		if (n >= 0 || errno != EINTR)
@@ -98,7 +105,11 @@ ask(struct client *c, struct tally_bytes *answer, struct tally_err *err)
 		return lost(c, "died", err);
 	n = get_answer(c);
 	if (n < 0)
-		return lost(c, errno == ETIMEDOUT ? "no answer in time" : "cannot be read", err);
+		return lost(c,
+			    errno == ETIMEDOUT   ? "no answer in time"
+			    : errno == ECANCELED ? "no answer until it was given up"
+						 : "cannot be read",
+			    err);
 	if (n == 0)
 		return lost(c, "died", err);
 	*answer = tally_bytes(c->message + 1, (size_t)n - 1);
@@ -196,14 +207,28 @@ client_close(void *ctx)
 	struct tally_bytes answer;
 	struct tally_err ignored;
 
+	if (c->timeout_ms > CLOSE_MS)
+		c->timeout_ms = CLOSE_MS;
 	if (c->fd >= 0)
 		(void)ask(c, &answer, &ignored);
 	if (c->fd >= 0)
 		bury(c, "closed");
+	if (c->cancelled >= 0)
+		close(c->cancelled);
 	tally_buf_deinit(&c->request);
 	tally_buf_deinit(&c->ek_public);
 	tally_buf_deinit(&c->ak_public);
 	free(c);
+}
+
+/* Nobody reads the counter: once it is readable it stays so. */
+static void
+client_cancel(void *ctx)
+{
+	struct client *c = ctx;
+
+	if (c->cancelled >= 0)
+		(void)eventfd_write(c->cancelled, 1);
 }
 
 int
@@ -219,9 +244,14 @@ tally_tpm_start(struct tally_tpm **out, const char *helper, const char *dir, con
 	if (transport_parse(&which, transport, err) < 0)
 		return tally_err_prefix(err, "tpm");
 	c = tally_alloc(sizeof(*c));
-	c->table = (struct tally_tpm){
-		c, client_info, client_pcr_read, client_pcr_extend, client_quote, client_close
-	};
+	c->table = (struct tally_tpm){ .ctx = c,
+				       .info = client_info,
+				       .pcr_read = client_pcr_read,
+				       .pcr_extend = client_pcr_extend,
+				       .quote = client_quote,
+				       .close = client_close,
+				       .cancel = client_cancel };
+	c->cancelled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->transport = which.name;
 	c->timeout_ms = TIMEOUT_MS;
 	helper_find(&path, helper);

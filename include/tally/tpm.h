@@ -27,6 +27,9 @@ struct tally_tpm {
 	int (*quote)(void *ctx, const uint8_t *pcrs, size_t n, const uint8_t q[TALLY_HASH],
 		     struct tally_buf *blob, struct tally_err *err);
 	void (*close)(void *ctx);
+	/* From any thread, between start and close: the call that is under way fails
+	 * soon, and so do all later ones. NULL where no call takes long. */
+	void (*cancel)(void *ctx);
 };
 
 /* Starts `helper` (NULL: TALLY_TPM_HELPER, else beside this program, else the

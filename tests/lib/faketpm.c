@@ -156,9 +156,11 @@ faketpm_sign(struct tally_buf *out, EVP_PKEY *key, struct tally_bytes attest)
 
 /* Counts a call; whether it may do its work. */
 static bool
-begin(struct faketpm *f)
+begin(struct faketpm *f, const char *call)
 {
 	f->calls++;
+	if (f->hook != NULL)
+		f->hook(f->hook_ctx, call);
 	f->clock += 7;
 	return f->fail_at == 0 || f->calls < f->fail_at || (f->late && f->calls == f->fail_at);
 }
@@ -176,7 +178,7 @@ fake_info(void *ctx, struct tally_tpm_info *out, struct tally_err *err)
 {
 	struct faketpm *f = ctx;
 
-	if (begin(f)) {
+	if (begin(f, "info")) {
 		out->ek_public = tally_buf_view(&f->ek_public);
 		out->ak_public = tally_buf_view(&f->ak_public);
 		out->reset_count = f->reset_count;
@@ -191,7 +193,7 @@ fake_pcr_read(void *ctx, unsigned pcr, uint8_t out[TALLY_HASH], struct tally_err
 {
 	struct faketpm *f = ctx;
 
-	if (begin(f))
+	if (begin(f, "pcr_read"))
 		memcpy(out, f->pcr[pcr], TALLY_HASH);
 	return end(f, err);
 }
@@ -211,7 +213,7 @@ fake_pcr_extend(void *ctx, unsigned pcr, const uint8_t digest[TALLY_HASH], struc
 {
 	struct faketpm *f = ctx;
 
-	if (begin(f)) {
+	if (begin(f, "pcr_extend")) {
 		extend(f, pcr, digest);
 		f->extends++;
 	}
@@ -226,7 +228,7 @@ fake_quote(void *ctx, const uint8_t *pcrs, size_t n, const uint8_t q[TALLY_HASH]
 	struct tally_buf attest = TALLY_BUF_INIT, signature = TALLY_BUF_INIT;
 	struct tally_blob b = { .pcrs = (unsigned)n };
 
-	if (begin(f)) {
+	if (begin(f, "quote")) {
 		faketpm_attest(f, &attest, pcrs, n, q);
 		faketpm_sign(&signature, f->ak, tally_buf_view(&attest));
 		for (size_t i = 0; i < n; i++) {
@@ -253,8 +255,12 @@ void
 faketpm_init(struct faketpm *f)
 {
 	memset(f, 0, sizeof(*f));
-	f->table = (struct tally_tpm){ f,          fake_info, fake_pcr_read, fake_pcr_extend,
-				       fake_quote, fake_close };
+	f->table = (struct tally_tpm){ .ctx = f,
+				       .info = fake_info,
+				       .pcr_read = fake_pcr_read,
+				       .pcr_extend = fake_pcr_extend,
+				       .quote = fake_quote,
+				       .close = fake_close };
 	for (unsigned i = 0; i < 8; i++)
 		memset(f->pcr[i], (int)(0xa0 + i), TALLY_HASH);
 	f->reset_count = 1;

@@ -23,6 +23,10 @@ struct faketpm {
 	 * first of them before its work or, with `late`, after it. 0 never fails. */
 	unsigned calls, fail_at;
 	bool late;
+	/* Called at the begin of each, by its name in the table: it may block, step
+	 * the world, or set fail_at to `calls`. */
+	void (*hook)(void *ctx, const char *call);
+	void *hook_ctx;
 	unsigned extends, quotes; /* that were carried out */
 	const char *transport;    /* as it calls itself: "libtpms" */
 };

@@ -333,6 +333,22 @@ the_helper_runs_behind_its_sandbox(void **state)
 }
 
 static void
+a_helper_that_hangs_is_given_up_by_another_thread_at_once(void **state)
+{
+	struct tally_tpm_info i;
+	struct place *p = *state;
+
+	start(p, true); /* its time-out is half a minute */
+	kill(child(), SIGSTOP);
+	p->tpm->cancel(p->tpm->ctx);
+	assert_int_equal(p->tpm->info(p->tpm->ctx, &i, &p->err), -1);
+	assert_int_equal(p->err.code, TALLY_TPM);
+	assert_non_null(strstr(p->err.text, "given up"));
+	assert_int_equal(p->tpm->info(p->tpm->ctx, &i, &p->err), -1);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void
 what_cannot_be_started_is_told_with_its_name(void **state)
 {
 	struct place *p = *state;
@@ -422,6 +438,7 @@ main(void)
 		CASE(the_helper_inherits_nothing_but_its_socket_and_leaves_no_core),
 		CASE(a_helper_that_hangs_is_given_up),
 		CASE(the_helper_runs_behind_its_sandbox),
+		CASE(a_helper_that_hangs_is_given_up_by_another_thread_at_once),
 		CASE(what_cannot_be_started_is_told_with_its_name),
 		CASE(malformed_requests_are_answered_and_end_it),
 	};
