@@ -66,7 +66,8 @@ main(int argc, char **argv)
 	tally_store_program("tallyd");
 	rc = config_load(&config, a.config, &err);
 	if (rc == 0 && !a.check) {
-		rc = source_libvirt_new(&source, config.libvirt.uri, tally_clock_real(), &err);
+		rc = source_libvirt_new(&source, config.libvirt.uri, config.libvirt.pids,
+					tally_clock_real(), &err);
 		if (rc == 0)
 			rc = loop_run(&config, &parts, &err);
 		if (source.free != NULL)

@@ -202,7 +202,7 @@ source_free(void *ctx)
 }
 
 static int
-open_parts(struct libvirt_source *s, struct tally_err *err)
+open_parts(struct libvirt_source *s, const char *pids, struct tally_err *err)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 	char *folder;
@@ -214,15 +214,15 @@ open_parts(struct libvirt_source *s, struct tally_err *err)
 	if (s->epoll < 0 || epoll_ctl(s->epoll, EPOLL_CTL_ADD, ring_fd(s->ring), &ev) < 0 ||
 	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, process_watch_fd(s->watch), &ev) < 0)
 		return tally_err_sys(err, "libvirt source: epoll");
-	folder = libvirt_pid_folder(s->uri);
+	folder = pids != NULL ? tally_strdup(pids) : libvirt_pid_folder(s->uri);
 	s->vms = libvirt_vms_new("/proc", folder, s->watch, s->clock);
 	free(folder);
 	return 0;
 }
 
 int
-source_libvirt_new(struct tally_source *out, const char *uri, const struct tally_clock *clock,
-		   struct tally_err *err)
+source_libvirt_new(struct tally_source *out, const char *uri, const char *pids,
+		   const struct tally_clock *clock, struct tally_err *err)
 {
 	struct libvirt_source *s;
 	if (libvirt_event_loop() != 0)
@@ -234,7 +234,7 @@ source_libvirt_new(struct tally_source *out, const char *uri, const struct tally
 	for (size_t i = 0; i < SOURCE_EVENTS; i++)
 		s->callbacks[i] = -1;
 	atomic_init(&s->refs, 1);
-	if (open_parts(s, err) < 0) {
+	if (open_parts(s, pids, err) < 0) {
 		source_free(s);
 		return -1;
 	}

@@ -4,8 +4,9 @@
 /* libvirt (QEMU/KVM, and Xen by its libxl driver) over a read-only connection. */
 #include "tally/source.h"
 
-int source_libvirt_new(struct tally_source *out, const char *uri, const struct tally_clock *clock,
-		       struct tally_err *err);
+/* `pids`: the folder of the manager's pid files; NULL: where the URI says. */
+int source_libvirt_new(struct tally_source *out, const char *uri, const char *pids,
+		       const struct tally_clock *clock, struct tally_err *err);
 
 /* What a lifecycle event means: the kind, 0 for one that only calls for a fresh
  * list; `cause` is set. Numbers are libvirt's VIR_DOMAIN_EVENT_*. */

@@ -61,9 +61,12 @@ static const struct meaning meanings[] = {
 	{ VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_POSTCOPY_FAILED, TALLY_RESUMED,
 	  TALLY_C_POSTCOPY },
 	{ VIR_DOMAIN_EVENT_RESUMED, -1, TALLY_RESUMED, TALLY_C_UNKNOWN },
-	/* QEMU said SHUTDOWN: the guest executes no more, whoever asked (the detail
-	 * tells) and whatever libvirt tidies up. The process stands, and `virsh
-	 * reboot` resumes it. */
+	/* Somebody ended QEMU from outside (destroy, a signal, the monitor's quit): its
+	 * exit has the instant, and the STOPPED behind this one the reason. */
+	{ VIR_DOMAIN_EVENT_SHUTDOWN, VIR_DOMAIN_EVENT_SHUTDOWN_HOST, TALLY_SHUTDOWN_REQUEST,
+	  TALLY_C_HOST },
+	/* QEMU said SHUTDOWN: the guest executes no more, whatever libvirt tidies up.
+	 * The process stands, and a reboot that libvirt makes of it resumes it. */
 	{ VIR_DOMAIN_EVENT_SHUTDOWN, -1, TALLY_STOPPED, TALLY_C_SHUTDOWN },
 	{ VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, TALLY_STOPPED,
 	  TALLY_C_SHUTDOWN },

@@ -42,7 +42,8 @@ events_arrive_in_order_and_the_list_agrees(void **state)
 	virDomainPtr dom;
 	size_t n = 0;
 	(void)state;
-	assert_int_equal(source_libvirt_new(&s, "test:///default", tally_clock_real(), &err), 0);
+	assert_int_equal(source_libvirt_new(&s, "test:///default", NULL, tally_clock_real(), &err),
+			 0);
 	if (s.connect(s.ctx, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(s.list(s.ctx, &doms, &n, &err), 0);
@@ -80,7 +81,7 @@ no_manager_is_an_error_with_its_uri(void **state)
 	size_t n;
 	const char *uri = "qemu+unix:///system?socket=/nonexistent/sock";
 	(void)state;
-	assert_int_equal(source_libvirt_new(&s, uri, tally_clock_real(), &err), 0);
+	assert_int_equal(source_libvirt_new(&s, uri, NULL, tally_clock_real(), &err), 0);
 	assert_int_equal(s.connect(s.ctx, &err), -1);
 	assert_non_null(strstr(err.text, uri));
 	assert_int_equal(s.list(s.ctx, &doms, &n, &err), -1);
@@ -103,7 +104,7 @@ a_manager_that_does_not_answer_is_an_error_in_time(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(listen(fd, 4), 0);
 	(void)snprintf(uri, sizeof(uri), "qemu+unix:///system?socket=%s", path);
-	assert_int_equal(source_libvirt_new(&s, uri, tally_clock_real(), &err), 0);
+	assert_int_equal(source_libvirt_new(&s, uri, NULL, tally_clock_real(), &err), 0);
 	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
 	assert_int_equal(s.connect(s.ctx, &err), -1);
 	(void)clock_gettime(CLOCK_MONOTONIC, &end);

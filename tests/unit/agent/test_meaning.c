@@ -51,7 +51,7 @@ static const struct expected lifecycle[][DETAILS] = {
 	/* shutdown: finished, by the guest, by the host */
 	{ { TALLY_STOPPED, TALLY_C_SHUTDOWN },
 	  { TALLY_STOPPED, TALLY_C_SHUTDOWN },
-	  { TALLY_STOPPED, TALLY_C_SHUTDOWN } },
+	  { TALLY_SHUTDOWN_REQUEST, TALLY_C_HOST } },
 	/* suspended by the guest's power management: to memory, to disk */
 	{ { TALLY_SUSPENDED, TALLY_C_PMSUSPENDED }, { TALLY_SUSPENDED, TALLY_C_PMSUSPENDED } },
 	/* crashed: panicked, crash kernel loaded */
