@@ -66,7 +66,7 @@ settle(struct joins *j, const struct moves *m, uint8_t *held, int64_t now, bool 
 
 		if (held[p->out] == TAKEN || held[p->in] == TAKEN)
 			continue;
-		if (held[p->out] == FREE && held[p->in] == FREE &&
+		if (held[p->out] == FREE && held[p->in] == FREE && !out->undecided &&
 		    (all || now - later >= p->distance)) {
 			held[p->out] = held[p->in] = TAKEN;
 			j->ops->joined(j->ctx, out, in);
@@ -91,7 +91,7 @@ resolve(struct joins *j, struct vm *vm, int64_t now, bool all)
 	for (size_t i = 0; i < m->n; i++) {
 		if (j->held[i] == TAKEN)
 			continue;
-		if (j->held[i] == FREE && (all || now - m->p[i].at > WINDOW))
+		if (j->held[i] == FREE && !m->p[i].undecided && (all || now - m->p[i].at > WINDOW))
 			j->ops->alone(j->ctx, vm, &m->p[i]);
 		else
 			m->p[kept++] = m->p[i];
@@ -113,6 +113,44 @@ join_add(struct joins *j, struct vm *vm, const struct move *move)
 	m->p[m->n++] = *move;
 	if (m->n > 1)
 		resolve(j, vm, move->at, false);
+}
+
+static struct move *
+find_departing(struct vm *vm, const struct part *p, uint64_t index)
+{
+	struct moves *m = vm->moves;
+
+	for (size_t i = 0; m && i < m->n; i++)
+		if (m->p[i].undecided && m->p[i].part == p && m->p[i].index == index)
+			return &m->p[i];
+	return NULL;
+}
+
+void
+join_decide(struct vm *vm, const struct part *p, uint64_t index, const struct move *sure)
+{
+	struct move *m = find_departing(vm, p, index);
+
+	if (!m)
+		return;
+	m->undecided = false;
+	m->unsure = sure == NULL;
+	if (!sure)
+		return;
+	m->index = sure->index;
+	m->has_peer = sure->has_peer;
+	m->peer = sure->peer;
+}
+
+void
+join_forget(struct vm *vm, const struct part *p, uint64_t index)
+{
+	struct move *m = find_departing(vm, p, index);
+
+	if (!m)
+		return;
+	vm->moves->n--;
+	memmove(m, m + 1, (size_t)(vm->moves->p + vm->moves->n - m) * sizeof(*m));
 }
 
 void

@@ -11,6 +11,9 @@ struct move {
 	uint64_t index, order;
 	int64_t at;
 	bool has_peer, has_run;
+	/* A run that departs: whether it goes is known when it ends (undecided),
+	 * and by a migrated-out, or only by the partner that it finds (unsure). */
+	bool departs, undecided, unsure;
 	uint32_t peer;
 	uint64_t run_begin; /* of the run that a migrated-out ended */
 };
@@ -37,6 +40,10 @@ struct joins {
 	void *ctx;
 };
 /* Moves come in the order of the report. */
+/* `index`: of the move as it was added. The run has ended: by a migrated-out,
+ * `sure` (may be NULL), or otherwise; or it did not depart at all. */
+void join_decide(struct vm *vm, const struct part *p, uint64_t index, const struct move *sure);
+void join_forget(struct vm *vm, const struct part *p, uint64_t index);
 void join_add(struct joins *j, struct vm *vm, const struct move *m);
 void join_finish(struct joins *j);
 void join_deinit(struct joins *j);

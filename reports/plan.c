@@ -78,19 +78,49 @@ on_end(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot
 	} else if (why == END_MIGRATED) {
 		plan->has_ended = true;
 		plan->ended_begin = r->begin_index;
+		plan->departed = r->departing;
+		plan->ended_depart = r->depart_index;
 	}
+	if (r->departing && why != END_MIGRATED)
+		join_decide(r->vm, p, r->depart_index, NULL);
 	residence_drop(plan->residence, r);
 }
 
-static const struct residence_ops ops = { on_begin, on_end, on_begin };
+/* It takes its place among the moves at once, for they are followed in the order
+ * of their instants; what becomes of it is known when the run ends. */
+static void
+on_depart(void *ctx, struct run *r, const struct slot *e)
+{
+	struct plan *plan = ctx;
+	struct move m = { .part = r->part,
+			  .index = e->h.index,
+			  .order = plan->order,
+			  .at = e->at,
+			  .has_run = true,
+			  .run_begin = r->begin_index,
+			  .departs = true,
+			  .undecided = true };
+
+	join_add(&plan->joins, r->vm, &m);
+}
+
+static void
+on_stay(void *ctx, struct run *r)
+{
+	(void)ctx;
+	join_forget(r->vm, r->part, r->depart_index);
+}
+
+static const struct residence_ops ops = { on_begin, on_end, on_begin, on_depart, on_stay };
 
 static void
 on_joined(void *ctx, const struct move *out, const struct move *in)
 {
 	struct plan *plan = ctx;
 
-	if (out->has_run && in->at < out->at)
-		add_cut(plan, out->part->ledger, out->run_begin, in->at);
+	if (out->has_run && (in->at < out->at || out->departs))
+		add_cut(plan, out->part->ledger, out->run_begin,
+			in->at < out->at ? in->at : out->at);
 }
 
 static void
@@ -101,6 +131,10 @@ on_alone(void *ctx, struct vm *vm, const struct move *m)
 	char uuid[TALLY_UUID_TEXT], at[TALLY_TIME_TEXT];
 	struct tally_bytes peer = strings_get(plan->strings, m->peer);
 
+	if (m->unsure)
+		return; /* it was suspended on its way out, and ended where it was */
+	if (m->departs)
+		add_cut(plan, m->part->ledger, m->run_begin, m->at);
 	if (m->at < plan->period.from || m->at >= plan->period.to)
 		return;
 	g = findings_count(plan->findings, m->in ? F_ENTERED_ESTATE : F_LEFT_ESTATE,
@@ -134,6 +168,10 @@ note_move(struct plan *plan, struct part *p, const struct slot *e, uint64_t orde
 	if (!e->ev.i.has_vm)
 		return;
 	m.peer = strings_add(plan->strings, e->ev.o.peer);
+	if (m.has_run && plan->departed) {
+		join_decide(residence_vm(plan->residence, e->ev.i.vm), p, plan->ended_depart, &m);
+		return;
+	}
 	join_add(&plan->joins, residence_vm(plan->residence, e->ev.i.vm), &m);
 }
 
@@ -184,7 +222,8 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, u
 			   &plan->period, plan->strings);
 	note_facts(plan, p, e);
 	note_correction(plan, p, e, order);
-	plan->has_ended = false;
+	plan->has_ended = plan->departed = false;
+	plan->order = order;
 	residence_step(plan->residence, p, e, next);
 	if (e->ev.kind == TALLY_MIGRATED_IN || e->ev.kind == TALLY_MIGRATED_OUT)
 		note_move(plan, p, e, order);
@@ -199,6 +238,26 @@ compare_cuts(const void *a, const void *b)
 	if (x->ledger != y->ledger)
 		return x->ledger < y->ledger ? -1 : 1;
 	return x->begin_index < y->begin_index ? -1 : x->begin_index > y->begin_index;
+}
+
+/* Where a run is cut twice, the earlier cut leaves nothing to the later. */
+static void
+sort_cuts(struct plan *plan)
+{
+	size_t kept = 0;
+
+	if (plan->n_cuts == 0)
+		return;
+	qsort(plan->cuts, plan->n_cuts, sizeof(*plan->cuts), compare_cuts);
+	for (size_t i = 1; i < plan->n_cuts; i++) {
+		struct cut *last = &plan->cuts[kept], *c = &plan->cuts[i];
+
+		if (compare_cuts(last, c) != 0)
+			plan->cuts[++kept] = *c;
+		else if (c->at < last->at || (c->at == last->at && !c->uncertain))
+			*last = *c;
+	}
+	plan->n_cuts = kept + 1;
 }
 
 static int
@@ -261,8 +320,7 @@ plan_make(struct plan *plan, struct residence *residence, struct findings *findi
 	for (size_t i = 0; i < n_parts; i++)
 		part_coverage_end(&plan->coverage[i], &parts[i], &plan->gaps[parts[i].ledger],
 				  period);
-	if (plan->n_cuts > 0)
-		qsort(plan->cuts, plan->n_cuts, sizeof(*plan->cuts), compare_cuts);
+	sort_cuts(plan);
 	spread_corrections(plan);
 	return 0;
 }

@@ -35,8 +35,10 @@ struct plan {
 	bool *facts;                    /* whether a part has told any */
 	struct gaps *gaps;              /* of each ledger */
 	struct joins joins;
+	uint64_t order; /* of the present entry */
 	bool has_ended; /* the run that the present migrated-out ended */
-	uint64_t ended_begin;
+	bool departed;  /* and had departed before */
+	uint64_t ended_begin, ended_depart;
 };
 int plan_make(struct plan *plan, struct residence *residence, struct findings *findings,
 	      struct part *parts, size_t n_parts, size_t ledgers, const struct span *period,

@@ -89,6 +89,20 @@ see(struct run *run, const struct slot *e)
 	run->seen_index = e->h.index;
 }
 
+/* What is not known of an incarnation may be said later. */
+static void
+learn(struct run *run, const struct slot *e)
+{
+	if (!run->has_domain_id && e->ev.o.has_domain_id) {
+		run->has_domain_id = true;
+		run->domain_id = e->ev.o.domain_id;
+	}
+	if (!run->has_start_ticks && e->ev.o.has_start_ticks) {
+		run->has_start_ticks = true;
+		run->start_ticks = e->ev.o.start_ticks;
+	}
+}
+
 static void
 run_begin(struct residence *r, struct part *p, struct vm *vm, const struct slot *e)
 {
@@ -109,8 +123,7 @@ run_begin(struct residence *r, struct part *p, struct vm *vm, const struct slot 
 	run->begin_index = e->h.index;
 	run->begin_at = e->at;
 	run->boot = e->h.boot;
-	run->domain_id = e->ev.o.has_domain_id ? e->ev.o.domain_id : 0;
-	run->start_ticks = e->ev.o.has_start_ticks ? e->ev.o.start_ticks : 0;
+	learn(run, e);
 	see(run, e);
 	r->ops->begin(r->ctx, run, e);
 }
@@ -143,11 +156,13 @@ begins(unsigned kind)
 static bool
 same_incarnation(const struct run *run, const struct slot *e)
 {
+	const struct tally_operations *o = &e->ev.o;
+
 	if (!run->part->live)
 		return true;
 	return run->boot == e->h.boot &&
-	       run->domain_id == (e->ev.o.has_domain_id ? e->ev.o.domain_id : 0) &&
-	       run->start_ticks == (e->ev.o.has_start_ticks ? e->ev.o.start_ticks : 0);
+	       (!run->has_domain_id || !o->has_domain_id || run->domain_id == o->domain_id) &&
+	       (!run->has_start_ticks || !o->has_start_ticks || run->start_ticks == o->start_ticks);
 }
 
 static void
@@ -164,9 +179,11 @@ note_gap(struct part *p, const struct slot *e)
 		return;
 	if (e->ev.kind == TALLY_GAP_BEGIN && p->gap_open)
 		return;
-	p->gap_open = e->ev.kind == TALLY_GAP_BEGIN || p->gap_open;
-	p->has_gap = true;
 	p->gap_index = e->h.index;
+	if (p->gap_open)
+		return; /* one inside the other: the outer one began before */
+	p->gap_open = e->ev.kind == TALLY_GAP_BEGIN;
+	p->has_gap = true;
 	p->gap_from = m->has_from ? stream_instant(m->from) : e->at;
 }
 
@@ -177,6 +194,38 @@ note_boot(struct residence *r, struct part *p, const struct slot *e)
 		return;
 	p->has_boot = true;
 	p->boot = strings_add(r->strings, e->ev.m.boot);
+}
+
+static void
+stay(struct residence *r, struct run *run)
+{
+	if (!run->departing)
+		return;
+	run->departing = false;
+	if (r->ops->stay)
+		r->ops->stay(r->ctx, run);
+}
+
+/* A live source is left at its suspension for the switch-over; what says so is
+ * the entry that ends the run. */
+static void
+follow(struct residence *r, struct run *run, const struct slot *e)
+{
+	const struct tally_metering *m = &e->ev.m;
+
+	if (!run->part->live)
+		return;
+	if (e->ev.kind == TALLY_RESUMED ||
+	    (e->ev.kind == TALLY_BASELINE && (!m->has_state || m->state == TALLY_ST_RUNNING)))
+		stay(r, run);
+	if (e->ev.kind != TALLY_SUSPENDED || run->departing ||
+	    (m->cause != TALLY_C_MIGRATED && m->cause != TALLY_C_POSTCOPY))
+		return;
+	run->departing = true;
+	run->depart_at = e->at;
+	run->depart_index = e->h.index;
+	if (r->ops->depart)
+		r->ops->depart(r->ctx, run, e);
 }
 
 /* What the present entry says of its own VM. */
@@ -192,14 +241,18 @@ apply(struct residence *r, struct part *p, const struct slot *e)
 	run = residence_open(vm, p);
 	if (run && e->ev.kind != TALLY_STOPPED)
 		see(run, e);
+	if (run)
+		follow(r, run, e);
 	switch (e->ev.kind) {
 	case TALLY_STARTED:
 	case TALLY_MIGRATED_IN:
 	case TALLY_BASELINE:
-		if (run)
+		if (run) {
+			learn(run, e);
 			r->ops->go_on(r->ctx, run, e);
-		else
+		} else {
 			run_begin(r, p, vm, e);
+		}
 		break;
 	case TALLY_STOPPED:
 	case TALLY_MIGRATED_OUT:

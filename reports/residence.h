@@ -33,9 +33,14 @@ struct run {
 	int64_t begin_at;
 	uint64_t seen_index; /* its newest entry */
 	uint32_t boot;       /* incarnation */
+	bool has_domain_id, has_start_ticks;
 	int64_t domain_id;
 	uint64_t start_ticks;
 	bool open;
+	/* Of a live part: stands suspended for a switch-over to another host. */
+	bool departing;
+	int64_t depart_at;
+	uint64_t depart_index;
 
 	/* From here on: sweep.c */
 	bool cut;   /* counts no longer, though no entry has ended it yet */
@@ -79,6 +84,9 @@ struct residence_ops {
 	 * is taken out of its part's list and is the callee's. */
 	void (*end)(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot *by);
 	void (*go_on)(void *ctx, struct run *r, const struct slot *baseline);
+	/* The run begins to depart, or stays after all. Either may be NULL. */
+	void (*depart)(void *ctx, struct run *r, const struct slot *e);
+	void (*stay)(void *ctx, struct run *r);
 };
 struct residence {
 	struct strings *strings;
