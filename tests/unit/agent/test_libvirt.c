@@ -400,11 +400,14 @@ metadata_that_changes_is_an_event_and_in_the_next_list(void **state)
 	virConnectPtr writer;
 	virDomainPtr dom;
 	(void)state;
-	source_open(&s, NULL, tally_clock_real());
+	/* The only world of the test driver that two connections share. */
+	assert_int_equal(source_libvirt_new(&s, "test:///default", NULL, tally_clock_real(), &err),
+			 0);
+	assert_int_equal(s.connect(s.ctx, &err), 0);
 	d = list_one(&s);
 	assert_string_equal(d.tenant, "");
 	assert_int_equal(d.pid, 0);
-	writer = virConnectOpen(world);
+	writer = virConnectOpen("test:///default");
 	assert_non_null(writer);
 	dom = virDomainLookupByName(writer, "test");
 	assert_non_null(dom);
