@@ -41,6 +41,59 @@ for page in "$top"/docs/man/*.scd; do
 	name=$(basename "$page" .scd)
 	holds "the manual has $name" [ -s "$prefix/share/man/man${name##*.}/$name" ]
 done
+root=$scratch/root
+unit=$prefix/lib/systemd/system/tallyd.service
+for file in "$unit" "$prefix/lib/sysusers.d/tallystick.conf" "$prefix/lib/tmpfiles.d/tallystick.conf" \
+	"$prefix/share/doc/tallystick/examples/tallyd.yaml" "$root/etc/tallystick/tallyd.yaml"; do
+	holds "${file#"$root"} is there" [ -s "$file" ]
+done
+holds 'the unit starts what was installed' grep -qx \
+	"ExecStart=${prefix#"$root"}/sbin/tallyd -c /etc/tallystick/tallyd.yaml" "$unit"
+holds 'the example is a configuration' exits 0 "$prefix/sbin/tallyd" -n -c "$root/etc/tallystick/tallyd.yaml"
+sed -E 's/^#(  |    )?([a-z-])/\1\2/' "$top/examples/tallyd.yaml" >"$scratch/all.yaml"
+holds 'so is the example with each of its comments taken away' exits 0 "$prefix/sbin/tallyd" -n -c "$scratch/all.yaml"
+shows_every_key() {
+	local key keys=0
+	while IFS= read -r key; do
+		grep -qE "^ *(- )?${key##*.}:" "$scratch/all.yaml" || { echo "no $key"; return 1; }
+		keys=$((keys + 1))
+	done < <(sed -n '/^## 13 /,/^## 14 /p' "$top/docs/FORMAT.md" | grep -E '^\| `' | cut -d'|' -f2 | grep -oE '[a-z._]+')
+	[ "$keys" -gt 12 ]
+}
+holds 'the example shows every key' shows_every_key
+keeps_a_configuration() {
+	echo 'ledger: /mine' >"$root/etc/tallystick/tallyd.yaml"
+	DESTDIR="$root" meson install -C "$build" --no-rebuild && grep -qx 'ledger: /mine' "$root/etc/tallystick/tallyd.yaml"
+}
+holds 'installed again it keeps the configuration' keeps_a_configuration
+holds 'where the place cannot be written there is none, and no failure' \
+	env DESTDIR=/dev/null "$top/packaging/install-config" "$top/examples/tallyd.yaml" /etc
+if command -v systemd-analyze >/dev/null; then
+	sed "s,^ExecStart=,&$root," "$unit" >"$scratch/tallyd.service"
+	accepts() { exits 0 systemd-analyze verify --man=no "$scratch/tallyd.service" && [ ! -s "$scratch/said" ]; }
+	holds 'systemd has nothing to say against the unit' accepts
+	holds 'and calls it well shut in' exits 0 systemd-analyze security --offline=true --threshold=20 --no-pager \
+		"$scratch/tallyd.service"
+else
+	echo 'skipped: systemd-analyze is not there, the unit is not verified'
+fi
+if command -v systemd-sysusers >/dev/null && [ "$(id -u)" = 0 ]; then
+	# Into a folder of their own; the files are given by their names.
+	mkdir -p "$scratch/host/etc"
+	makes_the_user() {
+		systemd-sysusers --root="$scratch/host" "$prefix/lib/sysusers.d/tallystick.conf" &&
+			grep -q '^tallystick:.*:/var/lib/tallystick:.*nologin$' "$scratch/host/etc/passwd"
+	}
+	makes_the_home() {
+		systemd-tmpfiles --create --root="$scratch/host" "$prefix/lib/tmpfiles.d/tallystick.conf" &&
+			[ "$(stat -c '%a %u' "$scratch/host/var/lib/tallystick")" = "700 $(grep '^tallystick:' "$scratch/host/etc/passwd" |
+				cut -d: -f3)" ]
+	}
+	holds 'systemd-sysusers makes the user' makes_the_user
+	holds 'systemd-tmpfiles makes its home, and for it alone' makes_the_home
+else
+	echo 'skipped: no systemd-sysusers, or not root: the user is not made'
+fi
 holds 'nothing names the build folder' exits 1 grep -rIl -e "$build" -e "$scratch" "$prefix"
 
 cat >"$scratch/events.jsonl" <<'EOF'
