@@ -44,7 +44,8 @@ ask_holder(const char *path, struct tally_err *err)
 	struct tally_buf answer = TALLY_BUF_INIT;
 	struct tally_json_doc *doc = NULL;
 	const struct tally_json *ok, *what;
-	int status = tally_control_ask(path, "{\"op\":\"checkpoint\"}", &answer, err);
+	int status =
+		tally_control_ask(path, "{\"op\":\"checkpoint\"}", TALLY_CONTROL_MS, &answer, err);
 
 	if (status == 0 && tally_json_parse(&doc, tally_buf_view(&answer), err) < 0) {
 		err->code = TALLY_SYS;

@@ -20,21 +20,12 @@
 #include "cli.h"
 #include "ledger.h"
 #include "source.h"
+#include "status.h"
 
 struct options {
 	struct cli_input input;
 	const char *ledger;
 	bool json;
-};
-
-struct standing {
-	struct tally_store *store;
-	char root[48], vkey[512];
-	uint64_t size, covered; /* entries; those under the newest checkpoint */
-	uint64_t pid;           /* of the holder, 0 none */
-	char checkpoint[TALLY_TIME_TEXT], last[TALLY_TIME_TEXT]; /* empty: none */
-	struct tally_json_doc *report;
-	const struct tally_json *coverage; /* the ledger's row; NULL: none */
 };
 
 static error_t
@@ -63,7 +54,8 @@ static const struct argp argp = {
 	"LEDGER",
 	"Say how a ledger stands: its names, size and root, its newest checkpoint, the class of "
 	"its "
-	"evidence, how much of its host's time was metered, and the gaps.\v"
+	"evidence, how much of its host's time was metered, and the gaps; and what the agent that "
+	"holds it is doing.\v"
 	"Example:\n  tally status /var/lib/tallystick/ledger\n",
 	NULL,
 	NULL,
@@ -178,137 +170,6 @@ read_coverage(struct standing *st, struct tally_err *err)
 	return status;
 }
 
-/* A text of the coverage row; NULL where there is none. */
-static const char *
-coverage_text(const struct standing *st, const char *key)
-{
-	const struct tally_json *v = st->coverage ? tally_json_get(st->coverage, key) : NULL;
-
-	return v && tally_json_type(v) == TALLY_JSON_STRING ? (const char *)tally_json_string(v).p
-							    : NULL;
-}
-
-static void
-put(struct tally_jsonw *w, const char *key, const char *text)
-{
-	tally_jsonw_key(w, key);
-	if (text && text[0])
-		tally_jsonw_str(w, text);
-	else
-		tally_jsonw_null(w);
-}
-
-static void
-put_number(struct tally_jsonw *w, const char *key, uint64_t number)
-{
-	tally_jsonw_key(w, key);
-	tally_jsonw_u64(w, number);
-}
-
-static const char *
-gap_text(const struct tally_json *gap, const char *key)
-{
-	const struct tally_json *v = tally_json_get(gap, key);
-
-	return v ? (const char *)tally_json_string(v).p : NULL;
-}
-
-static void
-put_gaps(struct tally_jsonw *w, const struct tally_json *gaps)
-{
-	tally_jsonw_key(w, "gaps");
-	tally_jsonw_array(w);
-	for (size_t i = 0; gaps && i < tally_json_count(gaps); i++) {
-		const struct tally_json *gap = tally_json_at(gaps, i);
-
-		tally_jsonw_object(w);
-		put(w, "from", gap_text(gap, "from"));
-		put(w, "reason", gap_text(gap, "reason"));
-		put(w, "to", gap_text(gap, "to"));
-		tally_jsonw_end(w);
-	}
-	tally_jsonw_end(w);
-}
-
-static void
-as_json(const struct standing *st, struct tally_buf *out)
-{
-	struct tally_jsonw *w = tally_jsonw_new(out, false);
-
-	tally_jsonw_object(w);
-	put_number(w, "after_checkpoint", st->size - st->covered);
-	put(w, "checkpoint", st->checkpoint);
-	put_number(w, "checkpoint_size", st->covered);
-	put(w, "class", tally_class_name(TALLY_CLASS_SELF_DECLARED));
-	put(w, "coverage", coverage_text(st, "coverage"));
-	put_gaps(w, st->coverage ? tally_json_get(st->coverage, "gaps") : NULL);
-	tally_jsonw_key(w, "holder");
-	if (st->pid > 0)
-		tally_jsonw_u64(w, st->pid);
-	else
-		tally_jsonw_null(w);
-	put(w, "last_entry", st->last);
-	put(w, "metered_seconds", coverage_text(st, "metered_seconds"));
-	put(w, "origin", tally_store_origin(st->store));
-	put(w, "powered_seconds", coverage_text(st, "powered_seconds"));
-	put(w, "root", st->root);
-	put_number(w, "size", st->size);
-	put(w, "transport", tally_store_transport(st->store));
-	put(w, "unattested_seconds", coverage_text(st, "unattested_seconds"));
-	put(w, "vkey", st->vkey);
-	tally_jsonw_end(w);
-	tally_jsonw_free(w);
-	tally_buf_add_u8(out, '\n');
-}
-
-static void
-text_gaps(const struct tally_json *gaps, struct tally_buf *out)
-{
-	for (size_t i = 0; gaps && i < tally_json_count(gaps); i++) {
-		const struct tally_json *gap = tally_json_at(gaps, i);
-
-		tally_buf_addf(out, "gap          %s to %s", gap_text(gap, "from"),
-			       gap_text(gap, "to"));
-		if (gap_text(gap, "reason")) {
-			tally_buf_add_str(out, ": ");
-			tally_printable(out, tally_bytes_str(gap_text(gap, "reason")));
-		}
-		tally_buf_add_u8(out, '\n');
-	}
-}
-
-static void
-as_text(const struct standing *st, struct tally_buf *out)
-{
-	const char *coverage = coverage_text(st, "coverage");
-
-	tally_buf_addf(out, "origin       %s\nvkey         %s\n", tally_store_origin(st->store),
-		       st->vkey);
-	tally_buf_addf(out, "size         %" PRIu64 "\nroot         %s\n", st->size, st->root);
-	if (st->checkpoint[0])
-		tally_buf_addf(out,
-			       "checkpoint   %s, over %" PRIu64 " entries; %" PRIu64 " after it\n",
-			       st->checkpoint, st->covered, st->size - st->covered);
-	else
-		tally_buf_add_str(out, "checkpoint   none\n");
-	if (st->last[0])
-		tally_buf_addf(out, "last entry   %s\n", st->last);
-	tally_buf_addf(out, "class        %s, %s: nothing pinned off the host was asked\n",
-		       tally_class_name(TALLY_CLASS_SELF_DECLARED),
-		       tally_store_transport(st->store));
-	if (coverage)
-		tally_buf_addf(out, "coverage     %s (%s of %s s powered)\n", coverage,
-			       coverage_text(st, "metered_seconds"),
-			       coverage_text(st, "powered_seconds"));
-	else
-		tally_buf_add_str(out, "coverage     none: no powered time yet\n");
-	if (st->pid > 0)
-		tally_buf_addf(out, "held by      process %" PRIu64 "\n", st->pid);
-	else
-		tally_buf_add_str(out, "held by      nobody\n");
-	text_gaps(st->coverage ? tally_json_get(st->coverage, "gaps") : NULL, out);
-}
-
 int
 cli_status(int argc, char **argv, struct tally_err *err)
 {
@@ -328,13 +189,15 @@ cli_status(int argc, char **argv, struct tally_err *err)
 	if (status == 0)
 		status = read_coverage(&st, err);
 	if (status == 0) {
+		status_agent_ask(&st.agent, o.ledger, st.pid);
 		if (o.json)
-			as_json(&st, &text);
+			status_json(&st, &text);
 		else
-			as_text(&st, &text);
+			status_text(&st, tally_clock_now(tally_clock_real()).wall, &text);
 		status = cli_print(tally_buf_view(&text), err);
 	}
 	tally_buf_deinit(&text);
+	status_agent_deinit(&st.agent);
 	tally_json_free(st.report);
 	tally_store_close(st.store);
 	return status;

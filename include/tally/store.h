@@ -94,9 +94,11 @@ int tally_writer_open(struct tally_writer **out, const char *path, const struct 
 void tally_writer_close(struct tally_writer *w);
 bool tally_writer_is_remote(const struct tally_writer *w);
 struct tally_store *tally_writer_store(struct tally_writer *w); /* NULL where remote */
-/* One request line and one answer line of FORMAT.md section 14. */
-int tally_control_ask(const char *ledger, const char *request, struct tally_buf *answer,
-		      struct tally_err *err);
+/* One request line and one answer line of FORMAT.md section 14. The whole of it
+ * may take so long: an answer may wait for a slow TPM. */
+#define TALLY_CONTROL_MS 60000
+int tally_control_ask(const char *ledger, const char *request, int timeout_ms,
+		      struct tally_buf *answer, struct tally_err *err);
 /* The holder's side: a listening socket (-1 on error), and one request read and
  * answered on a connection that the caller has accepted and closes. `answer`
  * appends one line without its newline; -1 refuses. */

@@ -16,8 +16,7 @@
 #include "store_internal.h"
 
 #define LINE_MAX_BYTES 65536
-#define ASK_MS         60000 /* an answer may wait for a slow TPM */
-#define SERVE_MS       5000  /* a request is one line that is there already */
+#define SERVE_MS       5000 /* a request is one line that is there already */
 
 static int64_t
 now_ms(void)
@@ -119,10 +118,10 @@ socket_at(const char *ledger, int *dirfd, struct sockaddr_un *address, struct ta
 }
 
 int
-tally_control_ask(const char *ledger, const char *request, struct tally_buf *answer,
+tally_control_ask(const char *ledger, const char *request, int timeout_ms, struct tally_buf *answer,
 		  struct tally_err *err)
 {
-	int64_t deadline = now_ms() + ASK_MS;
+	int64_t deadline = now_ms() + timeout_ms;
 	struct sockaddr_un address;
 	struct tally_buf line = TALLY_BUF_INIT;
 	int dirfd, fd = socket_at(ledger, &dirfd, &address, err), r;

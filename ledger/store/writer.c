@@ -18,7 +18,8 @@ tally_writer_open(struct tally_writer **out, const char *path, const struct tall
 	int r = tally_store_open(&store, path, TALLY_STORE_WRITE, clock, err);
 
 	if (r < 0 && err->code == TALLY_HELD)
-		r = tally_control_ask(path, "{\"op\":\"status\"}", &answer, &asked);
+		r = tally_control_ask(path, "{\"op\":\"status\"}", TALLY_CONTROL_MS, &answer,
+				      &asked);
 	tally_buf_deinit(&answer);
 	if (r < 0)
 		return -1;

@@ -45,7 +45,7 @@ ask(const char *ledger, struct server *s, const char *request, struct tally_buf 
 	int r;
 
 	assert_int_equal(pthread_create(&thread, NULL, serve_one, s), 0);
-	r = tally_control_ask(ledger, request, answer, &err);
+	r = tally_control_ask(ledger, request, TALLY_CONTROL_MS, answer, &err);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	return r;
 }
@@ -65,7 +65,7 @@ a_request_gets_its_answer(void **state)
 	/* A path longer than an address of a socket has room for. */
 	snprintf(path, sizeof(path), "%s/%0200d", f.root, 1);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(tally_control_ask(path, "x", &answer, &err), -1);
+	assert_int_equal(tally_control_ask(path, "x", TALLY_CONTROL_MS, &answer, &err), -1);
 	assert_int_equal(err.code, TALLY_SYS);
 	server.listener = tally_control_listen(path, &err);
 	assert_true(server.listener >= 0);
