@@ -44,7 +44,7 @@ fuzz: ## every fuzz target for a share of FUZZ_SECONDS, or TARGETS='note yaml'
 bench: build ## append, verify and report, each with its baseline in the same run
 	@for kind in append verify report; do '$(BUILD)/cli/tally' bench $$kind || exit 1; done
 
-demo: ## boot a real guest, meter it, report, export, verify (as root)
+demo: ## two libvirt hosts, real guests, a live migration; meter, report, verify (as root)
 	@scripts/setup build demo
 	@scripts/build '$(BUILD)' '$(JOBS)'
 	@scripts/demo '$(BUILD)'

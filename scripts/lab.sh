@@ -28,7 +28,7 @@
 #   lab_libvirtd HOST                starts it (again)
 #   lab_uri_ro HOST                  for tallyd in the host
 #   lab_qemu_pid HOST NAME           the guest's process id as seen outside
-#   lab_qmp HOST NAME                the socket where QEMU tells its own events (truth.py)
+#   lab_qmp HOST [NAME]              the socket where QEMU tells its own events (truth.py), or their folder
 #   lab_address HOST                 its IP address
 #   lab_down                         ends everything; the caller removes DIR
 #
@@ -110,7 +110,12 @@ lab_spawn() {
 lab_virsh() {
 	local host=$1
 	shift
-	lab_in "$host" virsh -q "$@"
+	# On a terminal virsh would set it up, which stops a process in the background.
+	if [ -t 0 ]; then
+		lab_in "$host" virsh -q "$@" </dev/null
+	else
+		lab_in "$host" virsh -q "$@"
+	fi
 }
 
 lab_address() {
@@ -129,6 +134,8 @@ LAB_KEEPER='
 	mount --bind "$d/log" /var/log/libvirt && mount --bind "$d/etc" /etc/libvirt &&
 	mount --bind "$d/cache" /var/cache/libvirt && mount --bind "$d/hosts" /etc/hosts &&
 	ip link set lo up || exit 1
+	# virsh would start it on a terminal, to complain that there is no system bus here.
+	[ ! -e /usr/bin/pkttyagent ] || mount --bind /dev/null /usr/bin/pkttyagent || exit 1
 	: >"$d/ready"
 	while :; do sleep 1000000 & wait $!; done'
 
@@ -216,7 +223,7 @@ lab_stop_libvirtd() {
 
 lab_uri_ro() { printf 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock-ro\n'; }
 
-lab_qmp() { printf '%s\n' "$LAB/$1/run/qmp/$2"; }
+lab_qmp() { printf '%s\n' "$LAB/$1/run/qmp${2:+/$2}"; }
 
 lab_qemu_pid() { pgrep -P "${LAB_INIT[$1]}" -f "guest=$2,"; }
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# `make demo` twice, as a newcomer runs it: what it says, how it exits, that it
-# leaves nothing running or mounted, also when it is interrupted.
+# `make demo` as a newcomer runs it: what it says and how it exits; that it leaves
+# nothing running, mounted or linked, also when it is interrupted or killed at any
+# moment; and that it works again at once.
 #
 # usage: demo.sh SOURCE-FOLDER BUILD-FOLDER
 set -euo pipefail
@@ -26,32 +27,62 @@ holds() {
 	passed=$((passed + 1))
 	printf 'ok: %s\n' "$what"
 }
-# The demo's processes carry its scratch folder in their command line or are
-# children of a namespace keeper that does.
-nothing_left() { ! pgrep -f "$D/scratch" >/dev/null && ! grep -q "$D/scratch" /proc/mounts && [ -z "$(ls -A "$D/scratch")" ]; }
+# Whatever the demo starts has its scratch folder in its environment, its command
+# line or its mounts, in whichever namespace it is.
+holders() { env -u TMPDIR grep -ls --text -F -f "$D/pattern" /proc/[0-9]*/{environ,cmdline,mountinfo} || true; }
+nothing_runs() {
+	local n
+	for ((n = 0; n < 300; n++)); do
+		[ -n "$(holders)" ] || break
+		sleep 0.1
+	done
+	holders >"$D/outleft"
+	[ ! -s "$D/outleft" ] && ! ip -o link show lan >/dev/null 2>&1
+}
+nothing_left() { nothing_runs && [ -z "$(ls -A "$D/scratch")" ]; }
 demo_into() { "$top/scripts/demo" "$build" >"$1" 2>&1; }
 mkdir "$D/scratch"
+printf '%s/scratch\n' "$D" >"$D/pattern"
 export TMPDIR=$D/scratch
 
-for round in 1 2; do
-	holds "round $round exits 0" demo_into "$D/out$round"
-	holds "round $round: it holds" grep -qx 'it holds' "$D/out$round"
-	holds "round $round: the changed copy does not" grep -qx 'it does not hold' "$D/out$round"
-	holds "round $round: the file that was changed is named" grep -q 'copy/h1/private/payload' "$D/out$round"
-	holds "round $round: the run time is QEMU's" grep -q 'difference [+-]0\.0' "$D/out$round"
-	holds "round $round leaves nothing" nothing_left
-done
+tell_all() { # ROUND
+	holds "round $1 exits 0" demo_into "$D/out$1"
+	holds "round $1: it holds" grep -qx 'it holds' "$D/out$1"
+	holds "round $1: the changed copy does not" grep -qx 'it does not hold' "$D/out$1"
+	holds "round $1: the file that was changed is named" grep -q 'copy/host-a/private/payload' "$D/out$1"
+	holds "round $1: each guest's run time is QEMU's" [ "$(grep -c 'report .* difference [+-]0\.0' "$D/out$1")" = 4 ]
+	holds "round $1: the guest that moved is one on two hosts" grep -q 'the guest that moved is one' "$D/out$1"
+	holds "round $1 leaves nothing" nothing_left
+}
+# From the first moment to shortly before its end.
+interrupt() { # SIGNAL MILLISECONDS
+	"$top/scripts/demo" "$build" >"$D/out$1" 2>&1 &
+	demo=$!
+	sleep "$(($2 / 1000)).$(printf %03d $(($2 % 1000)))"
+	kill "-$1" "$demo"
+	status=0
+	wait "$demo" || status=$?
+}
 
-"$top/scripts/demo" "$build" >"$D/out3" 2>&1 &
-demo=$!
-for _ in $(seq 1800); do
-	kill -0 "$demo" 2>/dev/null || break
-	grep -q 'the guest says' "$D/out3" && break
-	sleep 0.1
-done
-kill -TERM "$demo"
-status=0
-wait "$demo" || status=$?
-holds 'an interrupted demo says so by its exit code' [ "$status" = 143 ]
-holds 'an interrupted demo leaves nothing' nothing_left
+# What the README says beside it.
+example() {
+	sed 's/@DAY@/2026-03-01/g' "$top/examples/estate.jsonl" >"$D/events.jsonl" &&
+		"$build/cli/tally" record "$D/hosts" --from "$D/events.jsonl" >"$D/outexample" 2>&1 &&
+		"$build/cli/tally" report "$D"/hosts/* --from 2026-03 --to 2026-04 --tz Europe/Berlin --format text -o - >"$D/outexample" 2>&1
+}
+holds 'the example history is recorded and reported' example
+begin=${EPOCHREALTIME/./}
+tell_all 1
+took=$(((${EPOCHREALTIME/./} - begin) / 1000))
+printf 'a round takes %d ms\n' "$took"
+moment=$((RANDOM * took * 9 / 10 / 32768))
+interrupt TERM "$moment"
+holds "interrupted after $moment ms it says so by its exit code" [ "$status" = 143 ]
+holds 'interrupted it leaves nothing' nothing_left
+moment=$((RANDOM * took * 9 / 10 / 32768))
+interrupt KILL "$moment"
+holds "killed with -9 after $moment ms it leaves nothing running" nothing_runs
+rm -rf "$D/scratch"
+mkdir "$D/scratch"
+tell_all 2
 printf '%d passed, 0 failed\n' "$passed"
