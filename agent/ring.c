@@ -8,14 +8,26 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "tally/err.h"
 
+/* What a callback knows: a fifth of an observation, and there are thousands. */
+struct slot {
+	enum tally_obs_kind kind;
+	struct tally_now at;
+	unsigned what, cause;
+	uint32_t raw_event, raw_detail;
+	int64_t id;
+	uint8_t uuid[TALLY_UUID];
+	char name[sizeof(((struct tally_domain *)0)->name)];
+};
+
 struct ring {
 	pthread_mutex_t lock;
-	struct tally_observation *slot;
+	struct slot *slot;
 	size_t slots, first, used;
 	uint64_t lost;
 	struct tally_now lost_at; /* the first that was lost */
@@ -49,6 +61,34 @@ ring_free(struct ring *r)
 	free(r);
 }
 
+static void
+pack(struct slot *out, const struct tally_observation *o)
+{
+	out->kind = o->kind;
+	out->at = o->at;
+	out->what = o->what;
+	out->cause = o->cause;
+	out->raw_event = o->raw_event;
+	out->raw_detail = o->raw_detail;
+	out->id = o->domain.id;
+	memcpy(out->uuid, o->domain.uuid, sizeof(out->uuid));
+	memcpy(out->name, o->domain.name, sizeof(out->name));
+}
+
+static void
+unpack(struct tally_observation *out, const struct slot *x)
+{
+	*out = (struct tally_observation){ .kind = x->kind,
+					   .at = x->at,
+					   .what = x->what,
+					   .cause = x->cause,
+					   .raw_event = x->raw_event,
+					   .raw_detail = x->raw_detail,
+					   .domain.id = x->id };
+	memcpy(out->domain.uuid, x->uuid, sizeof(x->uuid));
+	memcpy(out->domain.name, x->name, sizeof(x->name));
+}
+
 void
 ring_put(struct ring *r, const struct tally_observation *o)
 {
@@ -57,7 +97,7 @@ ring_put(struct ring *r, const struct tally_observation *o)
 		if (r->lost++ == 0)
 			r->lost_at = o->at;
 	} else {
-		r->slot[(r->first + r->used++) % r->slots] = *o;
+		pack(&r->slot[(r->first + r->used++) % r->slots], o);
 	}
 	pthread_mutex_unlock(&r->lock);
 	/* The counter cannot overflow: get() empties it. */
@@ -70,7 +110,7 @@ ring_get(struct ring *r, struct tally_observation *out)
 	int found = 1;
 	pthread_mutex_lock(&r->lock);
 	if (r->used > 0) {
-		*out = r->slot[r->first];
+		unpack(out, &r->slot[r->first]);
 		r->first = (r->first + 1) % r->slots;
 		r->used--;
 	} else if (r->lost > 0) {

@@ -11,6 +11,7 @@
 struct ring;
 struct ring *ring_new(size_t slots, struct tally_err *err); /* NULL on error */
 void ring_free(struct ring *r);
+/* Of the domain its UUID, id and name are kept. */
 void ring_put(struct ring *r, const struct tally_observation *o);
 /* 1 an observation, 0 empty. What was lost comes as one OVERFLOW behind the
  * last observation before the loss. */

@@ -15,16 +15,17 @@
 #include "process_watch.h"
 #include "source_libvirt_xml.h"
 #include "text.h"
+#include "tally/log.h"
 
 #define WALK_EVERY    (30 * TALLY_SECOND) /* for VMs whose process nobody tells */
 #define CLAIMS_EVERY  (600 * TALLY_SECOND)
 #define YOUNG_SECONDS 5 /* a process that the manager may not list yet */
 
 struct known {
-	struct tally_domain dom; /* uuid, id, process, claims, taint */
-	bool seen;               /* in the list under way */
-	bool claims, taint;      /* read, and not changed since */
-	struct tally_uptime read_at;
+	struct tally_domain dom;            /* uuid, id, process, claims, taint */
+	bool seen;                          /* in the list under way */
+	bool claims, taint;                 /* read, and not changed since */
+	struct tally_uptime read_at, since; /* the claims; it is known */
 };
 
 struct libvirt_vms {
@@ -36,6 +37,7 @@ struct libvirt_vms {
 	struct process_guest *guests; /* of the last walk through /proc */
 	size_t guests_count;
 	bool walked; /* in this list */
+	bool told;   /* in the log, that a process is unknown */
 	struct tally_uptime walked_at;
 };
 
@@ -133,6 +135,7 @@ find_or_add(struct libvirt_vms *v, const struct tally_domain *d, bool *is_new)
 	memset(k, 0, sizeof(*k));
 	memcpy(k->dom.uuid, d->uuid, TALLY_UUID);
 	k->dom.id = d->id;
+	k->since = tally_clock_now(v->clock).uptime;
 	return k;
 }
 
@@ -171,6 +174,20 @@ find_process(struct libvirt_vms *v, struct process_guest *out, const struct tall
 	return 1;
 }
 
+/* A VM that starts or ends has none for a moment; one that never has any lets the
+ * operator know, once. */
+static void
+tell_unknown(struct libvirt_vms *v, const struct known *k)
+{
+	if (v->told || tally_clock_now(v->clock).uptime.ns - k->since.ns < WALK_EVERY)
+		return;
+	tally_log(TALLY_LOG_WARNING,
+		  "libvirt: the process of %s is unknown (neither %s nor %s tells it): its end is "
+		  "the manager's word",
+		  k->dom.name, v->folder, v->proc);
+	v->told = true;
+}
+
 static void
 fill_process(struct libvirt_vms *v, struct known *k, const struct tally_domain *d, const char *name,
 	     bool is_new)
@@ -184,8 +201,10 @@ fill_process(struct libvirt_vms *v, struct known *k, const struct tally_domain *
 		goto watch;
 	k->dom.pid = 0;
 	k->dom.start_ticks = 0;
-	if (find_process(v, &g, d, name, is_new) != 1)
+	if (find_process(v, &g, d, name, is_new) != 1) {
+		tell_unknown(v, k);
 		return;
+	}
 	k->dom.pid = g.pid;
 	k->dom.start_ticks = g.start_ticks;
 watch:
@@ -199,8 +218,7 @@ read_taint(struct known *k, virDomainPtr dom)
 {
 	char **messages = NULL;
 	int n = virDomainGetMessages(dom, &messages, VIR_DOMAIN_MESSAGE_TAINTING);
-	if (n >= 0)
-		k->taint = true;
+	k->taint = true; /* libvirt before 7.1 tells none: not asked in each list */
 	for (int i = 0; i < n; i++) {
 		if (strstr(messages[i], "custom monitor") != NULL)
 			k->dom.tainted = true;

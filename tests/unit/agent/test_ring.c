@@ -3,6 +3,7 @@
 #include "testlib.h"
 
 #include <poll.h>
+#include <string.h>
 
 #include "ring.h"
 #include "tally/err.h"
@@ -31,6 +32,40 @@ what_is_put_comes_out_in_order(void **state)
 		}
 		assert_int_equal(ring_get(r, &o), 0);
 	}
+	ring_free(r);
+}
+
+static void
+what_a_callback_knows_comes_out_whole(void **state)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct ring *r = ring_new(2, &err);
+	struct tally_observation o = { .kind = TALLY_OBS_LOST,
+				       .at = { { 1 }, { 2 } },
+				       .what = 3,
+				       .cause = 4,
+				       .raw_event = 5,
+				       .raw_detail = 6,
+				       .domain = { .uuid = { 7, 8 }, .id = -1, .name = "a" } };
+	struct tally_observation out;
+	(void)state;
+	memset(o.domain.name, 'n', sizeof(o.domain.name) - 1);
+	memset(&out, 'x', sizeof(out));
+	ring_put(r, &o);
+	assert_int_equal(ring_get(r, &out), 1);
+	assert_int_equal(out.kind, o.kind);
+	assert_int_equal(out.at.wall.ns, 1);
+	assert_int_equal(out.at.uptime.ns, 2);
+	assert_int_equal(out.what, 3);
+	assert_int_equal(out.cause, 4);
+	assert_int_equal(out.raw_event, 5);
+	assert_int_equal(out.raw_detail, 6);
+	assert_int_equal(out.lost, 0);
+	assert_int_equal(out.domain.id, -1);
+	assert_memory_equal(out.domain.uuid, o.domain.uuid, TALLY_UUID);
+	assert_string_equal(out.domain.name, o.domain.name);
+	assert_int_equal(out.domain.pid, 0);
+	assert_string_equal(out.domain.os, "");
 	ring_free(r);
 }
 
@@ -76,6 +111,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_put_comes_out_in_order),
+		cmocka_unit_test(what_a_callback_knows_comes_out_whole),
 		cmocka_unit_test(what_does_not_fit_is_counted_and_reported_behind_the_rest),
 		cmocka_unit_test(the_descriptor_is_readable_while_something_is_queued),
 	};
