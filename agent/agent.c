@@ -14,6 +14,9 @@
 #include "tally/log.h"
 #include "tally/store.h"
 
+#define CONNECTED      "connected again"
+#define FACTS_INTERVAL (3600 * TALLY_SECOND)
+
 static void
 emit(void *ctx, const struct tally_event *ev)
 {
@@ -31,8 +34,15 @@ describe(void *ctx, const uint8_t uuid[TALLY_UUID], struct tally_domain *out)
 	return found;
 }
 
-static void
-lose(struct agent *a, const char *reason, const char *detail, uint64_t lost)
+static int
+cpu_time(void *ctx, const struct tally_domain *vm, uint64_t *ns)
+{
+	struct agent *a = ctx;
+	return a->source->cpu_time(a->source->ctx, vm, ns);
+}
+
+void
+agent_lose(struct agent *a, const char *reason, const char *detail, uint64_t lost)
 {
 	struct tally_now now = tally_clock_now(a->clock);
 	if (a->lost)
@@ -40,14 +50,19 @@ lose(struct agent *a, const char *reason, const char *detail, uint64_t lost)
 	tally_log(TALLY_LOG_WARNING, "%s: %s", reason, detail);
 	machine_lost(a->machine, now, reason, detail, lost);
 	a->lost = true;
+	a->lost_since = a->witnessed.wall.ns > 0 ? a->witnessed.wall : now.wall;
+	a->lost_why = reason;
+	a->back = strcmp(reason, AGENT_SUSPENDED) == 0 ? AGENT_SUSPENDED : CONNECTED;
 }
 
 static void
 disconnect(struct agent *a, const char *detail)
 {
-	lose(a, "connection lost", detail, 0);
+	agent_lose(a, "connection lost", detail, 0);
+	a->back = CONNECTED;
 	a->source->disconnect(a->source->ctx);
 	a->connected = false;
+	a->next_list = 0; /* it may be there again at once */
 }
 
 /* A list soon, but not one for each event of a storm. */
@@ -63,6 +78,7 @@ drain(struct agent *a)
 {
 	struct tally_observation o;
 	while (a->source->next(a->source->ctx, &o) == 1) {
+		agent_clock_place(a, &o.at);
 		switch (o.kind) {
 		case TALLY_OBS_EVENT:
 			if (o.what == 0)
@@ -78,7 +94,8 @@ drain(struct agent *a)
 				disconnect(a, "the manager closed the connection");
 			break;
 		case TALLY_OBS_OVERFLOW:
-			lose(a, "queue overflow", "events came faster than they were read", o.lost);
+			agent_lose(a, "queue overflow", "events came faster than they were read",
+				   o.lost);
 			relist(a);
 			break;
 		}
@@ -109,29 +126,49 @@ list(struct agent *a, bool first)
 	}
 	if (a->lost) {
 		first = true;
-		machine_back(a->machine, at, "connected again");
+		machine_back(a->machine, at, a->back);
 		a->lost = false;
 	}
 	for (size_t i = 0; i < n; i++)
 		config_claims(a->config, &doms[i]);
 	settled = machine_list(a->machine, doms, n, at, first);
 	free(doms);
+	a->witnessed = at;
 	a->last_list = at.uptime.ns;
 	a->next_list = at.uptime.ns + (settled ? a->config->heartbeat.interval.ns : TALLY_SECOND);
 	return 0;
+}
+
+/* What the manager does not show. It is no gap where that cannot be had. */
+static void
+look_beside(struct agent *a)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_process *procs = NULL;
+	size_t n = 0;
+	if (!a->config->processes.unmanaged || a->source->unmanaged == NULL)
+		return;
+	if (a->source->unmanaged(a->source->ctx, &procs, &n, &err) == 0)
+		machine_unmanaged(a->machine, procs, n, tally_clock_now(a->clock));
+	else if (!a->blind)
+		tally_log(TALLY_LOG_WARNING, "unmanaged guests cannot be looked for: %s", err.text);
+	a->blind = err.code != TALLY_OK;
+	free(procs);
 }
 
 static void
 try_connect(struct agent *a)
 {
 	struct tally_err err = TALLY_ERR_INIT;
+	a->tried = true;
 	if (a->source->connect(a->source->ctx, &err) < 0) {
-		lose(a, "connection lost", err.text, 0);
+		agent_lose(a, "connection lost", err.text, 0);
 		return;
 	}
 	a->connected = true;
 	agent_record_facts(a);
 	if (list(a, true) == 0) {
+		look_beside(a);
 		tally_log(TALLY_LOG_NOTICE, "connected: %s, %zu VMs", a->config->libvirt.uri,
 			  machine_running(a->machine));
 		drain(a);
@@ -144,13 +181,19 @@ list_if_due(struct agent *a)
 	struct tally_now now = tally_clock_now(a->clock);
 	if (now.uptime.ns < a->next_list)
 		return;
-	if (!a->connected) {
-		a->next_list = now.uptime.ns + TALLY_SECOND;
-		try_connect(a);
-	} else if (list(a, a->lost) == 0) {
+	if (a->connected && list(a, a->lost) == 0) {
+		look_beside(a);
 		machine_heartbeat(a->machine, tally_clock_now(a->clock),
 				  a->config->heartbeat.record, false);
 	}
+	if (!a->connected) {
+		a->next_list = now.uptime.ns + TALLY_SECOND;
+		try_connect(a);
+	} else if (now.uptime.ns - a->facts_at >= FACTS_INTERVAL) {
+		agent_record_facts(a);
+	}
+	if (!a->connected)
+		a->next_list = now.uptime.ns + TALLY_SECOND;
 }
 
 /* Last of all in it: the recorder, inside whose TPM the world may go on and
@@ -161,6 +204,7 @@ agent_step(struct agent *a)
 	struct tally_now now = tally_clock_now(a->clock);
 	/* Starts that wait for their second event are looked at so often. */
 	struct tally_uptime next = { now.uptime.ns + TALLY_SECOND }, recorder;
+	agent_clock_check(a, now);
 	drain(a);
 	machine_tick(a->machine, now);
 	list_if_due(a);
@@ -184,7 +228,11 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 						  .ledger_pcr = (unsigned)a->config->tpm.ledger_pcr,
 						  .tpm = tpm,
 						  .threads = a->threads };
-	const struct machine_out out = { .ctx = a, .emit = emit, .describe = describe };
+	const struct machine_out out = { .ctx = a,
+					 .emit = emit,
+					 .describe = describe,
+					 .cpu_time =
+						 a->source->cpu_time != NULL ? cpu_time : NULL };
 	struct resume r;
 	if (a->clock->boot_id(a->clock->ctx, a->boot_id) < 0)
 		return tally_err_set(err, TALLY_SYS, "the kernel's boot_id cannot be read");
@@ -199,6 +247,9 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 	a->machine = machine_new(&out, r.next_run);
 	resume_adopt(&r, a->machine);
 	a->lost = r.gap_open;
+	a->back = CONNECTED;
+	a->lost_since = r.witnessed;
+	a->lost_why = "left open by an earlier agent";
 	agent_record_start(a, &r);
 	resume_release(&r);
 	return recorder_start(a->recorder, err);
@@ -215,6 +266,7 @@ agent_open(struct agent **out, const struct config *config, const struct agent_p
 	a->threads = parts->threads;
 	a->began = tally_clock_now(a->clock);
 	a->next_list = a->began.uptime.ns;
+	agent_clock_begin(a, a->began);
 	if (prepare(a, parts->tpm, err) < 0) {
 		struct tally_err ignored = TALLY_ERR_INIT;
 		(void)agent_close(a, false, &ignored);
@@ -228,6 +280,7 @@ static void
 stop(struct agent *a)
 {
 	struct tally_event ev = { .kind = TALLY_AGENT_STOP };
+	agent_clock_check(a, tally_clock_now(a->clock));
 	drain(a);
 	machine_tick(a->machine, (struct tally_now){ .uptime = { INT64_MAX } });
 	if (a->connected && list(a, false) == 0)
@@ -256,16 +309,37 @@ agent_close(struct agent *a, bool orderly, struct tally_err *err)
 }
 
 void
-agent_status(struct agent *a, struct agent_status *out)
+agent_status(const struct agent *a, struct agent_status *out)
 {
-	recorder_status(a->recorder, &out->recorder);
-	out->uptime.ns = tally_clock_now(a->clock).uptime.ns - a->began.uptime.ns;
-	out->connected = a->connected;
-	out->running = machine_running(a->machine);
+	*out = (struct agent_status){ .connected = a->connected,
+				      .tried = a->tried,
+				      .running = machine_running(a->machine),
+				      .witnessed = a->witnessed.wall,
+				      .lost = a->lost,
+				      .lost_since = a->lost_since,
+				      .lost_why = a->lost_why };
+}
+
+struct tally_span
+agent_uptime(const struct agent *a)
+{
+	return (struct tally_span){ tally_clock_now(a->clock).uptime.ns - a->began.uptime.ns };
+}
+
+void
+agent_recorder_status(const struct agent *a, struct recorder_status *out)
+{
+	recorder_status(a->recorder, out);
 }
 
 int
-agent_checkpoint(struct agent *a, struct recorder_note *out, struct tally_err *err)
+agent_checkpoint(const struct agent *a, struct recorder_note *out, struct tally_err *err)
 {
 	return recorder_checkpoint(a->recorder, out, err);
+}
+
+void
+agent_hurry(const struct agent *a)
+{
+	recorder_hurry(a->recorder);
 }

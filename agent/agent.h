@@ -31,13 +31,18 @@ struct tally_uptime agent_step(struct agent *a);
 int agent_close(struct agent *a, bool orderly, struct tally_err *err);
 
 struct agent_status {
-	struct recorder_status recorder;
-	struct tally_span uptime; /* of this agent */
-	bool connected;
-	size_t running; /* VMs */
+	bool connected, tried;        /* at least once */
+	size_t running;               /* VMs */
+	struct tally_wall witnessed;  /* the last list that answered; 0 none */
+	bool lost;                    /* a gap is open, ... */
+	struct tally_wall lost_since; /* ... from there ... */
+	const char *lost_why;         /* ... for that reason (a literal) */
 };
-void agent_status(struct agent *a, struct agent_status *out);
-/* recorder_checkpoint; from any thread where there are threads. */
-int agent_checkpoint(struct agent *a, struct recorder_note *out, struct tally_err *err);
+void agent_status(const struct agent *a, struct agent_status *out);
+/* From any thread, where there are threads. */
+struct tally_span agent_uptime(const struct agent *a); /* of this agent */
+void agent_recorder_status(const struct agent *a, struct recorder_status *out);
+int agent_checkpoint(const struct agent *a, struct recorder_note *out, struct tally_err *err);
+void agent_hurry(const struct agent *a); /* ends every agent_checkpoint, for good */
 
 #endif

@@ -15,15 +15,33 @@ struct agent {
 	bool threads;
 	uint8_t boot_id[16];
 	bool connected, lost;
+	bool tried;                   /* to connect */
+	bool blind;                   /* unmanaged guests cannot be seen: told */
+	const char *back;             /* why the gap that is open will end */
+	struct tally_wall lost_since; /* where a gap is open */
+	const char *lost_why;
 	struct tally_now began;
+	struct tally_now witnessed;   /* the last list that answered; 0 none */
 	int64_t last_list, next_list; /* uptime; the next try where not connected */
+	int64_t offset, suspended;    /* of the wall over uptime; of this boot (agent_clock.c) */
+	int64_t facts_at;             /* uptime of the last look at them */
 	struct tally_host_view facts; /* as last recorded */
 	bool facts_recorded;
 };
 
+#define AGENT_SUSPENDED "host suspended"
+
+/* agent.c: a gap begins, where none is open. */
+void agent_lose(struct agent *a, const char *reason, const char *detail, uint64_t lost);
+/* agent_clock.c */
+void agent_clock_begin(struct agent *a, struct tally_now now);
+void agent_clock_check(struct agent *a, struct tally_now now);
+/* An instant that was read before the last step is told in the new time. */
+void agent_clock_place(const struct agent *a, struct tally_now *at);
 /* agent_records.c: the agent's own records. */
 void agent_record(struct agent *a, struct tally_event *ev);
 void agent_record_start(struct agent *a, const struct resume *r);
+/* Where they are new, or have changed. */
 void agent_record_facts(struct agent *a);
 
 #endif

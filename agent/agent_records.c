@@ -56,6 +56,8 @@ agent_record_facts(struct agent *a)
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_host_view v;
 	char boot[TALLY_UUID_TEXT];
+	a->facts_at = tally_clock_now(a->clock).uptime.ns;
+	memset(&v, 0, sizeof(v)); /* it is compared byte by byte */
 	if (a->source->facts(a->source->ctx, &v, &err) < 0) {
 		tally_log(TALLY_LOG_WARNING, "host facts: %s", err.text);
 		return;
@@ -80,5 +82,8 @@ agent_record_facts(struct agent *a)
 	ev.i.asset = text_or_absent(a->config->host.asset);
 	ev.o.model = text_or_absent(v.model);
 	ev.o.manager = text_or_absent(v.manager);
+	ev.o.detail = text_or_absent(v.doubt);
+	if (v.doubt[0] != '\0')
+		tally_log(TALLY_LOG_WARNING, "host facts: %s", v.doubt);
 	agent_record(a, &ev);
 }

@@ -53,6 +53,9 @@ void machine_tick(struct machine *m, struct tally_now now);
 void machine_lost(struct machine *m, struct tally_now now, const char *reason, const char *detail,
 		  uint64_t lost);
 void machine_back(struct machine *m, struct tally_now now, const char *reason);
+/* The wall clock was set by `step`: the heartbeat span before it ends, and the
+ * instants that are still to be recorded are told in the new time. */
+void machine_step(struct machine *m, struct tally_now now, struct tally_span step);
 /* Records the heartbeat span since the last one; `force` also where nothing
  * changed and it is not due. */
 void machine_heartbeat(struct machine *m, struct tally_now now, struct tally_span due, bool force);

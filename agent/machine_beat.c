@@ -120,3 +120,35 @@ machine_back(struct machine *m, struct tally_now now, const char *reason)
 	machine_emit(m, &ev, now, TALLY_SRC_AGENT);
 	m->lost = false;
 }
+
+static void
+shift(struct tally_now *at, int64_t step)
+{
+	if (at->wall.ns != 0) /* 0: never */
+		at->wall.ns += step;
+}
+
+static void
+shift_vm(struct machine *m, struct vm *vm, void *ctx)
+{
+	int64_t step = *(const int64_t *)ctx;
+	(void)m;
+	shift(&vm->since, step);
+	shift(&vm->held_at, step);
+	shift(&vm->reboot, step);
+	shift(&vm->changed, step);
+	shift(&vm->seen, step);
+	shift(&vm->agreed, step);
+}
+
+void
+machine_step(struct machine *m, struct tally_now now, struct tally_span step)
+{
+	struct tally_now before = now;
+	before.wall.ns -= step.ns;
+	machine_heartbeat(m, before, (struct tally_span){ 0 }, true);
+	m->beating = false;
+	m->beats = 0;
+	shift(&m->witnessed, step.ns);
+	machine_each(m, shift_vm, &step.ns);
+}

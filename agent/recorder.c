@@ -114,7 +114,7 @@ recorder_checkpoint(struct recorder *r, struct recorder_note *out, struct tally_
 		r->wanted = goal;
 	r->failure.code = TALLY_OK;
 	pthread_cond_signal(&r->wake);
-	while ((rc = is_attested(r, goal, err)) == 0) {
+	while ((rc = is_attested(r, goal, err)) == 0 && !r->hurry) {
 		if (!r->o.threads) {
 			(void)turn(r);
 			rc = is_attested(r, goal, err);
@@ -127,9 +127,20 @@ recorder_checkpoint(struct recorder *r, struct recorder_note *out, struct tally_
 	*out = r->evidence.attested >= goal && r->evidence.attested > 0 ? r->evidence.note
 									: r->note;
 	if (rc == 0 && r->sealed < goal)
-		rc = tally_err_set(err, TALLY_SYS, "the ledger does not answer in time");
+		rc = tally_err_set(err, TALLY_SYS, "%s",
+				   r->hurry ? "the agent is about to stop"
+					    : "the ledger does not answer in time");
 	pthread_mutex_unlock(&r->lock);
 	return rc < 0 ? -1 : 0;
+}
+
+void
+recorder_hurry(struct recorder *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->hurry = true;
+	pthread_cond_broadcast(&r->progress);
+	pthread_mutex_unlock(&r->lock);
 }
 
 static int
@@ -164,7 +175,8 @@ recorder_status(struct recorder *r, struct recorder_status *out)
 					 .evidence = evidence_state(r),
 					 .failure = r->evidence.failure,
 					 .has_attested = r->evidence.note.attested,
-					 .attested = r->evidence.note };
+					 .attested = r->evidence.note,
+					 .attested_at = r->evidence.attested_at };
 	pthread_mutex_unlock(&r->lock);
 	if (n == 0)
 		return;

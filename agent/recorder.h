@@ -42,6 +42,8 @@ struct recorder_note {
  * evidence, which it gives; under one without where there is none to be had
  * now: the TPM is off, fails, or does not answer in half a minute. */
 int recorder_checkpoint(struct recorder *r, struct recorder_note *out, struct tally_err *err);
+/* From now on nobody waits in there: what stands is given, or an error. */
+void recorder_hurry(struct recorder *r);
 enum recorder_evidence {
 	RECORDER_OFF,
 	RECORDER_WAITING, /* no note has been attested yet */
@@ -53,7 +55,8 @@ struct recorder_status {
 	enum recorder_evidence evidence;
 	struct tally_err failure; /* of the evidence */
 	bool has_attested;
-	struct recorder_note attested; /* the newest */
+	struct recorder_note attested; /* the newest, */
+	struct tally_wall attested_at; /* and since when it is */
 	/* From put to commit, us, of the last 1,024 records; 0 where there were none. */
 	uint32_t latency_p50, latency_p99;
 };

@@ -148,6 +148,7 @@ settle(void *ctx, const struct tally_row *row, struct tally_bytes ak_public,
 			e->attested = e->intended;
 		e->note = e->intended_note;
 		e->note.attested = true;
+		e->attested_at = tally_clock_now(r->o.clock).wall;
 		pthread_mutex_unlock(&r->lock);
 	}
 	return give_back(r, rc);

@@ -60,7 +60,8 @@ struct evidence {
 	uint64_t intended;                   /* covered by the note that it attests, ... */
 	struct recorder_note intended_note;  /* ... this one */
 	uint64_t attested;
-	struct recorder_note note; /* the newest attested one, where attested > 0 */
+	struct recorder_note note; /* the newest attested one, where `attested` is set in it */
+	struct tally_wall attested_at;
 };
 
 struct recorder {
@@ -76,7 +77,8 @@ struct recorder {
 	pthread_cond_t wake, progress, evidence_wake;
 	pthread_t writer, attester;
 	bool writer_runs, attester_runs, ended; /* the writer has */
-	bool stop, broken;                      /* the ledger is to be opened again */
+	bool stop, hurry;
+	bool broken; /* the ledger is to be opened again */
 	struct record *first, **last;
 	size_t queued;
 	uint64_t put, done, sealed, lost_total, checkpoints;

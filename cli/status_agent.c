@@ -225,6 +225,8 @@ add_evidence(struct tally_buf *out, const struct tally_json *v, struct tally_wal
 				  "evidence     OFF by configuration: checkpoints are signed only");
 	} else if (tally_bytes_eq(tally_json_string(state), tally_bytes_str("on"))) {
 		tally_buf_add_str(out, "evidence     on");
+	} else if (tally_bytes_eq(tally_json_string(state), tally_bytes_str("waiting"))) {
+		tally_buf_add_str(out, "evidence     on, and waits for its first checkpoint");
 	} else {
 		tally_buf_add_str(out, "evidence     FAILING: ");
 		add_text(out, v,

@@ -24,6 +24,14 @@ fake_boot_id(void *ctx, uint8_t out[16])
 	return 0;
 }
 
+static int64_t
+fake_suspended(void *ctx)
+{
+	const struct test_clock *c = ctx;
+
+	return c->suspended;
+}
+
 struct tally_wall
 test_wall(const char *rfc3339)
 {
@@ -43,6 +51,7 @@ test_clock_init(struct test_clock *c, const char *rfc3339)
 	c->table.ctx = c;
 	c->table.now = fake_now;
 	c->table.boot_id = fake_boot_id;
+	c->table.suspended = fake_suspended;
 	c->now.wall = test_wall(rfc3339);
 	c->now.uptime.ns = 1000 * TALLY_SECOND;
 	for (size_t i = 0; i < sizeof(c->boot_id); i++)
@@ -69,9 +78,17 @@ test_clock_set(struct test_clock *c, const char *rfc3339)
 }
 
 void
+test_clock_suspend(struct test_clock *c, int64_t ns)
+{
+	test_clock_advance(c, ns);
+	c->suspended += ns;
+}
+
+void
 test_clock_reboot(struct test_clock *c, int64_t down_ns)
 {
 	c->now.wall.ns += down_ns;
 	c->now.uptime.ns = 10 * TALLY_SECOND;
 	c->boot_id[15]++;
+	c->suspended = 0;
 }

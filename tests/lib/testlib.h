@@ -22,6 +22,7 @@ struct test_clock {
 	struct tally_now now;
 	uint8_t boot_id[16];
 	bool boot_unknown; /* makes boot_id() say -1 */
+	int64_t suspended; /* of this boot, ns */
 };
 
 /* Stands at the wall time `rfc3339`, with an uptime of 1000 s. */
@@ -31,6 +32,8 @@ void test_clock_advance(struct test_clock *c, int64_t ns);
 /* Only the wall steps, as somebody sets it; may be negative. */
 void test_clock_step(struct test_clock *c, int64_t ns);
 void test_clock_set(struct test_clock *c, const char *rfc3339);
+/* Both times go on, but nothing runs: the machine sleeps. */
+void test_clock_suspend(struct test_clock *c, int64_t ns);
 /* Uptime begins again at 10 s, with another boot id; the wall goes on by `down_ns`. */
 void test_clock_reboot(struct test_clock *c, int64_t down_ns);
 /* The instant of an RFC 3339 text; aborts where it is none. */

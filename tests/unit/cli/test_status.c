@@ -79,6 +79,7 @@ what_is_wrong_stands_out(void **state)
 	says("{\"evidence\":\"failing\",\"evidence_error\":\"swtpm at h port 1: "
 	     "gone\",\"ok\":true}",
 	     "evidence     FAILING: swtpm at h port 1: gone\n");
+	says("{\"evidence\":\"waiting\",\"ok\":true}", "evidence     on, and waits");
 	says("{\"evidence\":\"off\",\"ok\":true}", "evidence     OFF by configuration");
 }
 
