@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "tally/csv.h"
+#include "tally/err.h"
+#include "tally/evidence.h"
 #include "fields.h"
 
 enum type {
@@ -349,24 +351,95 @@ brief_list(struct tally_buf *out, const struct tally_event *ev, const struct fie
 	}
 }
 
-void
-cli_entry_brief(struct tally_buf *out, const struct tally_event *ev)
+/* What is told of some kinds only: of the others it is noise. */
+static bool
+told_of(unsigned kind, const struct tally_event *ev, const struct field *f)
 {
-	for (size_t i = 0; i < FIELDS; i++) {
-		const struct field *f = &fields[i];
+	if (f->brief)
+		return true;
+	if (strcmp(f->name, "pid") == 0)
+		return kind == TALLY_UNMANAGED_VM;
+	if (strcmp(f->name, "config_hash") == 0)
+		return kind == TALLY_AGENT_CONFIG;
+	/* Who saw it, where it was not the manager that said so. */
+	return f->type == SOURCE && ev->i.has_vm &&
+	       (ev->o.source == TALLY_SRC_POLL || ev->o.source == TALLY_SRC_PROC);
+}
 
-		if (!f->brief || !present(ev, f))
-			continue;
-		tally_buf_addf(out, "%s%s=", out->len > 0 ? " " : "", f->name);
-		if (f->type == U32)
-			tally_buf_addf(out, "%" PRIu32, *(const uint32_t *)at(ev, f));
-		else if (f->type == U64)
-			tally_buf_addf(out, "%" PRIu64, *(const uint64_t *)at(ev, f));
-		else if (f->type == TEXT)
-			tally_printable(out, *(const struct tally_bytes *)at(ev, f));
-		else if (f->type == TEXTS || f->type == NUMBERS)
-			brief_list(out, ev, f);
+static void
+brief_field(struct tally_buf *out, const struct tally_event *ev, const struct field *f)
+{
+	tally_buf_addf(out, "%s%s=", out->len > 0 ? " " : "", f->name);
+	if (f->type == U32)
+		tally_buf_addf(out, "%" PRIu32, *(const uint32_t *)at(ev, f));
+	else if (f->type == U64)
+		tally_buf_addf(out, "%" PRIu64, *(const uint64_t *)at(ev, f));
+	else if (f->type == TEXT)
+		tally_printable(out, *(const struct tally_bytes *)at(ev, f));
+	else if (f->type == TEXTS || f->type == NUMBERS)
+		brief_list(out, ev, f);
+	else
+		(void)as_text(out, ev, f);
+	if (f->type == SPAN || f->type == STEP)
+		tally_buf_add_str(out, "s");
+}
+
+/* Which TPM session it opens, and what is extended in it. */
+static void
+brief_statement(struct tally_buf *out, const struct tally_event *ev)
+{
+	struct tally_arena *arena = tally_arena_new(4096);
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_statement st;
+
+	if (tally_statement_decode(&st, ev->o.statement, arena, &err) < 0) {
+		tally_buf_add_str(out, "malformed statement");
+	} else {
+		tally_buf_add_str(out, "tpm=");
+		tally_printable(out, st.transport);
+		tally_buf_addf(out, " resets=%" PRIu32 " restarts=%" PRIu32, st.reset_count,
+			       st.restart_count);
+		if (st.ledger_pcr < TALLY_PCRS)
+			tally_buf_addf(out, " ledger_pcr=%" PRIu32 "%s", st.ledger_pcr,
+				       st.foreign ? " (in use before)" : "");
 		else
-			(void)as_text(out, ev, f);
+			tally_buf_add_str(out, " ledger_pcr=none");
 	}
+	tally_arena_free(arena);
+}
+
+/* Its name first, the instants of a span last and in their order. */
+static int
+place(const struct field *f)
+{
+	if (f->group == TALLY_IDENTITY && strcmp(f->name, "name") == 0)
+		return 0;
+	if (f->group != TALLY_METERING)
+		return 1;
+	return strcmp(f->name, "from") == 0 ? 2 : strcmp(f->name, "to") == 0 ? 3 : 1;
+}
+
+void
+cli_entry_brief(struct tally_buf *out, unsigned kind, const struct tally_event *ev,
+		struct tally_bytes known)
+{
+	if (known.len > 0 && !ev->i.name.p) {
+		tally_buf_add_str(out, "(");
+		tally_printable(out, known);
+		tally_buf_add_str(out, ")");
+	}
+	for (int at_place = 0; at_place < 4; at_place++) {
+		for (size_t i = 0; i < FIELDS; i++)
+			if (place(&fields[i]) == at_place && told_of(kind, ev, &fields[i]) &&
+			    present(ev, &fields[i]))
+				brief_field(out, ev, &fields[i]);
+		if (at_place == 0 && known.len > 0 && ev->i.name.p &&
+		    !tally_bytes_eq(known, ev->i.name)) {
+			tally_buf_add_str(out, " (was ");
+			tally_printable(out, known);
+			tally_buf_add_str(out, ")");
+		}
+	}
+	if (kind == TALLY_SESSION_STATEMENT && ev->o.statement.p)
+		brief_statement(out, ev);
 }

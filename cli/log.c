@@ -119,7 +119,9 @@ list(const struct options *o, struct tally_store *s, uint64_t from, uint64_t to,
 			break;
 		}
 		ev.kind = e.header.kind;
-		if (wanted(o, &e, &ev) && (n = log_out_add(out, &e, &ev, err)) < 0)
+		if (!wanted(o, &e, &ev))
+			log_out_pass(out, &ev);
+		else if ((n = log_out_add(out, &e, &ev, err)) < 0)
 			break;
 	}
 	if (n == 0)

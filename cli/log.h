@@ -11,6 +11,8 @@ struct log_out *log_out_new(bool json, bool table);
 void log_out_free(struct log_out *o);
 int log_out_add(struct log_out *o, const struct tally_entry *e, const struct tally_event *ev,
 		struct tally_err *err);
+/* An entry that is not listed, for the names that later ones lack. */
+void log_out_pass(struct log_out *o, const struct tally_event *ev);
 /* What is still held back goes out. */
 int log_out_flush(struct log_out *o, struct tally_err *err);
 

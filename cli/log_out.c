@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "fields.h"
 #include "log.h"
+#include "names.h"
 
 #define PAGE 512
 
@@ -22,6 +23,7 @@ struct log_out {
 	struct libscols_table *table; /* NULL: plain */
 	unsigned rows;
 	struct tally_buf line;
+	struct names *names;
 };
 
 static struct libscols_table *
@@ -55,6 +57,7 @@ log_out_new(bool json, bool table)
 	struct log_out *o = tally_alloc(sizeof(*o));
 
 	o->json = json;
+	o->names = names_new();
 	if (table && !json) {
 		scols_init_debug(0);
 		o->table = new_table(true);
@@ -69,6 +72,7 @@ log_out_free(struct log_out *o)
 		return;
 	scols_unref_table(o->table);
 	tally_buf_deinit(&o->line);
+	names_free(o->names);
 	free(o);
 }
 
@@ -119,7 +123,8 @@ log_out_add(struct log_out *o, const struct tally_entry *e, const struct tally_e
 	if (ev->i.has_vm)
 		tally_uuid_text(vm, ev->i.vm);
 	tally_buf_clear(&o->line);
-	cli_entry_brief(&o->line, ev);
+	cli_entry_brief(&o->line, e->header.kind, ev, names_find(o->names, ev));
+	names_learn(o->names, ev);
 	cells[DETAILS] = tally_buf_cstr(&o->line);
 	if (o->table)
 		return add_row(o, cells, err);
@@ -127,6 +132,13 @@ log_out_add(struct log_out *o, const struct tally_entry *e, const struct tally_e
 		   cells[VM], cells[DETAILS]) < 0)
 		return tally_err_sys(err, "standard output");
 	return 0;
+}
+
+void
+log_out_pass(struct log_out *o, const struct tally_event *ev)
+{
+	if (!o->json)
+		names_learn(o->names, ev);
 }
 
 int

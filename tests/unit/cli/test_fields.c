@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entries for people and for programs: every field has its name, nothing hostile gets out. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "testlib.h"
 #include "tally/err.h"
 #include "fields.h"
+#include "names.h"
 
 static struct tally_bytes
 text(const char *s)
@@ -142,7 +144,7 @@ names_are_escaped_for_people(void **state)
 
 	(void)state;
 	fill(&ev);
-	cli_entry_brief(&out, &ev);
+	cli_entry_brief(&out, 200, &ev, tally_bytes(NULL, 0));
 	for (size_t k = 0; k < out.len; k++)
 		assert_true(out.p[k] >= ' ');
 	assert_non_null(strstr(tally_buf_cstr(&out), "name=<script>\\x1b[31m\\x0a"));
@@ -152,6 +154,123 @@ names_are_escaped_for_people(void **state)
 	tally_buf_deinit(&out);
 }
 
+/* The text line of an entry of a kind. */
+static void
+is_told(unsigned kind, const struct tally_event *ev, const char *known, const char *expected)
+{
+	struct tally_buf out = TALLY_BUF_INIT;
+
+	cli_entry_brief(&out, kind, ev, tally_bytes_str(known));
+	assert_string_equal(tally_buf_cstr(&out), expected);
+	tally_buf_deinit(&out);
+}
+
+static void
+what_a_reader_asks_of_each_kind_is_told(void **state)
+{
+	struct tally_event stop = {
+		.i.has_vm = true,
+		.m = { .has_run = true, .run = 3, .has_cause = true, .cause = TALLY_C_DESTROYED },
+		.o = { .has_source = true, .source = TALLY_SRC_PROC, .has_pid = true, .pid = 7 }
+	};
+	struct tally_event step = { .m = { .has_step = true, .step = -5400 * TALLY_SECOND } };
+	struct tally_event stranger = { .o = { .has_source = true,
+					       .source = TALLY_SRC_PROC,
+					       .has_pid = true,
+					       .pid = 4711,
+					       .detail = tally_bytes_str("qemu by hand") } };
+	struct tally_event gap = { .m = { .has_from = true,
+					  .from = 0,
+					  .has_to = true,
+					  .to = 1000000000,
+					  .reason = tally_bytes_str("agent down"),
+					  .has_count = true,
+					  .count = 2 } };
+	struct tally_event renamed = { .i = { .has_vm = true, .name = tally_bytes_str("new") } };
+
+	(void)state;
+	is_told(TALLY_STOPPED, &stop, "web-1", "(web-1) cause=destroyed run=3 source=proc");
+	stop.o.source = TALLY_SRC_EVENT;
+	is_told(TALLY_STOPPED, &stop, "", "cause=destroyed run=3");
+	is_told(TALLY_STOPPED, &stop, "\x1b]0;", "(\\x1b]0;) cause=destroyed run=3");
+	is_told(TALLY_CLOCK_STEP, &step, "", "step=-5400s");
+	is_told(TALLY_UNMANAGED_VM, &stranger, "", "detail=qemu by hand pid=4711");
+	is_told(TALLY_GAP, &gap, "",
+		"count=2 reason=agent down from=1970-01-01T00:00:00Z to=1970-01-01T00:00:01Z");
+	is_told(TALLY_RENAMED, &renamed, "old", "name=new (was old)");
+	is_told(TALLY_RENAMED, &renamed, "new", "name=new");
+}
+
+static void
+a_session_statement_says_which_tpm_and_session(void **state)
+{
+	static const uint8_t hash[TALLY_HASH];
+	static const uint32_t boot[] = { 0, 1 };
+	struct tally_bytes h = tally_bytes(hash, sizeof(hash)), x = tally_bytes_str("x");
+	struct tally_statement st = { .version = 1,
+				      .host_id = h,
+				      .ek_public = x,
+				      .ak_public = x,
+				      .origin = x,
+				      .vkey = x,
+				      .agent_version = x,
+				      .agent_hash = h,
+				      .pcr_bank = 11,
+				      .boot_pcrs = { boot, 2 },
+				      .ledger_pcr = 255,
+				      .reset_count = 7,
+				      .restart_count = 1,
+				      .prev_root = h,
+				      .transport = tally_bytes_str("swtpm"),
+				      .ledger_pcr_value = h };
+	struct tally_buf bytes = TALLY_BUF_INIT;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_event ev = { .o.has_source = false };
+
+	(void)state;
+	assert_int_equal(tally_statement_encode(&st, &bytes, &err), 0);
+	ev.o.statement = tally_buf_view(&bytes);
+	is_told(TALLY_SESSION_STATEMENT, &ev, "", "tpm=swtpm resets=7 restarts=1 ledger_pcr=none");
+	st.ledger_pcr = 14;
+	st.foreign = true;
+	tally_buf_clear(&bytes);
+	assert_int_equal(tally_statement_encode(&st, &bytes, &err), 0);
+	ev.o.statement = tally_buf_view(&bytes);
+	is_told(TALLY_SESSION_STATEMENT, &ev, "",
+		"tpm=swtpm resets=7 restarts=1 ledger_pcr=14 (in use before)");
+	ev.o.statement = x;
+	is_told(TALLY_SESSION_STATEMENT, &ev, "", "malformed statement");
+	tally_buf_deinit(&bytes);
+}
+
+static void
+names_are_kept_for_entries_that_have_none(void **state)
+{
+	struct names *n = names_new();
+	struct tally_event ev = { .i.has_vm = true };
+	char name[32];
+
+	(void)state;
+	assert_int_equal(names_find(n, &ev).len, 0);
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < 3000; i++) {
+			tally_put_u32(ev.i.vm, i);
+			(void)snprintf(name, sizeof(name), "vm-%u-%u", i, round);
+			ev.i.name = tally_bytes_str(name);
+			names_learn(n, &ev);
+		}
+	ev.i.name = tally_bytes(NULL, 0);
+	names_learn(n, &ev); /* nothing to learn */
+	for (unsigned i = 0; i < 3000; i++) {
+		tally_put_u32(ev.i.vm, i);
+		(void)snprintf(name, sizeof(name), "vm-%u-1", i);
+		assert_true(tally_bytes_eq(names_find(n, &ev), tally_bytes_str(name)));
+	}
+	ev.i.has_vm = false;
+	assert_int_equal(names_find(n, &ev).len, 0);
+	names_free(n);
+}
+
 int
 main(void)
 {
@@ -159,6 +278,9 @@ main(void)
 		cmocka_unit_test(every_field_is_in_the_json),
 		cmocka_unit_test(what_is_absent_is_left_out_and_what_is_empty_is_not),
 		cmocka_unit_test(names_are_escaped_for_people),
+		cmocka_unit_test(what_a_reader_asks_of_each_kind_is_told),
+		cmocka_unit_test(a_session_statement_says_which_tpm_and_session),
+		cmocka_unit_test(names_are_kept_for_entries_that_have_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
