@@ -128,6 +128,21 @@ ring_get(struct ring *r, struct tally_observation *out)
 }
 
 int
+ring_first(struct ring *r, struct tally_now *at)
+{
+	int found = 1;
+	pthread_mutex_lock(&r->lock);
+	if (r->used > 0)
+		*at = r->slot[r->first].at;
+	else if (r->lost > 0)
+		*at = r->lost_at;
+	else
+		found = 0;
+	pthread_mutex_unlock(&r->lock);
+	return found;
+}
+
+int
 ring_fd(const struct ring *r)
 {
 	return r->fd;

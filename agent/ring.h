@@ -16,6 +16,8 @@ void ring_put(struct ring *r, const struct tally_observation *o);
 /* 1 an observation, 0 empty. What was lost comes as one OVERFLOW behind the
  * last observation before the loss. */
 int ring_get(struct ring *r, struct tally_observation *out);
+/* 1 and the time of what get() would give, 0 empty. */
+int ring_first(struct ring *r, struct tally_now *at);
 int ring_fd(const struct ring *r); /* an eventfd, readable while something is queued */
 
 #endif

@@ -149,16 +149,25 @@ source_facts(void *ctx, struct tally_host_view *out, struct tally_err *err)
 	return libvirt_facts(ctx, out, err);
 }
 
-/* What the manager said comes first: its reason for an end goes with the end. */
+/* In the order of time: however late somebody asks, a process ended before the
+ * manager told of it, and its instant is the end's. */
 static int
 source_next(void *ctx, struct tally_observation *out)
 {
 	struct libvirt_source *s = ctx;
-	if (ring_get(s->ring, out) == 1) {
-		libvirt_vms_heard(s->vms, out);
+	struct tally_now told;
+	if (!s->exited)
+		s->exited = process_watch_next(s->watch, &s->exit) == 1;
+	if (s->exited &&
+	    (ring_first(s->ring, &told) == 0 || s->exit.at.uptime.ns <= told.uptime.ns)) {
+		*out = s->exit;
+		s->exited = false;
 		return 1;
 	}
-	return process_watch_next(s->watch, out);
+	if (ring_get(s->ring, out) == 0)
+		return 0;
+	libvirt_vms_heard(s->vms, out);
+	return 1;
 }
 
 static int

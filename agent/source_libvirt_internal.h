@@ -20,6 +20,8 @@ struct libvirt_source {
 	struct libvirt_vms *vms;
 	struct libvirt_opening *opening;
 	virConnectPtr conn;
+	bool exited; /* `exit` was taken from the watch, and is not told yet */
+	struct tally_observation exit;
 	int callbacks[SOURCE_EVENTS]; /* -1 none */
 	int epoll;                    /* over the ring's and the watch's descriptors */
 	atomic_int refs;              /* the owner's, and libvirt's while events are registered */

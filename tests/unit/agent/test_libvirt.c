@@ -242,6 +242,55 @@ an_exit_is_told_even_while_the_manager_is_away(void **state)
 	test_dir_remove(dir);
 }
 
+/* The loop waited for the manager meanwhile, as it does while a VM is destroyed. */
+static void
+an_exit_comes_before_the_event_that_followed_it_and_behind_the_one_before(void **state)
+{
+	char *dir = test_dir_make(), uuid[TALLY_UUID_TEXT];
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_source s;
+	struct tally_observation o;
+	struct tally_domain d;
+	struct pollfd p = { .events = POLLIN };
+	virConnectPtr writer = virConnectOpen("test:///default");
+	virDomainPtr dom = virDomainLookupByName(writer, "test");
+	pid_t pid;
+	(void)state;
+	assert_non_null(dom);
+	assert_int_equal(source_libvirt_new(&s, "test:///default", dir, tally_clock_real(), &err),
+			 0);
+	assert_int_equal(s.connect(s.ctx, &err), 0);
+	p.fd = s.fd(s.ctx);
+	d = list_one(&s);
+	tally_uuid_text(uuid, d.uuid);
+	for (int round = 0; round < 2; round++) {
+		pid = qemu_start("test", uuid);
+		pid_file(dir, pid);
+		assert_int_equal(list_one(&s).pid, pid);
+		if (round == 0)
+			assert_int_equal(virDomainSuspend(dom), 0);
+		else
+			qemu_end(pid);
+		assert_int_equal(poll(&p, 1, 30000), 1); /* it is queued */
+		if (round == 0)
+			qemu_end(pid);
+		else
+			assert_int_equal(virDomainDestroy(dom), 0);
+		(void)usleep(100000); /* so that the other one is, too */
+		assert_int_equal(s.next(s.ctx, &o), 1);
+		assert_int_equal(o.kind, round == 0 ? TALLY_OBS_EVENT : TALLY_OBS_EXIT);
+		assert_int_equal(wait_next(&s, &o), 1);
+		assert_int_equal(o.kind, round == 0 ? TALLY_OBS_EXIT : TALLY_OBS_EVENT);
+		assert_int_equal(s.next(s.ctx, &o), 0);
+		assert_int_equal(poll(&p, 1, 0), 0);
+	}
+	assert_int_equal(o.what, TALLY_STOPPED);
+	(void)virDomainFree(dom);
+	(void)virConnectClose(writer);
+	s.free(s.ctx);
+	test_dir_remove(dir);
+}
+
 /* The same VM, the same id: the manager was restarted, and it with it. */
 static void
 another_process_under_the_same_id_is_seen_and_watched(void **state)
@@ -452,6 +501,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(no_manager_is_an_error_with_its_uri),
 		cmocka_unit_test(a_manager_that_does_not_answer_is_an_error_in_time),
 		cmocka_unit_test(an_exit_is_told_even_while_the_manager_is_away),
+		cmocka_unit_test(
+			an_exit_comes_before_the_event_that_followed_it_and_behind_the_one_before),
 		cmocka_unit_test(another_process_under_the_same_id_is_seen_and_watched),
 		cmocka_unit_test(a_pid_file_that_names_another_process_is_not_believed),
 		cmocka_unit_test(without_pid_files_the_command_line_tells_unless_two_say_the_same),

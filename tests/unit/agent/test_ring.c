@@ -48,11 +48,16 @@ what_a_callback_knows_comes_out_whole(void **state)
 				       .raw_detail = 6,
 				       .domain = { .uuid = { 7, 8 }, .id = -1, .name = "a" } };
 	struct tally_observation out;
+	struct tally_now first;
 	(void)state;
 	memset(o.domain.name, 'n', sizeof(o.domain.name) - 1);
 	memset(&out, 'x', sizeof(out));
+	assert_int_equal(ring_first(r, &first), 0);
 	ring_put(r, &o);
+	assert_int_equal(ring_first(r, &first), 1);
+	assert_int_equal(first.uptime.ns, 2);
 	assert_int_equal(ring_get(r, &out), 1);
+	assert_int_equal(ring_first(r, &first), 0);
 	assert_int_equal(out.kind, o.kind);
 	assert_int_equal(out.at.wall.ns, 1);
 	assert_int_equal(out.at.uptime.ns, 2);
