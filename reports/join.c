@@ -17,12 +17,21 @@ agrees(const struct move *m, const struct move *other)
 	return !m->has_peer || m->peer == other->part->host;
 }
 
+/* An end for which nothing spoke of a migration: others come before it. */
+static bool
+is_guess(const struct move *out)
+{
+	return out->unsure && !out->departs;
+}
+
 static int
 compare(const void *a, const void *b, void *ctx)
 {
 	const struct pair *x = a, *y = b;
 	const struct move *p = ctx;
 
+	if (is_guess(&p[x->out]) != is_guess(&p[y->out]))
+		return is_guess(&p[x->out]) ? 1 : -1;
 	if (x->distance != y->distance)
 		return x->distance < y->distance ? -1 : 1;
 	if (x->out != y->out)
@@ -67,7 +76,7 @@ settle(struct joins *j, const struct moves *m, uint8_t *held, int64_t now, bool 
 		if (held[p->out] == TAKEN || held[p->in] == TAKEN)
 			continue;
 		if (held[p->out] == FREE && held[p->in] == FREE && !out->undecided &&
-		    (all || now - later >= p->distance)) {
+		    (all || now - later >= (is_guess(out) ? WINDOW + 1 : p->distance))) {
 			held[p->out] = held[p->in] = TAKEN;
 			j->ops->joined(j->ctx, out, in);
 		} else {

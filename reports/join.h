@@ -11,8 +11,9 @@ struct move {
 	uint64_t index, order;
 	int64_t at;
 	bool has_peer, has_run;
-	/* A run that departs: whether it goes is known when it ends (undecided),
-	 * and by a migrated-out, or only by the partner that it finds (unsure). */
+	/* A run that departs: whether it goes is known when it ends (undecided). Of
+	 * one that ends without a migrated-out only the partner that it finds makes
+	 * a migration (unsure). */
 	bool departs, undecided, unsure;
 	uint32_t peer;
 	uint64_t run_begin; /* of the run that a migrated-out ended */

@@ -54,6 +54,21 @@ broken_by_gap(const struct run *r)
 	return r->part->live && r->part->has_gap && r->part->gap_index > r->seen_index;
 }
 
+/* It ended, and nobody says why: where its manager was away, it may have left. */
+static void
+add_guess(struct plan *plan, const struct run *r, int64_t at, uint64_t index)
+{
+	struct move m = { .part = r->part,
+			  .index = index,
+			  .order = plan->order,
+			  .at = at,
+			  .has_run = true,
+			  .run_begin = r->begin_index,
+			  .unsure = true };
+
+	join_add(&plan->joins, r->vm, &m);
+}
+
 static void
 on_end(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot *by)
 {
@@ -83,6 +98,9 @@ on_end(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot
 	}
 	if (r->departing && why != END_MIGRATED)
 		join_decide(r->vm, p, r->depart_index, NULL);
+	else if (p->live && why == END_STOPPED &&
+		 (m->cause == TALLY_C_UNKNOWN || m->cause == TALLY_C_VANISHED))
+		add_guess(plan, r, at, by->h.index);
 	residence_drop(plan->residence, r);
 }
 
@@ -120,7 +138,8 @@ on_joined(void *ctx, const struct move *out, const struct move *in)
 
 	if (out->has_run && (in->at < out->at || out->departs))
 		add_cut(plan, out->part->ledger, out->run_begin,
-			in->at < out->at ? in->at : out->at);
+			in->at < out->at ? in->at : out->at)
+			->firm = true;
 }
 
 static void
@@ -132,7 +151,7 @@ on_alone(void *ctx, struct vm *vm, const struct move *m)
 	struct tally_bytes peer = strings_get(plan->strings, m->peer);
 
 	if (m->unsure)
-		return; /* it was suspended on its way out, and ended where it was */
+		return; /* it ended where it was */
 	if (m->departs)
 		add_cut(plan, m->part->ledger, m->run_begin, m->at);
 	if (m->at < plan->period.from || m->at >= plan->period.to)
@@ -240,7 +259,15 @@ compare_cuts(const void *a, const void *b)
 	return x->begin_index < y->begin_index ? -1 : x->begin_index > y->begin_index;
 }
 
-/* Where a run is cut twice, the earlier cut leaves nothing to the later. */
+/* Of two cuts the one that another host knows of. */
+static bool
+overrides(const struct cut *c, const struct cut *last)
+{
+	if (c->firm != last->firm)
+		return c->firm;
+	return c->at < last->at || (c->at == last->at && !c->uncertain);
+}
+
 static void
 sort_cuts(struct plan *plan)
 {
@@ -254,7 +281,7 @@ sort_cuts(struct plan *plan)
 
 		if (compare_cuts(last, c) != 0)
 			plan->cuts[++kept] = *c;
-		else if (c->at < last->at || (c->at == last->at && !c->uncertain))
+		else if (overrides(c, last))
 			*last = *c;
 	}
 	plan->n_cuts = kept + 1;

@@ -14,6 +14,7 @@ struct cut {
 	uint32_t ledger;
 	uint64_t begin_index; /* names the run */
 	int64_t at;
+	bool firm;      /* another host's word on it */
 	bool uncertain; /* by a not_before; then the stop: */
 	int64_t stop_at;
 	uint64_t stop_index;

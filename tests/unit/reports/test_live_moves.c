@@ -249,6 +249,62 @@ a_paused_vm_moves_paused(void **state)
 }
 
 static void
+a_migration_while_the_sources_manager_was_away_joins_by_its_time(void **state)
+{
+	/* Its process was seen to end; or nothing was seen at all. */
+	static const char *const ends[] = {
+		"h1! 10:00:01.500 stop a cause=unknown\n",
+		"h1! 10:00:11 stop a cause=vanished not_before=09:59:50\n",
+		"h1! 10:00:11 stop a cause=vanished\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		struct tally_buf b = TALLY_BUF_INIT;
+		const struct tally_json *r;
+
+		tally_buf_addf(&b, "%s%s%s%s%s%s", HOSTS,
+			       "h1! 09:59:55 gap-begin from=09:59:50 reason=connection%20lost\n",
+			       IN_H2, ends[i], "h1! 10:00:20 gap-end\n",
+			       "h2! 11:00 stop a cause=shutdown\n");
+		r = report_of_day(tally_buf_cstr(&b));
+		RUN(r, "h1", "3600.02");
+		RUN(r, "h2", "3599.98");
+		assert_joined(r);
+		assert_no_finding(r, "kind=stop-uncertain");
+		tally_buf_deinit(&b);
+	}
+}
+
+static void
+a_stop_that_nobody_explains_yields_to_a_migrated_out(void **state)
+{
+	/* h3 had it too, and says that it migrated; the stop on h1 is a stop. */
+	const struct tally_json *r =
+		report_of_day("h3! 00:00 host cores_per_socket=8 boot=b3\n"
+			      "h3! 09:00 start a vcpus=2 os=urn:x domain_id=9\n" HOSTS IN_H2
+			      "h1! 10:00:01 stop a cause=unknown\nh3! 10:00:40 migrate-out a\n"
+			      "h2! 11:00 stop a cause=shutdown\n");
+
+	(void)state;
+	RUN(r, "h1", "3601");
+	RUN(r, "h3", "3600.02");
+}
+
+static void
+a_stop_with_a_reason_is_no_migration(void **state)
+{
+	const struct tally_json *r =
+		report_of_day(HOSTS IN_H2 "h1! 10:00:01 stop a cause=destroyed\n"
+					  "h2! 11:00 stop a cause=shutdown\n");
+
+	(void)state;
+	RUN(r, "h1", "3601");
+	assert_int_equal(rows(r, "findings", "kind=uuid-conflict"), 1);
+	assert_int_equal(rows(r, "findings", "kind=entered-estate"), 1);
+}
+
+static void
 an_import_knows_nothing_of_departures(void **state)
 {
 	const struct tally_json *r = report_of_day(
@@ -307,6 +363,9 @@ main(void)
 		cmocka_unit_test(there_and_back_within_a_minute_joins_both_ways),
 		cmocka_unit_test(a_target_whose_clock_is_behind_ends_the_source_at_its_own_begin),
 		cmocka_unit_test(a_paused_vm_moves_paused),
+		cmocka_unit_test(a_migration_while_the_sources_manager_was_away_joins_by_its_time),
+		cmocka_unit_test(a_stop_that_nobody_explains_yields_to_a_migrated_out),
+		cmocka_unit_test(a_stop_with_a_reason_is_no_migration),
 		cmocka_unit_test(an_import_knows_nothing_of_departures),
 		cmocka_unit_test(many_moves_of_one_vm_each_find_their_own),
 	};
