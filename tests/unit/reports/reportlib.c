@@ -64,6 +64,19 @@ report_done(void)
 }
 
 const struct tally_json *
+report_of_history(const struct test_history *h, const char *from, const char *to)
+{
+	struct tally_buf out = TALLY_BUF_INIT;
+	struct tally_err err = TALLY_ERR_INIT;
+
+	report_done();
+	report_bytes(h, from, to, "UTC", 'j', &out);
+	must(tally_json_parse(&doc, tally_buf_view(&out), &err), &err);
+	tally_buf_deinit(&out);
+	return tally_json_root(doc);
+}
+
+const struct tally_json *
 report_of(const char *lines, const char *from, const char *to, const char *zone)
 {
 	struct tally_buf out = TALLY_BUF_INIT;

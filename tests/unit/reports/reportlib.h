@@ -12,6 +12,9 @@ const struct tally_json *report_of(const char *lines, const char *from, const ch
 				   const char *zone);
 /* The whole of 2026-03-01, UTC. */
 const struct tally_json *report_of_day(const char *lines);
+/* Of a history that stands, over [from, to) in UTC; freed as the others are. */
+const struct tally_json *report_of_history(const struct test_history *h, const char *from,
+					   const char *to);
 /* Of a history that stands: its report's bytes. `format` is j, c, t, or n for
  * a narrow text. */
 void report_bytes(const struct test_history *h, const char *from, const char *to, const char *zone,
