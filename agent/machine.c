@@ -132,6 +132,12 @@ machine_adopt(struct machine *m, const struct machine_run *run)
 }
 
 void
+machine_continue(struct machine *m)
+{
+	m->continues = true;
+}
+
+void
 machine_resume_gap(struct machine *m)
 {
 	m->lost = true;

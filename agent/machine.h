@@ -32,6 +32,8 @@ struct machine_run {
 void machine_adopt(struct machine *m, const struct machine_run *run);
 /* The VM's newest begin or end was a stopped{saved}. */
 void machine_saved(struct machine *m, const uint8_t uuid[TALLY_UUID]);
+/* An earlier agent has listed the VMs of this boot. */
+void machine_continue(struct machine *m);
 /* A gap-begin without its gap-end: the first list ends it. */
 void machine_resume_gap(struct machine *m);
 /* An unmanaged-vm record of this boot. */

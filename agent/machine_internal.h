@@ -59,6 +59,7 @@ struct machine {
 	uint64_t beats;               /* lists in that span */
 	uint8_t set_hash[TALLY_HASH]; /* of the last recorded heartbeat */
 	bool beating, lost;
+	bool continues; /* this boot's VMs have been listed before */
 };
 
 /* machine_record.c: one record each. */

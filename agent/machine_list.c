@@ -37,13 +37,17 @@ found_state(struct machine *m, struct vm *vm, const struct tally_domain *d, stru
 	}
 }
 
-/* A VM whose begin nobody saw. */
+/* A VM whose begin nobody saw. One that the manager says to have migrated, and
+ * that was not here when this boot's VMs were listed before, came in since. */
 static void
 found_new(struct machine *m, struct vm *vm, const struct tally_domain *d, struct tally_now at,
 	  bool first)
 {
-	unsigned kind = vm->incoming ? TALLY_MIGRATED_IN : first ? TALLY_BASELINE : TALLY_STARTED;
-	unsigned cause = vm->incoming ? TALLY_C_MIGRATED : TALLY_C_UNKNOWN;
+	bool moved = d->state == TALLY_ST_RUNNING &&
+		     (d->cause == TALLY_C_MIGRATED || d->cause == TALLY_C_POSTCOPY);
+	bool arrived = vm->incoming || (moved && m->continues);
+	unsigned kind = arrived ? TALLY_MIGRATED_IN : first ? TALLY_BASELINE : TALLY_STARTED;
+	unsigned cause = !arrived ? TALLY_C_UNKNOWN : moved ? d->cause : TALLY_C_MIGRATED;
 	vm->dom = *d;
 	vm->state = d->state;
 	machine_learn(m, vm);
@@ -227,6 +231,7 @@ machine_list(struct machine *m, const struct tally_domain *doms, size_t n, struc
 		found(m, &doms[i], at, first);
 	machine_each(m, vanish, &missing);
 	m->witnessed = at;
+	m->continues = true;
 	if (!m->beating) {
 		m->beating = true;
 		m->beat_from = at;

@@ -193,7 +193,7 @@ take(struct reading *r, const struct tally_event *ev)
 	case TALLY_HOST_BOOT:
 		out->same_boot =
 			ev->o.boot_id.len == 16 && memcmp(ev->o.boot_id.p, r->boot_id, 16) == 0;
-		out->gap_open = false;
+		out->gap_open = out->listed = false;
 		out->unmanaged_count = 0;
 		end_runs(r);
 		break;
@@ -261,6 +261,7 @@ read_entry(struct reading *r, const struct tally_entry *e, struct tally_arena *a
 	r->out->last.uptime.ns = (int64_t)e->header.uptime;
 	tally_buf_clear(&r->last);
 	tally_buf_add_bytes(&r->last, e->group[TALLY_METERING]);
+	r->out->listed |= e->header.kind == TALLY_HEARTBEAT;
 	if (!is_read(e->header.kind))
 		return 0;
 	tally_arena_reset(arena);
@@ -324,7 +325,8 @@ finish(struct reading *r)
 	r->out->open = tally_realloc_array(NULL, n, sizeof(*r->out->open));
 	r->out->saved = tally_realloc_array(NULL, n, sizeof(*r->out->saved));
 	twalk_r(r->vms, hand_over, r);
-	r->out->gap_open = r->out->gap_open && r->out->same_boot;
+	r->out->gap_open &= r->out->same_boot;
+	r->out->listed &= r->out->same_boot;
 	if (!r->out->same_boot)
 		r->out->unmanaged_count = 0;
 }
@@ -381,6 +383,8 @@ resume_adopt(const struct resume *r, struct machine *m)
 		machine_saved(m, r->saved[i]);
 	for (size_t i = 0; i < r->unmanaged_count; i++)
 		machine_unmanaged_told(m, r->unmanaged[i].pid, r->unmanaged[i].start_ticks);
+	if (r->listed)
+		machine_continue(m);
 	if (r->gap_open)
 		machine_resume_gap(m);
 }

@@ -139,6 +139,32 @@ a_target_that_is_found_running_migrated_in_by_poll(void **state)
 }
 
 static void
+a_vm_that_migrated_while_nobody_looked_came_in_since(void **state)
+{
+	struct world *w = *state;
+	struct tally_domain d = domain(1, TALLY_ST_RUNNING);
+	d.cause = TALLY_C_MIGRATED;
+	list_none(w, 0);
+	machine_lost(w->m, at_ms(4000), "connection lost", "eof", 0);
+	machine_back(w->m, at_ms(9000), "connected again");
+	w->n = 0;
+	machine_list(w->m, &d, 1, at_ms(9000), true);
+	assert_int_equal(w->n, 1);
+	assert_record(w, 0, TALLY_MIGRATED_IN, TALLY_C_MIGRATED, 9000);
+	assert_int_equal(w->rec[0].ev.o.source, TALLY_SRC_POLL);
+}
+
+static void
+a_vm_that_migrated_before_anybody_looked_is_a_baseline(void **state)
+{
+	struct world *w = *state;
+	struct tally_domain d = domain(1, TALLY_ST_RUNNING);
+	d.cause = TALLY_C_MIGRATED;
+	machine_list(w->m, &d, 1, at_ms(0), true);
+	assert_record(w, 0, TALLY_BASELINE, TALLY_C_UNKNOWN, 0);
+}
+
+static void
 a_paused_vm_arrives_paused(void **state)
 {
 	struct world *w = *state;
@@ -222,6 +248,8 @@ main(void)
 		CASE(a_post_copy_target_runs_from_its_own_resumed_on),
 		CASE(a_target_whose_start_was_not_seen_is_one_by_its_resumed),
 		CASE(a_target_that_is_found_running_migrated_in_by_poll),
+		CASE(a_vm_that_migrated_while_nobody_looked_came_in_since),
+		CASE(a_vm_that_migrated_before_anybody_looked_is_a_baseline),
 		CASE(a_paused_vm_arrives_paused),
 		CASE(a_target_that_goes_without_a_word_failed),
 		CASE(a_source_at_the_switch_over_is_listed_as_incoming_and_runs_on),

@@ -277,6 +277,27 @@ a_source_that_is_deaf_meanwhile_ends_where_the_target_begins(void **state)
 }
 
 static void
+a_target_that_is_deaf_for_less_than_a_minute_joins_all_the_same(void **state)
+{
+	struct world *w = *state;
+	const struct tally_json *r;
+	boots(&w->a);
+	pass(w, 3595000, NULL);
+	machine_lost(w->b.m, now_of(w), "connection lost", "eof", 0);
+	migrates(&w->a, &w->b, &w->b);
+	w->b.shown.cause = TALLY_C_MIGRATED;
+	pass(w, 3620000, &w->b);
+	machine_back(w->b.m, now_of(w), "connected again");
+	lists(&w->b, true);
+	pass(w, 7200000, NULL);
+	powers_off(&w->b);
+	r = report(w);
+	RUN(r, "a", "3596.5");
+	RUN(r, "b", "3580");
+	assert_one_run(r);
+}
+
+static void
 a_target_that_is_deaf_meanwhile_counts_from_its_first_list(void **state)
 {
 	struct world *w = *state;
@@ -375,6 +396,7 @@ main(void)
 		CASE(a_life_is_as_long_as_it_was),
 		CASE(a_migrated_vm_is_one_run_with_its_downtime_left_out),
 		CASE(a_source_that_is_deaf_meanwhile_ends_where_the_target_begins),
+		CASE(a_target_that_is_deaf_for_less_than_a_minute_joins_all_the_same),
 		CASE(a_target_that_is_deaf_meanwhile_counts_from_its_first_list),
 		CASE(there_and_back_is_one_run),
 		CASE(a_kill_is_as_exact_with_the_manager_as_without),

@@ -250,6 +250,10 @@ another_boot_ends_all_runs_but_what_was_saved_stays(void **state)
 	put(w, TALLY_UNMANAGED_VM, 0, 0,
 	    (struct tally_event){ .o = { .has_pid = true, .pid = 7 } });
 	read_it(w, boot_1);
+	assert_false(w->r.listed);
+	put(w, TALLY_HEARTBEAT, 0, 0, (struct tally_event){ 0 });
+	read_it(w, boot_1);
+	assert_true(w->r.listed);
 	assert_true(w->r.gap_open);
 	assert_int_equal(w->r.unmanaged_count, 1);
 	assert_true(resume_gap(&w->r, w->clock.now, &gap));
@@ -260,6 +264,7 @@ another_boot_ends_all_runs_but_what_was_saved_stays(void **state)
 		assert_int_equal(w->r.saved[0][0], 2);
 		assert_int_equal(w->r.next_run, 5);
 		assert_false(w->r.gap_open);
+		assert_false(w->r.listed);
 		assert_int_equal(w->r.unmanaged_count, 0);
 		assert_int_equal(w->r.same_boot, round);
 		if (round == 0)
