@@ -96,6 +96,10 @@ on_end(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot
 		plan->departed = r->departing;
 		plan->ended_depart = r->depart_index;
 	}
+	/* An agent waits for a manager's word on why a process ended, and meanwhile
+	 * records what else happens: such a stop stands behind later instants. */
+	if (why == END_STOPPED && p->live && stream_own_instant(by) < at)
+		add_cut(plan, p->ledger, r->begin_index, stream_own_instant(by));
 	if (r->departing && why != END_MIGRATED)
 		join_decide(r->vm, p, r->depart_index, NULL);
 	else if (p->live && why == END_STOPPED &&

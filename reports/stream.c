@@ -45,6 +45,12 @@ stream_instant(uint64_t field)
 	return field < (uint64_t)TALLY_WALL_MAX ? (int64_t)field : TALLY_WALL_MAX;
 }
 
+int64_t
+stream_own_instant(const struct slot *s)
+{
+	return stream_instant(s->ev.m.has_time ? s->ev.m.time : s->h.wall);
+}
+
 static int
 decode(struct slot *s, const struct tally_entry *e, unsigned want, struct tally_err *err)
 {
@@ -69,7 +75,7 @@ decode(struct slot *s, const struct tally_entry *e, unsigned want, struct tally_
 		return tally_err_prefix(err, "entry %" PRIu64, e->header.index);
 	s->ev.kind = e->header.kind;
 	s->ev.imported = e->header.flags & TALLY_FLAG_IMPORTED;
-	s->at = stream_instant(s->ev.m.has_time ? s->ev.m.time : e->header.wall);
+	s->at = stream_own_instant(s);
 	return 0;
 }
 

@@ -64,4 +64,7 @@ int stream_run(struct part *parts, size_t n, stream_want *want, stream_step *ste
 /* An instant of a field, within the range of wall times. */
 int64_t stream_instant(uint64_t field);
 
+/* That of the entry itself, whatever was recorded before it. */
+int64_t stream_own_instant(const struct slot *s);
+
 #endif

@@ -35,6 +35,28 @@ what_vanished_while_the_manager_was_away_counts_to_its_bound(void **state)
 	assert_int_equal(rows(r, "findings", "kind=stop-uncertain"), 1);
 }
 
+/* Its cause came seconds later, and other things were recorded meanwhile. */
+static void
+a_stop_that_is_recorded_late_counts_at_its_own_instant(void **state)
+{
+	const struct tally_json *r = report_of_day(
+		HOST START "h1! 09:00 start b vcpus=1 os=urn:y domain_id=2 start_ticks=12\n"
+			   "h1! 10:00:02.500 suspend b cause=paused\n"
+			   "h1! 10:00:02.600 heartbeat\n"
+			   "h1! 10:00 stop a cause=failed\n"
+			   "h1! 10:00:03 start a vcpus=2 os=urn:x domain_id=3 start_ticks=13\n"
+			   "h1! 10:30 crashed a cause=crashed\nh1! 10:30:05 heartbeat\n"
+			   "h1! 10:30:01 stop a cause=crashed\n");
+
+	(void)state;
+	RUN(r, "5397");
+	STATE(r, "crashed", "1");
+	assert_figure(r, "usage", "product=urn:y scope=host id=h1", "run_seconds", "5405");
+	assert_int_equal(rows(r, "findings", "kind=stop-uncertain"), 0);
+	assert_int_equal(rows(r, "findings", "kind=uuid-conflict"), 0);
+	assert_int_equal(rows(r, "findings", "kind=missed-stop"), 0);
+}
+
 static void
 the_same_process_on_both_sides_of_an_agents_absence_ran_through(void **state)
 {
@@ -189,6 +211,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_exit_while_the_manager_was_away_ends_the_run_exactly),
 		cmocka_unit_test(what_vanished_while_the_manager_was_away_counts_to_its_bound),
+		cmocka_unit_test(a_stop_that_is_recorded_late_counts_at_its_own_instant),
 		cmocka_unit_test(the_same_process_on_both_sides_of_an_agents_absence_ran_through),
 		cmocka_unit_test(another_process_behind_an_agents_absence_ran_from_there_on),
 		cmocka_unit_test(a_process_that_was_not_known_at_the_start_is_the_same_when_it_is),
