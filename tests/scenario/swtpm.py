@@ -277,6 +277,12 @@ def wait_until(what, condition, seconds=90):
         time.sleep(0.2)
 
 
+def attested(suite, ledger):
+    """How many entries the newest checkpoint with evidence covers, by the agent's word."""
+    agents = json.loads(suite.must("status", ledger, "--json").text)["agent"]
+    return agents["attested"]["size"] if agents and agents["attested"] else 0
+
+
 def agent(suite):
     tpm = Swtpm(suite, "agent").start(*FLAGS)
     ledger = suite.scratch / "agent-ledger"
@@ -307,6 +313,13 @@ def agent(suite):
     with suite.case("without the key the agent's next session extends none"):
         running = Agent(suite, ledger, "")
         wait_until("a session without that PCR", lambda: statements() > before)
+    with suite.case("a swtpm that hangs delays no entry, and when it goes on so does the evidence"):
+        tpm.process.send_signal(signal.SIGSTOP)
+        held = entries(suite, ledger)
+        wait_until("entries without a TPM", lambda: entries(suite, ledger) >= held + 3, 60)
+        tpm.process.send_signal(signal.SIGCONT)
+        wait_until("evidence of newer entries", lambda: attested(suite, ledger) > held + 3)
+    with suite.case("the agent stops in order, and its last checkpoint is attested by the boot PCRs alone"):
         check(running.stop() == 0, f"tallyd ended with {running.process.returncode}")
         _, rows = holds(suite, ledger)
         check(rows[-1] == {"state": 1, "pcr": 255}, str(rows))
