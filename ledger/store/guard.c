@@ -8,6 +8,7 @@
  * fault can be in libc. Any other fault is our own bug and ends as ever.
  */
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,6 +28,9 @@ struct guarded {
 	char *text;
 };
 
+/* Changed under the lock, for stores are opened in several threads; the handler
+ * looks without. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct guarded maps[MAPS];
 static uintptr_t code_begin, code_end; /* of LMDB; both 0 where unknown */
 static char program[64] = "tally";
@@ -83,9 +87,17 @@ on_fault(int number, siginfo_t *info, void *context)
 	bool inside = counter >= code_begin && counter < code_end;
 	struct sigaction usual = { .sa_handler = SIG_DFL };
 
+	if (info->si_code <= 0) { /* somebody sent it: there is no fault that would come again */
+		(void)sigaction(number, &usual, NULL);
+		(void)raise(number);
+		return;
+	}
 	for (size_t i = 0; i < MAPS; i++)
-		if (maps[i].env &&
-		    (inside || store_guard_writing || (at >= maps[i].begin && at < maps[i].end)))
+		if (maps[i].env && at >= maps[i].begin && at < maps[i].end)
+			give_up(maps[i].text);
+	/* Of several ledgers the first may be the wrong one; it is damage all the same. */
+	for (size_t i = 0; i < MAPS; i++)
+		if (maps[i].env && (inside || store_guard_writing))
 			give_up(maps[i].text);
 	/* A fault of our own: it comes again, and ends the process as ever. */
 	(void)sigaction(number, &usual, NULL);
@@ -129,18 +141,18 @@ find_places(struct guarded *g)
 	uintmax_t inode;
 	struct stat st;
 	char line[512], mode[8];
+	bool known;
 	int fd;
 
 	g->begin = g->end = 0;
 	if (!file)
 		return;
-	if (mdb_env_get_fd(g->env, &fd) < 0 || fstat(fd, &st) < 0)
-		st.st_ino = 0;
+	known = mdb_env_get_fd(g->env, &fd) == 0 && fstat(fd, &st) == 0;
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s %*s %*s %" SCNuMAX, &begin, &end,
 			   mode, &inode) != 4)
 			continue;
-		if (inode == st.st_ino && end - begin > g->end - g->begin) {
+		if (known && inode == st.st_ino && end - begin > g->end - g->begin) {
 			g->begin = begin;
 			g->end = end;
 		}
@@ -157,26 +169,31 @@ store_guard_begin(MDB_env *env, const char *path)
 {
 	size_t i = 0;
 
+	pthread_mutex_lock(&lock);
 	while (i < MAPS && maps[i].env)
 		i++;
-	if (i == MAPS)
-		return;
-	catch_faults();
-	maps[i].text = make_text(path);
-	maps[i].env = env;
-	find_places(&maps[i]);
-	(void)mdb_env_set_userctx(env, maps[i].text);
-	(void)mdb_env_set_assert(env, on_assert);
+	if (i < MAPS) {
+		catch_faults();
+		maps[i].text = make_text(path);
+		maps[i].env = env;
+		find_places(&maps[i]);
+		(void)mdb_env_set_userctx(env, maps[i].text);
+		(void)mdb_env_set_assert(env, on_assert);
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 void
 store_guard_end(MDB_env *env)
 {
+	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < MAPS; i++) {
 		if (maps[i].env != env)
 			continue;
+		(void)mdb_env_set_assert(env, NULL); /* it would speak with the text */
 		maps[i].env = NULL;
 		free(maps[i].text);
 		maps[i].text = NULL;
 	}
+	pthread_mutex_unlock(&lock);
 }
