@@ -51,6 +51,7 @@ source_disconnect(void *ctx)
 	libvirt_events_deregister(s);
 	(void)virConnectClose(s->conn);
 	s->conn = NULL;
+	s->asked = false;
 }
 
 static int
@@ -203,6 +204,7 @@ source_free(void *ctx)
 	struct libvirt_source *s = ctx;
 	source_disconnect(s);
 	libvirt_open_abandon(s->opening);
+	libvirt_question_leave(s->question);
 	libvirt_vms_free(s->vms);
 	process_watch_free(s->watch);
 	if (s->epoll >= 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef AGENT_SOURCE_LIBVIRT_INTERNAL_H
 #define AGENT_SOURCE_LIBVIRT_INTERNAL_H
-/* The parts of the libvirt source. Two threads: libvirt's, which touches `clock`
- * and `ring` only, and the agent's loop, whose everything else is. */
+/* The parts of the libvirt source. Of it libvirt's own thread touches `clock` and
+ * `ring` only; all else is the agent's loop's. */
 #include <libvirt/libvirt.h>
 #include <stdatomic.h>
 
@@ -20,6 +20,10 @@ struct libvirt_source {
 	struct libvirt_vms *vms;
 	struct libvirt_opening *opening;
 	virConnectPtr conn;
+	struct libvirt_question *question; /* about the host, under way */
+	bool asked, manager_told;          /* in this connection; once answered */
+	struct tally_host_view manager;    /* the last answer */
+	unsigned long version;             /* of the hypervisor; 0 unknown */
 	bool exited; /* `exit` was taken from the watch, and is not told yet */
 	struct tally_observation exit;
 	int callbacks[SOURCE_EVENTS]; /* -1 none */
@@ -42,6 +46,8 @@ void libvirt_copy_domain(struct tally_domain *out, virDomainPtr dom);
 /* The claims in its XML; false where that cannot be had (then nothing is touched). */
 bool libvirt_read_claims(struct tally_domain *out, virDomainPtr dom);
 int libvirt_facts(struct libvirt_source *s, struct tally_host_view *out, struct tally_err *err);
+struct libvirt_question;
+void libvirt_question_leave(struct libvirt_question *q); /* NULL ok */
 
 /*
  * What is remembered of each VM between lists, by UUID and the manager's id: its

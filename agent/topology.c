@@ -6,12 +6,14 @@
  */
 #include "topology.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
 #include "tally/bytes.h"
+#include "tally/parse.h"
 
 #define CPUS_MAX 8192
 
@@ -98,17 +100,23 @@ topology_read(struct tally_host_view *out, const char *cpus, const char *cpuinfo
 	struct topology_cpu *cpu = tally_alloc(CPUS_MAX * sizeof(*cpu));
 	size_t n = 0;
 	int rc;
-	for (int i = 0; i < CPUS_MAX; i++) {
-		if (read_number(cpus, i, "physical_package_id", &cpu[n].package) == 0 &&
-		    read_number(cpus, i, "core_id", &cpu[n].core) == 0) {
-			/* Kernels before 5.2 know no dies, and number cores through. */
-			if (read_number(cpus, i, "die_id", &cpu[n].die) < 0)
-				cpu[n].die = 0;
-			n++;
-		} else if (i > 0 && n == 0) {
-			break;
-		}
+	DIR *d = opendir(cpus);
+	for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL && n < CPUS_MAX;
+	     e = readdir(d)) {
+		uint64_t i;
+		if (strncmp(e->d_name, "cpu", 3) != 0 ||
+		    !tally_parse_u64(&i, e->d_name + 3, strlen(e->d_name + 3), INT32_MAX))
+			continue;
+		if (read_number(cpus, (int)i, "physical_package_id", &cpu[n].package) < 0 ||
+		    read_number(cpus, (int)i, "core_id", &cpu[n].core) < 0)
+			continue;
+		/* Kernels before 5.2 know no dies, and number cores through. */
+		if (read_number(cpus, (int)i, "die_id", &cpu[n].die) < 0)
+			cpu[n].die = 0;
+		n++;
 	}
+	if (d != NULL)
+		(void)closedir(d);
 	rc = topology_count(out, cpu, n);
 	free(cpu);
 	if (rc < 0)
