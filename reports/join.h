@@ -10,6 +10,7 @@ struct move {
 	struct part *part;
 	uint64_t index, order;
 	int64_t at;
+	int64_t end; /* of an out: when its run says that it ended, no later than `at` */
 	bool has_peer, has_run;
 	/* A run that departs: whether it goes is known when it ends (undecided). Of
 	 * one that ends without a migrated-out only the partner that it finds makes

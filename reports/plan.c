@@ -56,12 +56,13 @@ broken_by_gap(const struct run *r)
 
 /* It ended, and nobody says why: where its manager was away, it may have left. */
 static void
-add_guess(struct plan *plan, const struct run *r, int64_t at, uint64_t index)
+add_guess(struct plan *plan, const struct run *r, int64_t at, const struct slot *by)
 {
 	struct move m = { .part = r->part,
-			  .index = index,
+			  .index = by->h.index,
 			  .order = plan->order,
 			  .at = at,
+			  .end = stream_own_instant(by),
 			  .has_run = true,
 			  .run_begin = r->begin_index,
 			  .unsure = true };
@@ -104,7 +105,7 @@ on_end(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot
 		join_decide(r->vm, p, r->depart_index, NULL);
 	else if (p->live && why == END_STOPPED &&
 		 (m->cause == TALLY_C_UNKNOWN || m->cause == TALLY_C_VANISHED))
-		add_guess(plan, r, at, by->h.index);
+		add_guess(plan, r, at, by);
 	residence_drop(plan->residence, r);
 }
 
@@ -139,11 +140,13 @@ static void
 on_joined(void *ctx, const struct move *out, const struct move *in)
 {
 	struct plan *plan = ctx;
+	bool guess = out->unsure && !out->departs;
+	int64_t end = out->departs || out->at < out->end ? out->at : out->end;
+	int64_t at = in->at < end ? in->at : end;
 
-	if (out->has_run && (in->at < out->at || out->departs))
-		add_cut(plan, out->part->ledger, out->run_begin,
-			in->at < out->at ? in->at : out->at)
-			->firm = true;
+	if (!out->has_run || (guess ? in->at >= end : !out->departs && at >= out->at))
+		return;
+	add_cut(plan, out->part->ledger, out->run_begin, at)->firm = true;
 }
 
 static void
@@ -184,6 +187,7 @@ note_move(struct plan *plan, struct part *p, const struct slot *e, uint64_t orde
 			  .index = e->h.index,
 			  .order = order,
 			  .at = e->at,
+			  .end = stream_own_instant(e),
 			  .has_peer = e->ev.o.peer.p != NULL,
 			  .has_run = plan->has_ended,
 			  .run_begin = plan->ended_begin };

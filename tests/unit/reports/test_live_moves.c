@@ -277,6 +277,22 @@ a_migration_while_the_sources_manager_was_away_joins_by_its_time(void **state)
 }
 
 static void
+an_exit_that_is_recorded_late_ends_no_later_for_its_migration(void **state)
+{
+	/* The process ended first, and its record waited behind another's. */
+	const struct tally_json *r = report_of_day(
+		HOSTS "h1! 09:00 start b vcpus=1 os=urn:y domain_id=2\n"
+		      "h2! 10:00:01 migrate-in a vcpus=2 state=5 os=urn:x domain_id=3\n"
+		      "h1! 10:00:02 config b vcpus=2\nh1! 10:00:00 stop a cause=unknown\n"
+		      "h2! 11:00 stop a cause=shutdown\nh1! 11:00 stop b cause=shutdown\n");
+
+	(void)state;
+	RUN(r, "h1", "3600");
+	RUN(r, "h2", "3599");
+	assert_joined(r);
+}
+
+static void
 a_stop_that_nobody_explains_yields_to_a_migrated_out(void **state)
 {
 	/* h3 had it too, and says that it migrated; the stop on h1 is a stop. */
@@ -364,6 +380,7 @@ main(void)
 		cmocka_unit_test(a_target_whose_clock_is_behind_ends_the_source_at_its_own_begin),
 		cmocka_unit_test(a_paused_vm_moves_paused),
 		cmocka_unit_test(a_migration_while_the_sources_manager_was_away_joins_by_its_time),
+		cmocka_unit_test(an_exit_that_is_recorded_late_ends_no_later_for_its_migration),
 		cmocka_unit_test(a_stop_that_nobody_explains_yields_to_a_migrated_out),
 		cmocka_unit_test(a_stop_with_a_reason_is_no_migration),
 		cmocka_unit_test(an_import_knows_nothing_of_departures),
