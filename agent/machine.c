@@ -106,6 +106,12 @@ machine_each(struct machine *m, void (*f)(struct machine *m, struct vm *vm, void
 }
 
 bool
+machine_is_move(unsigned cause)
+{
+	return cause == TALLY_C_MIGRATED || cause == TALLY_C_POSTCOPY;
+}
+
+bool
 machine_same(const struct vm *vm, const struct tally_domain *d)
 {
 	if (vm->dom.id >= 0 && d->id >= 0 && vm->dom.id != d->id)

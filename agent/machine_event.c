@@ -15,12 +15,6 @@
 /* REBOOT comes two or three times for one reboot. */
 #define REBOOT_WINDOW (2 * TALLY_SECOND)
 
-static bool
-is_move(unsigned cause)
-{
-	return cause == TALLY_C_MIGRATED || cause == TALLY_C_POSTCOPY;
-}
-
 static void
 on_started(struct machine *m, struct vm *vm, const struct tally_observation *o)
 {
@@ -73,9 +67,9 @@ on_resumed(struct machine *m, struct vm *vm, const struct tally_observation *o)
 	}
 	vm->state = TALLY_ST_RUNNING;
 	machine_learn(m, vm);
-	if (vm->incoming || is_move(o->cause)) {
+	if (vm->incoming || machine_is_move(o->cause)) {
 		machine_begin(m, vm, TALLY_MIGRATED_IN,
-			      is_move(o->cause) ? o->cause : TALLY_C_MIGRATED, o->at,
+			      machine_is_move(o->cause) ? o->cause : TALLY_C_MIGRATED, o->at,
 			      TALLY_SRC_EVENT, o);
 	} else if (vm->ended) {
 		/* The same process goes on behind a SHUTDOWN: a reboot by the host. */
@@ -105,10 +99,10 @@ on_suspended(struct machine *m, struct vm *vm, const struct tally_observation *o
 			      o);
 		return;
 	}
-	if (vm->state == state && (!is_move(o->cause) || vm->migrating))
+	if (vm->state == state && (!machine_is_move(o->cause) || vm->migrating))
 		return;
 	vm->state = state;
-	vm->migrating = is_move(o->cause);
+	vm->migrating = machine_is_move(o->cause);
 	machine_note(m, vm, TALLY_SUSPENDED, o->cause, o->at, TALLY_SRC_EVENT, o);
 }
 

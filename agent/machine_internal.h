@@ -85,6 +85,8 @@ void machine_renew(struct machine *m, struct vm *vm, const struct tally_domain *
 /* Calls f for every VM, in the order of the UUIDs; f may forget it. */
 void machine_each(struct machine *m, void (*f)(struct machine *m, struct vm *vm, void *ctx),
 		  void *ctx);
+/* Of a suspension: the switch-over; of a begin: by migration. */
+bool machine_is_move(unsigned cause);
 /* It is no other process, as far as both sides know. */
 bool machine_same(const struct vm *vm, const struct tally_domain *d);
 /* machine_exit.c: what waits for a second word. */

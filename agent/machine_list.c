@@ -31,9 +31,9 @@ found_state(struct machine *m, struct vm *vm, const struct tally_domain *d, stru
 			machine_note(m, vm, TALLY_MIGRATION_FAILED, 0, at, TALLY_SRC_POLL, NULL);
 		vm->migrating = false;
 	} else {
-		machine_note(m, vm, TALLY_SUSPENDED,
-			     d->state == TALLY_ST_PMSUSPENDED ? TALLY_C_PMSUSPENDED : d->cause, at,
-			     TALLY_SRC_POLL, NULL);
+		unsigned cause = d->state == TALLY_ST_PMSUSPENDED ? TALLY_C_PMSUSPENDED : d->cause;
+		vm->migrating = machine_is_move(cause);
+		machine_note(m, vm, TALLY_SUSPENDED, cause, at, TALLY_SRC_POLL, NULL);
 	}
 }
 
@@ -43,8 +43,7 @@ static void
 found_new(struct machine *m, struct vm *vm, const struct tally_domain *d, struct tally_now at,
 	  bool first)
 {
-	bool moved = d->state == TALLY_ST_RUNNING &&
-		     (d->cause == TALLY_C_MIGRATED || d->cause == TALLY_C_POSTCOPY);
+	bool moved = d->state == TALLY_ST_RUNNING && machine_is_move(d->cause);
 	bool arrived = vm->incoming || (moved && m->continues);
 	unsigned kind = arrived ? TALLY_MIGRATED_IN : first ? TALLY_BASELINE : TALLY_STARTED;
 	unsigned cause = !arrived ? TALLY_C_UNKNOWN : moved ? d->cause : TALLY_C_MIGRATED;

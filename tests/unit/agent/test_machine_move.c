@@ -89,6 +89,20 @@ a_failed_migration_whose_events_were_missed_is_found_by_the_list(void **state)
 }
 
 static void
+a_switch_over_that_only_the_list_saw_is_one_too(void **state)
+{
+	struct world *w = *state;
+	struct tally_domain d = domain(1, TALLY_ST_PAUSED);
+	d.cause = TALLY_C_POSTCOPY;
+	started(w);
+	machine_list(w->m, &d, 1, at_ms(10000), false);
+	observe(w, TALLY_RESUMED, TALLY_C_UNPAUSED, 1, 11000);
+	assert_int_equal(w->n, 4);
+	assert_record(w, 1, TALLY_SUSPENDED, TALLY_C_POSTCOPY, 10000);
+	assert_int_equal(w->rec[3].ev.kind, TALLY_MIGRATION_FAILED);
+}
+
+static void
 a_target_runs_from_resumed_on(void **state)
 {
 	struct world *w = *state;
@@ -244,6 +258,7 @@ main(void)
 		CASE(a_paused_vm_is_left_too),
 		CASE(a_migration_that_fails_at_the_switch_over_resumes_its_source),
 		CASE(a_failed_migration_whose_events_were_missed_is_found_by_the_list),
+		CASE(a_switch_over_that_only_the_list_saw_is_one_too),
 		CASE(a_target_runs_from_resumed_on),
 		CASE(a_post_copy_target_runs_from_its_own_resumed_on),
 		CASE(a_target_whose_start_was_not_seen_is_one_by_its_resumed),
