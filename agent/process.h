@@ -44,7 +44,8 @@ struct process_guest {
 };
 
 /* The arguments, each with its NUL, of a process whose comm is `comm`; the last
- * may be cut. False where this is no QEMU. Fills uuid and name only. */
+ * may be cut. False where this is no QEMU, or one that can run no guest. Fills uuid and name only.
+ */
 bool process_guest_parse(struct process_guest *out, const char *comm, const char *args, size_t len);
 /* 1, or 0 where this pid is no living QEMU process. */
 int process_guest_read(struct process_guest *out, const char *proc, uint32_t pid);

@@ -45,6 +45,20 @@ read_name(char *out, size_t size, const char *value)
 	text_copy(out, size, plain);
 }
 
+/* Managers start such a QEMU to ask what it can do: no guest can run in it. */
+static bool
+is_probe(const char *option, const char *value)
+{
+	return (strcmp(option, "-machine") == 0 || strcmp(option, "-M") == 0) &&
+	       strncmp(value, "none", 4) == 0 && (value[4] == '\0' || value[4] == ',');
+}
+
+static bool
+is_option(const char *arg, const char *name)
+{
+	return arg[0] == '-' && strcmp(arg + 1 + (arg[1] == '-'), name) == 0;
+}
+
 /* The argument at *at, NULL behind the last whole one. */
 static const char *
 next_arg(const char *args, size_t len, size_t *at)
@@ -71,19 +85,20 @@ process_guest_parse(struct process_guest *out, const char *comm, const char *arg
 	out->has_uuid = false;
 	out->name[0] = '\0';
 	while ((arg = next_arg(args, len, &at)) != NULL) {
-		bool name = !named && (strcmp(arg, "-name") == 0 || strcmp(arg, "--name") == 0);
-		bool uuid =
-			!out->has_uuid && (strcmp(arg, "-uuid") == 0 || strcmp(arg, "--uuid") == 0);
-		if (!name && !uuid)
-			continue;
-		arg = next_arg(args, len, &at);
-		if (arg == NULL)
+		size_t behind = at;
+		const char *value = next_arg(args, len, &behind);
+		if (value == NULL)
 			break;
-		if (uuid)
-			out->has_uuid = tally_uuid_parse(out->uuid, arg, strlen(arg));
-		else
-			read_name(out->name, sizeof(out->name), arg);
-		named = named || name;
+		if (is_probe(arg, value))
+			return false;
+		if (!out->has_uuid && is_option(arg, "uuid")) {
+			out->has_uuid = tally_uuid_parse(out->uuid, value, strlen(value));
+			at = behind;
+		} else if (!named && is_option(arg, "name")) {
+			read_name(out->name, sizeof(out->name), value);
+			named = true;
+			at = behind;
+		}
 	}
 	return true;
 }

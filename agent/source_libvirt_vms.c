@@ -8,6 +8,7 @@
  */
 #include "source_libvirt_internal.h"
 
+#include <libvirt/virterror.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -281,8 +282,8 @@ is_managed_now(struct libvirt_vms *v, virConnectPtr conn, const struct process_g
 {
 	virDomainPtr dom = g->has_uuid ? virDomainLookupByUUID(conn, g->uuid) : NULL;
 	struct tally_domain d;
-	if (dom == NULL)
-		return false;
+	if (dom == NULL) /* no answer is no word against it */
+		return g->has_uuid && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN;
 	libvirt_copy_domain(&d, dom);
 	if (d.id >= 0)
 		libvirt_vms_fill(v, &d, dom, false);

@@ -190,6 +190,8 @@ qemu_processes_are_found_with_their_names_and_nothing_else_is(void **state)
 				      "1";
 	static const char broken[] = "qemu-system-arm\0-uuid\0no-uuid\0-name\0g\xff,x=y";
 	static const char other[] = "/usr/bin/vim\0qemu-system-x86_64";
+	static const char probe[] = "/usr/bin/qemu-system-x86_64\0-S\0-machine\0none,accel=kvm";
+	static const char nonesuch[] = "qemu-system-x86_64\0-append\0-machine none\0-M\0nonesuch";
 	static const char cut[] = "qemu-system-arm\0-name";
 	char *dir = test_dir_make();
 	struct process_guest *found;
@@ -202,9 +204,11 @@ qemu_processes_are_found_with_their_names_and_nothing_else_is(void **state)
 	process(dir, 14, "vim", "4194304", other, sizeof(other));
 	process(dir, 15, "kvm", "2129984", "", 0); /* a kernel thread */
 	process(dir, 16, "qemu-system-arm", "4194304", cut, sizeof(cut));
+	process(dir, 17, "qemu-system-x86", "4194304", probe, sizeof(probe));
+	process(dir, 18, "qemu-system-x86", "4194304", nonesuch, sizeof(nonesuch));
 	put(dir, "meminfo", "x", 1);
-	assert_int_equal(process_guests(&found, dir), 5);
-	qsort(found, 5, sizeof(*found), by_pid);
+	assert_int_equal(process_guests(&found, dir), 6);
+	qsort(found, 6, sizeof(*found), by_pid);
 	assert_int_equal(found[0].pid, 10);
 	assert_int_equal(found[0].start_ticks, 1000);
 	assert_string_equal(found[0].name, "a,b=c");
@@ -218,6 +222,7 @@ qemu_processes_are_found_with_their_names_and_nothing_else_is(void **state)
 	assert_false(found[3].has_uuid);
 	assert_string_equal(found[3].name, "g?");
 	assert_string_equal(found[4].name, "");
+	assert_int_equal(found[5].pid, 18);
 	free(found);
 	test_dir_remove(dir);
 	assert_int_equal(process_guests(&found, "/nonexistent"), 0);
