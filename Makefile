@@ -6,10 +6,11 @@ DESTDIR ?=
 BUILD ?= build
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
+SIM_SEEDS ?= 1-1000
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build test sanitize lint fuzz bench demo install clean
+.PHONY: help setup build test sanitize lint fuzz sim bench demo install clean
 
 help: ## what can be made (this list)
 	@echo 'Tallystick: a licensing meter and audit ledger for virtual machines'
@@ -40,6 +41,11 @@ lint: ## format, layers, headers, linking, shell, man pages, clang-tidy
 fuzz: ## every fuzz target for a share of FUZZ_SECONDS, or TARGETS='note yaml'
 	@scripts/setup build test
 	@scripts/fuzz '$(BUILD)-fuzz' '$(JOBS)' '$(FUZZ_SECONDS)' $(TARGETS)
+
+sim: ## simulated histories with faults, SIM_SEEDS of them, against the truth
+	@scripts/setup build test
+	@scripts/build '$(BUILD)' '$(JOBS)'
+	@'$(BUILD)/tests/sim/tally-sim' --file tests/sim/seeds.txt --seeds '$(SIM_SEEDS)' --jobs '$(JOBS)'
 
 bench: build ## append, verify and report, each with its baseline in the same run
 	@for kind in append verify report; do '$(BUILD)/cli/tally' bench $$kind || exit 1; done

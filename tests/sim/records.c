@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Record by record: no run in the ledger that never was, no stop of a VM that
+ * lived on. A record names its incarnation, so its life can be looked up.
+ */
+#include <string.h>
+
+#include "check.h"
+#include "tally/entry.h"
+#include "tally/err.h"
+#include "tally/store.h"
+
+/* Clocks are exact here; the ledger's instants may be pinned by a step back. */
+#define EPS MS
+
+static struct sim_vm *
+vm_of(struct world *w, const uint8_t uuid[TALLY_UUID])
+{
+	for (unsigned i = 0; i < w->vm_count; i++) {
+		if (memcmp(w->vm[i].uuid, uuid, TALLY_UUID) == 0)
+			return &w->vm[i];
+	}
+	return NULL;
+}
+
+static bool
+same_process(const struct life *l, const struct tally_event *ev)
+{
+	if (ev->o.has_start_ticks && ev->o.has_pid)
+		return l->pid == ev->o.pid && l->ticks == ev->o.start_ticks;
+	return !ev->o.has_domain_id || l->id == ev->o.domain_id;
+}
+
+/* A life that had begun by then; with `over`, one that had ended too. */
+static bool
+lived(struct host *h, const struct sim_vm *vm, const struct tally_event *ev, int64_t at, bool over)
+{
+	for (const struct life *l = h->world->truth.lives; l != NULL; l = l->next) {
+		if (l->host != h || l->vm != vm || !same_process(l, ev) || l->begin > at + EPS)
+			continue;
+		if (!over || (l->over && l->end <= at + EPS))
+			return true;
+	}
+	return false;
+}
+
+static void
+check_record(struct host *h, const struct tally_event *ev, int64_t at, uint64_t index,
+	     struct seen *seen)
+{
+	struct world *w = h->world;
+	struct sim_vm *vm = ev->i.has_vm ? vm_of(w, ev->i.vm) : NULL;
+	if (ev->i.has_vm && vm == NULL) {
+		sim_fail(w, h, "entry %llu is of a VM that never was", (unsigned long long)index);
+		return;
+	}
+	switch (ev->kind) {
+	case TALLY_AGENT_START:
+		seen->starts_of_agent[h->index]++;
+		break;
+	case TALLY_STARTED:
+	case TALLY_BASELINE:
+	case TALLY_MIGRATED_IN:
+		if (!lived(h, vm, ev, at, false))
+			sim_fail(w, h, "entry %llu: a run of %s that never was",
+				 (unsigned long long)index, vm->name);
+		break;
+	case TALLY_MIGRATED_OUT:
+	case TALLY_STOPPED:
+		if (!lived(h, vm, ev, at, true))
+			sim_fail(w, h, "entry %llu: a stop of %s, which lived on",
+				 (unsigned long long)index, vm->name);
+		if (ev->m.has_not_before && (int64_t)ev->m.not_before < at)
+			spans_add(&seen->vm[h->index][vm->number].bounds, (int64_t)ev->m.not_before,
+				  at);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+records_check(struct host *h, struct tally_store *store, struct seen *seen)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_arena *arena = tally_arena_new(16384);
+	struct tally_entries entries = { 0 };
+	struct tally_entry e;
+	uint8_t root[TALLY_HASH];
+	uint64_t size = 0;
+	int64_t at = 0;
+	int rc = tally_store_head(store, &size, root, &err);
+	if (rc == 0)
+		rc = tally_store_entries(store, 0, size, &entries, &err);
+	while (rc == 0 && entries.next(entries.ctx, &e, &err) == 1) {
+		struct tally_event ev = { 0 };
+		int64_t instant;
+		tally_arena_reset(arena);
+		rc = tally_event_decode(&ev, e.group, e.mask, arena, &err);
+		ev.kind = e.header.kind;
+		instant = (int64_t)(ev.m.has_time ? ev.m.time : e.header.wall);
+		at = instant > at ? instant : at;
+		if (rc == 0)
+			check_record(h, &ev, at, e.header.index, seen);
+	}
+	seen->last[h->index] = at;
+	if (rc < 0)
+		sim_fail(h->world, h, "the ledger cannot be read: %s", err.text);
+	if (entries.close != NULL)
+		entries.close(entries.ctx);
+	tally_arena_free(arena);
+}
