@@ -56,6 +56,19 @@ go_on(struct machine *m, struct vm *vm, const struct tally_observation *o)
 	machine_note(m, vm, TALLY_MIGRATION_FAILED, 0, o->at, TALLY_SRC_EVENT, o);
 }
 
+/* How a VM began that runs, as the manager says of its state; 0: it does not. */
+static unsigned
+begin_cause(const struct vm *vm)
+{
+	const struct tally_domain *d = &vm->dom;
+	if (vm->undescribed || d->state != TALLY_ST_RUNNING)
+		return 0;
+	return d->cause == TALLY_C_BOOT || d->cause == TALLY_C_RESTORE ||
+			       d->cause == TALLY_C_SNAPSHOT
+		       ? d->cause
+		       : 0;
+}
+
 static void
 on_resumed(struct machine *m, struct vm *vm, const struct tally_observation *o)
 {
@@ -75,6 +88,9 @@ on_resumed(struct machine *m, struct vm *vm, const struct tally_observation *o)
 		/* The same process goes on behind a SHUTDOWN: a reboot by the host. */
 		machine_begin(m, vm, TALLY_STARTED, TALLY_C_BOOT, o->at, TALLY_SRC_EVENT, o);
 		machine_note(m, vm, TALLY_REBOOTED, TALLY_C_HOST, o->at, TALLY_SRC_EVENT, o);
+	} else if (begin_cause(vm) != 0) {
+		/* No need to wait for the event that says the same. */
+		machine_begin(m, vm, TALLY_STARTED, begin_cause(vm), o->at, TALLY_SRC_EVENT, o);
 	} else {
 		vm->starting = true;
 		vm->since = o->at;

@@ -24,6 +24,19 @@ a_start_is_resumed_and_then_started_and_counts_from_resumed(void **state)
 }
 
 static void
+a_start_that_the_manager_explains_at_once_waits_for_no_second_event(void **state)
+{
+	struct world *w = *state;
+	w->shown.cause = TALLY_C_BOOT;
+	observe(w, TALLY_RESUMED, TALLY_C_UNPAUSED, 1, 0);
+	assert_int_equal(w->n, 1);
+	assert_record(w, 0, TALLY_STARTED, TALLY_C_BOOT, 0);
+	observe(w, TALLY_STARTED, TALLY_C_BOOT, 1, 30);
+	machine_tick(w->m, at_ms(5000));
+	assert_int_equal(w->n, 1);
+}
+
+static void
 a_start_whose_second_event_never_comes_is_recorded_after_a_second(void **state)
 {
 	struct world *w = *state;
@@ -246,6 +259,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_start_is_resumed_and_then_started_and_counts_from_resumed),
+		CASE(a_start_that_the_manager_explains_at_once_waits_for_no_second_event),
 		CASE(a_start_whose_second_event_never_comes_is_recorded_after_a_second),
 		CASE(a_paused_start_begins_paused_and_is_resumed_later),
 		CASE(a_run_ends_at_the_shutdown_and_the_stopped_behind_it_says_nothing_new),
