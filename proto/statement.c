@@ -8,8 +8,7 @@
 #include "statement.pb-c.h"
 #include "tally/event.h"
 
-#define PCRS   24  /* of the PC client profile */
-#define NO_PCR 255 /* a session without a ledger PCR */
+#define PCRS 24 /* of the PC client profile */
 
 #define BYTES(field, size)                                                                         \
 	if (proto_bytes_out(&pb.has_##field, &pb.field, st->field, (size), #field, err) < 0)       \
@@ -111,7 +110,7 @@ tally_statement_decode(struct tally_statement *st, struct tally_bytes in, struct
 		    (i > 0 && st->boot_pcrs.items[i] <= st->boot_pcrs.items[i - 1]))
 			return tally_err_set(err, TALLY_FAILS,
 					     "statement: boot_pcrs: not ascending, or no PCR");
-	if (st->ledger_pcr >= PCRS && st->ledger_pcr != NO_PCR)
+	if (st->ledger_pcr >= PCRS && st->ledger_pcr != TALLY_NO_PCR)
 		return tally_err_set(err, TALLY_FAILS, "statement: ledger_pcr: no PCR");
 	return 0;
 }

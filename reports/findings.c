@@ -44,6 +44,11 @@ static const struct {
 	[F_NO_HOST_FACTS] = { "no-host-facts", "warning",
 			      "event lies before the first facts of the host",
 			      "events lie before the first facts of the host" },
+	[F_NO_LEDGER_PCR] = { "no-ledger-pcr", "info",
+			      "TPM session extends no PCR: a second history in it is excluded by "
+			      "what left the host only",
+			      "TPM sessions extend no PCR: a second history in one is excluded by "
+			      "what left the host only" },
 	[F_OS_CONFLICT] = { "os-conflict", "warning", "claim of an OS disagrees with another",
 			    "claims of an OS disagree with others" },
 	[F_OS_UNKNOWN] = { "os-unknown", "warning", "VM ran without a known OS",

@@ -38,6 +38,8 @@ read_session(struct survey *s, const struct tally_event *ev, uint64_t index,
 			s->unlogged_at[s->n_unlogged_at++] = index;
 		s->unlogged += missing;
 	}
+	if (st.ledger_pcr == TALLY_NO_PCR)
+		note_at(s->no_pcr_at, &s->no_pcr, index);
 	s->has_reset = true;
 	s->reset_count = st.reset_count;
 }
@@ -130,6 +132,7 @@ survey_note(const struct survey *s, uint32_t ledger, struct findings *f)
 	note_all(f, F_UNKNOWN_KIND, ledger, s->unknown, s->unknown_at, told(s->unknown));
 	note_all(f, F_UNDISCLOSED, ledger, s->undisclosed, s->undisclosed_at, told(s->undisclosed));
 	note_all(f, F_UNLOGGED_BOOT, ledger, s->unlogged, s->unlogged_at, s->n_unlogged_at);
+	note_all(f, F_NO_LEDGER_PCR, ledger, s->no_pcr, s->no_pcr_at, told(s->no_pcr));
 	note_all(f, F_AFTER_CHECKPOINT, ledger, s->ledger->beyond, NULL, 0);
 	finding_case(findings_count(f, F_EVIDENCE_CLASS, FLEET, 1), "%.*s is self-declared",
 		     (int)s->host.len, (const char *)s->host.p);

@@ -12,10 +12,11 @@ struct survey {
 	bool imported, live;   /* parts */
 	uint64_t entries;
 	int64_t wall; /* of the last entry */
-	uint64_t unknown, undisclosed, unlogged;
+	uint64_t unknown, undisclosed, unlogged, no_pcr;
 	uint64_t unknown_at[FINDING_ENTRIES], undisclosed_at[FINDING_ENTRIES];
 	uint64_t unlogged_at[FINDING_ENTRIES]; /* session statements */
 	size_t n_unlogged_at;
+	uint64_t no_pcr_at[FINDING_ENTRIES]; /* session statements, too */
 	bool has_reset;
 	uint32_t reset_count;
 };

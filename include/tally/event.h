@@ -230,12 +230,14 @@ int tally_event_decode(struct tally_event *ev, const struct tally_bytes groups[T
 		       unsigned mask, struct tally_arena *arena, struct tally_err *err);
 
 /* The session statement (FORMAT.md section 6). */
+#define TALLY_NO_PCR 255 /* a session without a ledger PCR */
 struct tally_statement {
 	uint32_t version;
 	struct tally_bytes host_id, ek_public, ak_public, origin, vkey, agent_version, agent_hash;
 	uint32_t pcr_bank;
 	struct tally_numbers boot_pcrs;
-	uint32_t ledger_pcr, reset_count, restart_count;
+	uint32_t ledger_pcr; /* or TALLY_NO_PCR */
+	uint32_t reset_count, restart_count;
 	uint64_t prev_size;
 	struct tally_bytes prev_root, transport, ledger_pcr_value;
 	bool foreign;

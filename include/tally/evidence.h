@@ -13,7 +13,6 @@ struct tally_err;
 
 #define TALLY_AK_ATTRIBUTES 0x00050472u
 #define TALLY_LEDGER_PCR    14
-#define TALLY_NO_PCR        255 /* a session without a ledger PCR */
 #define TALLY_PCRS          24
 
 /* q of a statement. (Rows, extends and the q of a checkpoint are the ledger's:

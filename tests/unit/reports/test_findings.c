@@ -228,7 +228,7 @@ undisclosed_entries_and_those_behind_the_checkpoint_are_told(void **state)
 }
 
 static void
-add_session(struct test_ledger *l, uint32_t reset_count)
+add_session(struct test_ledger *l, uint32_t reset_count, uint32_t ledger_pcr)
 {
 	static const uint8_t hash[TALLY_HASH];
 	static const uint32_t pcrs[] = { 0, 7 };
@@ -243,7 +243,7 @@ add_session(struct test_ledger *l, uint32_t reset_count)
 				      .agent_hash = h,
 				      .pcr_bank = 11,
 				      .boot_pcrs = { pcrs, 2 },
-				      .ledger_pcr = 14,
+				      .ledger_pcr = ledger_pcr,
 				      .reset_count = reset_count,
 				      .prev_root = h,
 				      .transport = x,
@@ -270,17 +270,43 @@ a_tpm_reset_without_a_session_is_an_unlogged_boot(void **state)
 	(void)state;
 	test_history_init(&h);
 	test_history_add(&h, HOST);
-	add_session(&h.ledgers[0], 4);
-	add_session(&h.ledgers[0], 5);
+	add_session(&h.ledgers[0], 4, 14);
+	add_session(&h.ledgers[0], 5, 14);
 	l = test_ledger_open(&h.ledgers[0]);
 	if (try_report(&l, 1, DAY, &json, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_null(strstr(tally_buf_cstr(&json), "unlogged-boot"));
-	add_session(&h.ledgers[0], 8);
+	add_session(&h.ledgers[0], 8, 14);
 	l = test_ledger_open(&h.ledgers[0]);
 	tally_buf_clear(&json);
 	assert_int_equal(try_report(&l, 1, DAY, &json, &err), 0);
 	assert_non_null(strstr(tally_buf_cstr(&json), "host h1: 2 TPM resets left no session"));
+	tally_buf_deinit(&json);
+	test_history_deinit(&h);
+}
+
+static void
+a_session_without_a_ledger_pcr_is_told_and_one_with_it_is_not(void **state)
+{
+	struct tally_buf json = TALLY_BUF_INIT;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct test_history h;
+	struct tally_report_ledger l;
+
+	(void)state;
+	test_history_init(&h);
+	test_history_add(&h, HOST);
+	add_session(&h.ledgers[0], 4, 9);
+	l = test_ledger_open(&h.ledgers[0]);
+	assert_int_equal(try_report(&l, 1, DAY, &json, &err), 0);
+	assert_null(strstr(tally_buf_cstr(&json), "no-ledger-pcr"));
+	add_session(&h.ledgers[0], 5, TALLY_NO_PCR);
+	add_session(&h.ledgers[0], 6, TALLY_NO_PCR);
+	l = test_ledger_open(&h.ledgers[0]);
+	tally_buf_clear(&json);
+	assert_int_equal(try_report(&l, 1, DAY, &json, &err), 0);
+	assert_non_null(strstr(tally_buf_cstr(&json), "no-ledger-pcr"));
+	assert_non_null(strstr(tally_buf_cstr(&json), "host h1: 2 TPM sessions extend no PCR"));
 	tally_buf_deinit(&json);
 	test_history_deinit(&h);
 }
@@ -334,6 +360,7 @@ main(void)
 		cmocka_unit_test(an_entry_that_does_not_decode_fails_by_its_index),
 		cmocka_unit_test(undisclosed_entries_and_those_behind_the_checkpoint_are_told),
 		cmocka_unit_test(a_tpm_reset_without_a_session_is_an_unlogged_boot),
+		cmocka_unit_test(a_session_without_a_ledger_pcr_is_told_and_one_with_it_is_not),
 		cmocka_unit_test(bent_groups_give_an_error_or_a_report),
 	};
 	int failed = cmocka_run_group_tests_name("reports findings", tests, NULL, NULL);
