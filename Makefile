@@ -52,7 +52,7 @@ bench: build ## append, verify and report, each with its baseline in the same ru
 
 demo: ## two libvirt hosts, real guests, a live migration; meter, report, verify (as root)
 	@scripts/setup build demo
-	@scripts/build '$(BUILD)' '$(JOBS)'
+	@ONLY='cli/tally agent/tallyd attest/tpm/tallyd-tpm' scripts/build '$(BUILD)' '$(JOBS)'
 	@scripts/demo '$(BUILD)'
 
 install: build ## into PREFIX (DESTDIR before it)
