@@ -193,7 +193,8 @@ take(struct reading *r, const struct tally_event *ev)
 	case TALLY_HOST_BOOT:
 		out->same_boot =
 			ev->o.boot_id.len == 16 && memcmp(ev->o.boot_id.p, r->boot_id, 16) == 0;
-		out->gap_open = out->listed = false;
+		/* A gap that is open stays so: only a list ends it. */
+		out->listed = false;
 		out->unmanaged_count = 0;
 		end_runs(r);
 		break;
@@ -325,7 +326,6 @@ finish(struct reading *r)
 	r->out->open = tally_realloc_array(NULL, n, sizeof(*r->out->open));
 	r->out->saved = tally_realloc_array(NULL, n, sizeof(*r->out->saved));
 	twalk_r(r->vms, hand_over, r);
-	r->out->gap_open &= r->out->same_boot;
 	r->out->listed &= r->out->same_boot;
 	if (!r->out->same_boot)
 		r->out->unmanaged_count = 0;

@@ -23,7 +23,7 @@ struct resume {
 	bool same_boot;           /* the last host-boot entry names this boot */
 	bool agent_began;         /* an agent-start without an agent-stop behind it */
 	bool listed;              /* a heartbeat of this boot: its VMs have been listed */
-	bool gap_open;            /* a gap-begin without its gap-end, of this boot */
+	bool gap_open;            /* a gap-begin without its gap-end, of any boot */
 	struct machine_run *open; /* of this boot, by UUID */
 	size_t count;
 	uint8_t (*saved)[TALLY_UUID]; /* VMs whose newest begin or end is a stopped{saved} */
