@@ -183,6 +183,7 @@ resume_host(struct world *w, const struct event *e)
 	if (!h->suspended)
 		return;
 	h->suspended = false;
+	h->slept += w->now - h->asleep_at;
 	tpm_resume(&h->tpm);
 	sim_trace(w, h, "the host wakes up");
 	if (random_chance(&w->random, 50))
@@ -200,6 +201,7 @@ suspend_host(struct host *h)
 	sim_trace(h->world, h, "the host is suspended for %.0f s", (double)ns / 1e9);
 	h->world->counts.suspends++;
 	h->suspended = true;
+	h->asleep_at = h->world->now;
 	truth_unwatched(h);
 	disturb_for(h, ns);
 	later(h, ns, resume_host);
@@ -236,9 +238,7 @@ static void
 set_clock(struct host *h, int64_t step, int64_t ppb)
 {
 	int64_t was = host_wall(h), is = was + step;
-	h->wall_base = is;
-	h->set_at = h->world->now;
-	h->ppb = ppb;
+	host_set_clock(h, step, ppb);
 	spans_add(&h->truth.steps, was < is ? was : is, was < is ? is : was);
 }
 

@@ -17,18 +17,47 @@
 
 #define BEGIN_WALL INT64_C(1772323200000000000) /* 2026-03-01T00:00:00Z */
 
+/* Its own idea of how time goes on: a slewed clock slews uptime too. */
+static int64_t
+local(const struct host *h)
+{
+	int64_t passed = h->world->now - h->set_at;
+	return h->local_base + passed + passed / 1000000 * h->ppb / 1000;
+}
+
 int64_t
 host_wall(const struct host *h)
 {
-	int64_t passed = h->world->now - h->set_at;
-	return h->wall_base + passed + passed / 1000000 * h->ppb / 1000;
+	return h->wall_offset + local(h);
 }
 
 struct tally_now
 host_now(const struct host *h)
 {
 	return (struct tally_now){ .wall = { host_wall(h) },
-				   .uptime = { h->world->now - h->booted_at } };
+				   .uptime = { local(h) - h->booted_at } };
+}
+
+void
+host_set_clock(struct host *h, int64_t step, int64_t ppb)
+{
+	h->local_base = local(h);
+	h->set_at = h->world->now;
+	h->wall_offset += step;
+	h->ppb = ppb;
+}
+
+/* The world's time at which its uptime will be that; not before. */
+static int64_t
+when(const struct host *h, int64_t uptime)
+{
+	int64_t ahead = uptime - (local(h) - h->booted_at);
+	if (ahead <= 0)
+		return h->world->now;
+	if (ahead > 1000 * HOUR)
+		return NEVER;
+	return h->world->now + ahead - ahead / 1000000 * h->ppb / 1000 +
+	       (h->ppb != 0 ? ahead / 1000000 + 1 : 0);
 }
 
 static struct tally_now
@@ -42,6 +71,13 @@ clock_boot_id(void *ctx, uint8_t out[16])
 {
 	memcpy(out, ((struct host *)ctx)->boot_id, 16);
 	return 0;
+}
+
+static int64_t
+clock_suspended(void *ctx)
+{
+	const struct host *h = ctx;
+	return h->slept + (h->suspended ? h->world->now - h->asleep_at : 0);
 }
 
 bool
@@ -280,7 +316,7 @@ host_step(struct host *h)
 		return;
 	}
 	witness_step(h);
-	h->wake = h->booted_at + next.ns;
+	h->wake = when(h, next.ns);
 	if (h->ring_used > 0 || h->ring_lost || h->exits > 0)
 		h->wake = w->now;
 	if (h->wake > w->now) {
@@ -332,7 +368,8 @@ host_boot(struct host *h)
 		return;
 	w->counts.host_boots++;
 	h->powered = true;
-	h->booted_at = w->now - random_between(&w->random, SEC, 20 * SEC);
+	h->slept = 0;
+	h->booted_at = local(h) - random_between(&w->random, SEC, 20 * SEC);
 	for (size_t i = 0; i < 16; i++)
 		h->boot_id[i] = (uint8_t)random_next(&w->random);
 	h->disk.full = false;
@@ -349,8 +386,9 @@ host_boot(struct host *h)
 static void
 configure(struct host *h)
 {
-	static const int64_t beats[] = { 300, 900, 3600 }, checkpoints[] = { 1, 10, 60, 600, 3600 },
-			     attests[] = { 0, 60, 900, 900, 3600, 3600 };
+	static const int64_t beats[] = { 300, 900, 900, 3600, 3600, 3600 },
+			     checkpoints[] = { 1, 10, 60, 600, 3600 },
+			     attests[] = { 0, 60, 900, 3600, 3600, 14400 };
 	struct random *r = &h->world->random;
 	struct config *c = &h->config;
 	memset(c, 0, sizeof(*c));
@@ -358,7 +396,7 @@ configure(struct host *h)
 	c->host.name = h->name;
 	c->libvirt.uri = h->name;
 	c->heartbeat.interval.ns = random_chance(r, 70) ? 10 * SEC : 30 * SEC;
-	c->heartbeat.record.ns = beats[random_below(r, 3)] * SEC;
+	c->heartbeat.record.ns = beats[random_below(r, 6)] * SEC;
 	c->checkpoint.interval.ns = checkpoints[random_below(r, 5)] * SEC;
 	c->tpm.attest = !random_chance(r, 10);
 	c->tpm.attest_interval.ns = attests[random_below(r, 6)] * SEC;
@@ -377,10 +415,12 @@ host_init(struct world *w, struct host *h, unsigned index)
 	(void)snprintf(h->path, sizeof(h->path), "%s/%s", w->scratch, h->name);
 	h->powered = h->manager_up = h->wanted = true;
 	h->booted_at = -random_between(r, 100 * SEC, 30 * 24 * HOUR);
-	h->wall_base = BEGIN_WALL;
+	h->wall_offset = BEGIN_WALL;
 	for (size_t i = 0; i < 16; i++)
 		h->boot_id[i] = (uint8_t)random_next(r);
-	h->clock = (struct tally_clock){ .ctx = h, .now = clock_now, .boot_id = clock_boot_id };
+	h->clock = (struct tally_clock){
+		.ctx = h, .now = clock_now, .boot_id = clock_boot_id, .suspended = clock_suspended
+	};
 	h->pids = !random_chance(r, 20);
 	hypervisor_init(h);
 	tpm_init(&h->tpm, h, random_chance(r, 50));

@@ -94,7 +94,7 @@ begin_life(struct world *w, struct guest *g, unsigned cause)
 		.run = say_started, .guest = g, .number = g->number, .arg = (int64_t)cause
 	};
 	g->state = TALLY_ST_RUNNING;
-	g->cause = TALLY_C_UNKNOWN;
+	g->cause = cause;
 	g->life = truth_begin(g->host, g->vm, g->id, g->pid, g->ticks, true);
 	/* STARTED tells of the process, RESUMED that it executes. */
 	c = truth_change(g->host, g->vm, "start");
@@ -189,7 +189,7 @@ unpause(struct world *w, struct guest *g)
 	struct change *c = truth_change(g->host, g->vm, "resume");
 	bool pm = g->state == TALLY_ST_PMSUSPENDED;
 	g->state = TALLY_ST_RUNNING;
-	g->cause = TALLY_C_UNKNOWN;
+	g->cause = pm ? TALLY_C_WAKEUP : TALLY_C_UNPAUSED;
 	truth_state(g->life, true, true);
 	if (pm) {
 		w->counts.wakeups++;
@@ -244,6 +244,7 @@ execute_again(struct world *w, const struct event *e)
 	if (g == NULL || e->vm->guest != g)
 		return;
 	g->state = TALLY_ST_RUNNING;
+	g->cause = TALLY_C_BOOT;
 	g->life = truth_begin(g->host, g->vm, g->id, g->pid, g->ticks, true);
 	sim_trace(w, g->host, "%s executes again in its process", g->vm->name);
 	w->counts.starts++;

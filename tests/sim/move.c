@@ -109,7 +109,7 @@ arrive(struct world *w, const struct event *e)
 		return;
 	}
 	to->state = TALLY_ST_RUNNING;
-	to->cause = TALLY_C_UNKNOWN;
+	to->cause = post ? TALLY_C_POSTCOPY : TALLY_C_MIGRATED;
 	to->life = truth_begin(to->host, m->vm, to->id, to->pid, to->ticks, true);
 	truth_skew(m->from->host, m->vm, m->left, to->life->begin);
 	m->vm->home = to->host;

@@ -125,11 +125,13 @@ struct host {
 
 	/* Its machine. */
 	bool powered, suspended;
-	int64_t booted_at; /* uptime 0 */
+	int64_t slept;     /* of this boot, before the present sleep */
+	int64_t asleep_at; /* begin of that */
 	uint8_t boot_id[16];
 	struct tally_clock clock;
-	int64_t wall_base, set_at; /* wall = base + (now - set_at) * (1 + ppb / 1e9) */
-	int64_t ppb;
+	/* local = base + (now - set_at) * (1 + ppb / 1e9), which wall and uptime follow */
+	int64_t local_base, set_at, ppb;
+	int64_t wall_offset, booted_at;
 	struct sim_disk disk;
 	struct sim_tpm tpm;
 
@@ -249,6 +251,7 @@ int host_make(struct host *h);
 void host_deinit(struct host *h);
 struct tally_now host_now(const struct host *h);
 int64_t host_wall(const struct host *h);
+void host_set_clock(struct host *h, int64_t step, int64_t ppb);
 /* At every call to the outside: false where the agent is dead, or dies here. */
 bool host_outside(struct host *h, const char *what);
 void host_start_agent(struct host *h);

@@ -148,16 +148,18 @@ source_facts(void *ctx, struct tally_host_view *out, struct tally_err *err)
 	return 0;
 }
 
-/* The manager's words first, then the processes' ends, as the real one does. */
+/* In the order of time, as the real one does. */
 static int
 source_next(void *ctx, struct tally_observation *out)
 {
 	struct host *h = ctx;
+	struct tally_now told;
 	if (!host_outside(h, "next"))
 		return 0;
-	if (h->ring_used == 0 && !h->ring_lost) {
-		if (h->exits == 0)
-			return 0;
+	if (h->ring_used == 0 && !h->ring_lost && h->exits == 0)
+		return 0;
+	if (h->exits > 0 &&
+	    (ring_first(h->ring, &told) == 0 || h->exit[0].at.uptime.ns <= told.uptime.ns)) {
 		*out = h->exit[0];
 		memmove(h->exit, h->exit + 1, --h->exits * sizeof(h->exit[0]));
 		return 1;

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "tally/err.h"
+#include "tally/row.h"
 #include "tally/store.h"
 #include "tally/verify.h"
 
@@ -33,6 +34,15 @@ judge(struct host *h, struct tally_verify *v)
 		 p->has_entry ? (long long)p->entry : -1LL, p->text);
 }
 
+static void
+count_evidence(struct host *h, struct tally_store *store)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_row row;
+	for (uint64_t i = 0; tally_store_row(store, i, &row, &err) == 1; i++)
+		h->world->counts.evidence += row.state == TALLY_ROW_DONE;
+}
+
 void
 verify_ledger(struct host *h, struct tally_store *store)
 {
@@ -41,6 +51,7 @@ verify_ledger(struct host *h, struct tally_store *store)
 	char dir[300];
 	(void)snprintf(dir, sizeof(dir), "%s/export-%u", h->world->scratch, h->index);
 	h->world->counts.verifies++;
+	count_evidence(h, store);
 	if (tally_store_export(store, dir, false, NULL, NULL, &err) < 0) {
 		sim_fail(h->world, h, "export: %s", err.text);
 		return;

@@ -154,8 +154,9 @@ witness_begin(struct host *h)
 }
 
 static void
-take_note(struct witness *w, const struct recorder_note *n)
+take_note(struct host *h, const struct recorder_note *n)
 {
+	struct witness *w = h->witness;
 	struct witness_note *is;
 	if (w->notes > 0 && w->note[w->notes - 1].sequence == n->sequence)
 		return;
@@ -163,6 +164,7 @@ take_note(struct witness *w, const struct recorder_note *n)
 	is = &w->note[w->notes++];
 	*is = (struct witness_note){ .sequence = n->sequence, .size = n->size };
 	memcpy(is->root, n->root, TALLY_HASH);
+	h->world->counts.checkpoints++;
 }
 
 void
@@ -172,7 +174,7 @@ witness_step(struct host *h)
 	const struct recorder *r = h->agent->recorder;
 	w->session[w->sessions - 1].acknowledged = r->done;
 	if (r->checkpoints > 0)
-		take_note(w, &r->note);
+		take_note(h, &r->note);
 	if (r->queued == 0 && !h->dead)
 		h->durable = truth_now(h);
 }

@@ -114,9 +114,9 @@ static int64_t
 choose_length(struct world *w)
 {
 	unsigned dice = (unsigned)random_below(&w->random, 100);
-	if (dice < 60)
+	if (dice < 80)
 		return random_between(&w->random, 24, 30) * HOUR;
-	if (dice < 92)
+	if (dice < 95)
 		return random_between(&w->random, 30, 60) * HOUR;
 	return random_between(&w->random, 60, 120) * HOUR;
 }
@@ -124,7 +124,7 @@ choose_length(struct world *w)
 int
 world_open(struct world *w, uint64_t seed, const char *scratch, bool trace)
 {
-	static const int64_t acts[] = { 40, 120, 120, 300, 900 };
+	static const int64_t acts[] = { 30, 60, 120, 120, 400 };
 	unsigned dice;
 	memset(w, 0, sizeof(*w));
 	w->seed = seed;
