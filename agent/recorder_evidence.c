@@ -9,8 +9,9 @@
 #include "program.h"
 #include "tally/log.h"
 
-#define RETRY     (10 * TALLY_SECOND)
-#define RETRY_MAX (300 * TALLY_SECOND)
+#define RETRY      (10 * TALLY_SECOND)
+#define RETRY_SOON (2 * TALLY_SECOND)
+#define RETRY_MAX  (300 * TALLY_SECOND)
 
 /* The ledger with its lock held; NULL where it is to be opened again. */
 static struct tally_store *
@@ -56,23 +57,29 @@ static int
 session(void *ctx, uint64_t index, struct tally_bytes statement, struct tally_bytes quote,
 	struct tally_err *err)
 {
-	struct tally_store *s = take(ctx, err);
+	struct recorder *r = ctx;
+	struct tally_store *s = take(r, err);
 	struct tally_journal j;
+	int rc;
 	if (s == NULL)
 		return -1;
 	j = tally_store_journal(s);
-	return give_back(ctx, j.session(j.ctx, index, statement, quote, err));
+	rc = j.session(j.ctx, index, statement, quote, err);
+	r->evidence.moved = rc == 0;
+	return give_back(r, rc);
 }
 
 static int
 head(void *ctx, uint64_t *size, uint8_t root[TALLY_HASH], struct tally_err *err)
 {
-	struct tally_store *s = take(ctx, err);
+	struct recorder *r = ctx;
+	struct tally_store *s = take(r, err);
 	struct tally_journal j;
+	r->evidence.moved = false; /* another try at a statement */
 	if (s == NULL)
 		return -1;
 	j = tally_store_journal(s);
-	return give_back(ctx, j.head(j.ctx, size, root, err));
+	return give_back(r, j.head(j.ctx, size, root, err));
 }
 
 static int
@@ -178,13 +185,16 @@ pause_after(unsigned failures)
 	return pause < RETRY_MAX ? pause : RETRY_MAX;
 }
 
+/* A statement names the entries before it, and so needs a moment without new
+ * ones: that may come at any time, and no append waits for it. */
 static void
 failed(struct evidence *e, const struct tally_err *err, int64_t now)
 {
-	tally_log(TALLY_LOG_ERR, "notes go without evidence: %s", err->text);
+	if (e->failures == 0 || !e->moved)
+		tally_log(TALLY_LOG_ERR, "notes go without evidence: %s", err->text);
 	e->failures++;
 	e->failure = *err;
-	e->retry_at = now + pause_after(e->failures);
+	e->retry_at = now + (e->moved ? RETRY_SOON : pause_after(e->failures));
 }
 
 void
@@ -200,9 +210,9 @@ recorder_evidence_round(struct recorder *r)
 	e->asked = false;
 	e->began = tally_clock_now(r->o.clock).uptime.ns;
 	pthread_mutex_unlock(&r->lock);
-	e->journal_failed = false;
+	e->journal_failed = e->moved = false;
 	rc = seal_step_checkpoint(e->seal, &err);
-	if (rc < 0 && !e->journal_failed)
+	if (rc < 0 && !e->journal_failed && !e->moved)
 		seal_step_let_go(e->seal); /* the state of a TPM that failed is unknown */
 	warm = seal_step_is_warm(e->seal);
 	pthread_mutex_lock(&r->lock);

@@ -52,7 +52,8 @@ struct evidence {
 	bool asked, running; /* either: busy */
 	bool warm;           /* its TPM is there: it signs at once what it is handed */
 	bool tried;          /* at least once to its end */
-	bool journal_failed; /* in this try: not the TPM's fault */
+	bool journal_failed; /* in this try: not the TPM's fault, ... */
+	bool moved;          /* ... nor this: entries came in while it signed a statement */
 	int64_t began, rest_until, retry_at; /* uptime */
 	unsigned failures;                   /* in a row */
 	struct tally_err failure;            /* the last */

@@ -91,6 +91,8 @@ resolve(struct joins *j, struct vm *vm, int64_t now, bool all)
 	struct moves *m = vm->moves;
 	size_t kept = 0;
 
+	if (m->n == 0)
+		return; /* what was about to depart stayed */
 	find_pairs(j, m);
 	if (j->cap_held < m->n) {
 		j->cap_held = m->n * 2;

@@ -439,6 +439,28 @@ without_threads_the_world_goes_on_inside_a_command(void **state)
 	assert_int_equal(rows(w, TALLY_ROW_PENDING), 0);
 }
 
+static void
+a_statement_that_finds_no_quiet_moment_is_tried_again_soon(void **state)
+{
+	struct world *w = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct recorder_note note;
+	w->tpm.hook = go_on;
+	w->tpm.hook_ctx = w;
+	open_recorder(w, false, 0);
+	put(w);
+	(void)recorder_step(w->r);
+	assert_int_equal(status(w).evidence, RECORDER_FAILED);
+	assert_non_null(strstr(status(w).failure.text, "does not stand still"));
+	w->tpm.hook = NULL;
+	test_clock_advance(&w->clock, 2 * TALLY_SECOND);
+	put(w);
+	assert_int_equal(recorder_checkpoint(w->r, &note, &err), 0);
+	assert_true(note.attested);
+	assert_int_equal(w->starts, 1); /* it was not the TPM's fault */
+	assert_int_equal(status(w).appended, w->puts);
+}
+
 /* At each call of the disk: also those inside the evidence side's journal. */
 static void
 a_disk_that_dies_under_the_evidence_costs_no_record(void **state)
@@ -498,6 +520,7 @@ main(void)
 		CASE(a_tpm_that_hangs_at_a_stop_is_given_up),
 		CASE(hardware_signs_no_more_often_than_it_may_and_the_newest_note_last),
 		CASE(without_threads_the_world_goes_on_inside_a_command),
+		CASE(a_statement_that_finds_no_quiet_moment_is_tried_again_soon),
 		CASE(a_disk_that_dies_under_the_evidence_costs_no_record),
 		CASE(the_time_from_put_to_commit_is_measured),
 	};
