@@ -246,6 +246,8 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 		return tally_err_prefix(err, "%s", a->config->ledger);
 	a->machine = machine_new(&out, r.next_run);
 	resume_adopt(&r, a->machine);
+	for (size_t i = 0; i < r.count && a->source->watch != NULL; i++)
+		a->source->watch(a->source->ctx, &r.open[i].dom);
 	a->lost = r.gap_open;
 	a->back = CONNECTED;
 	a->lost_since = r.witnessed;

@@ -193,8 +193,8 @@ give_up(struct process_watch *w, const struct watch *x)
 		close(x->pidfd);
 }
 
-/* Under the lock. */
-static void
+/* Under the lock. 1 watched, 0 it has ended, -1 not to be had. */
+static int
 add(struct process_watch *w, struct watch *x)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
@@ -206,19 +206,18 @@ add(struct process_watch *w, struct watch *x)
 		same = -1;
 	if (same < 0) {
 		give_up(w, x);
-		return;
+		return -1;
 	}
 	if (same == 0) {
 		if (x->pidfd >= 0)
 			close(x->pidfd);
-		put_exit(w, x, tally_clock_now(w->clock));
-		return;
+		return 0;
 	}
 	x->number = ++w->last;
 	ev.data.u64 = x->number;
 	if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, x->pidfd, &ev) < 0) {
 		give_up(w, x);
-		return;
+		return -1;
 	}
 	/* The thread may have its end already: it waits for the lock. */
 	if (w->count == w->room) {
@@ -226,20 +225,38 @@ add(struct process_watch *w, struct watch *x)
 		w->watches = tally_realloc_array(w->watches, w->room, sizeof(*w->watches));
 	}
 	w->watches[w->count++] = *x;
+	return 1;
+}
+
+static int
+watch(struct process_watch *w, const uint8_t uuid[TALLY_UUID], uint32_t pid, uint64_t start_ticks,
+      bool tell)
+{
+	struct watch x = { .pid = pid, .start_ticks = start_ticks };
+	int rc;
+	if (pid == 0)
+		return -1;
+	memcpy(x.uuid, uuid, TALLY_UUID);
+	pthread_mutex_lock(&w->lock);
+	rc = watched(w, &x) ? 1 : add(w, &x);
+	if (rc == 0 && tell)
+		put_exit(w, &x, tally_clock_now(w->clock));
+	pthread_mutex_unlock(&w->lock);
+	return rc;
 }
 
 void
 process_watch_add(struct process_watch *w, const uint8_t uuid[TALLY_UUID], uint32_t pid,
 		  uint64_t start_ticks)
 {
-	struct watch x = { .pid = pid, .start_ticks = start_ticks };
-	if (pid == 0)
-		return;
-	memcpy(x.uuid, uuid, TALLY_UUID);
-	pthread_mutex_lock(&w->lock);
-	if (!watched(w, &x))
-		add(w, &x);
-	pthread_mutex_unlock(&w->lock);
+	(void)watch(w, uuid, pid, start_ticks, true);
+}
+
+int
+process_watch_try(struct process_watch *w, const uint8_t uuid[TALLY_UUID], uint32_t pid,
+		  uint64_t start_ticks)
+{
+	return watch(w, uuid, pid, start_ticks, false);
 }
 
 int

@@ -18,6 +18,9 @@ void process_watch_free(struct process_watch *w);               /* NULL ok */
  * in the log once; asking again tries again. */
 void process_watch_add(struct process_watch *w, const uint8_t uuid[TALLY_UUID], uint32_t pid,
 		       uint64_t start_ticks);
+/* The same, but one that has ended is no exit: 1 watched, 0 ended, -1 not to be had. */
+int process_watch_try(struct process_watch *w, const uint8_t uuid[TALLY_UUID], uint32_t pid,
+		      uint64_t start_ticks);
 /* 1 an exit, in the order in which they came; 0 none. No exit is ever dropped. */
 int process_watch_next(struct process_watch *w, struct tally_observation *out);
 int process_watch_fd(const struct process_watch *w); /* readable while there is one */

@@ -199,6 +199,12 @@ source_cpu_time(void *ctx, const struct tally_domain *vm, uint64_t *ns)
 }
 
 static void
+source_watch(void *ctx, const struct tally_domain *vm)
+{
+	libvirt_vms_watch(((struct libvirt_source *)ctx)->vms, vm);
+}
+
+static void
 source_free(void *ctx)
 {
 	struct libvirt_source *s = ctx;
@@ -259,6 +265,7 @@ source_libvirt_new(struct tally_source *out, const char *uri, const char *pids,
 				      .fd = source_fd,
 				      .unmanaged = source_unmanaged,
 				      .cpu_time = source_cpu_time,
+				      .watch = source_watch,
 				      .free = source_free };
 	return 0;
 }

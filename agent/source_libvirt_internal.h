@@ -63,6 +63,8 @@ void libvirt_vms_begin(struct libvirt_vms *v); /* a list begins */
 void libvirt_vms_end(struct libvirt_vms *v);   /* it was whole: others are forgotten */
 /* Fills process, claims and taint of an active domain. `fresh`: reads them now. */
 void libvirt_vms_fill(struct libvirt_vms *v, struct tally_domain *d, virDomainPtr dom, bool fresh);
+/* A VM that an earlier agent saw, and its process then. */
+void libvirt_vms_watch(struct libvirt_vms *v, const struct tally_domain *d);
 /* An observation that makes what is remembered old. */
 void libvirt_vms_heard(struct libvirt_vms *v, const struct tally_observation *o);
 void libvirt_vms_forget(struct libvirt_vms *v); /* all claims are read again */

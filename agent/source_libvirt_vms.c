@@ -35,6 +35,8 @@ struct libvirt_vms {
 	const struct tally_clock *clock;
 	struct known *known;
 	size_t count, room;
+	struct tally_domain *ended; /* whose processes ended before any list of ours */
+	size_t ended_count;
 	struct process_guest *guests; /* of the last walk through /proc */
 	size_t guests_count;
 	bool walked; /* in this list */
@@ -60,6 +62,7 @@ libvirt_vms_free(struct libvirt_vms *v)
 	if (v == NULL)
 		return;
 	free(v->known);
+	free(v->ended);
 	free(v->guests);
 	free(v->folder);
 	free(v->proc);
@@ -82,6 +85,30 @@ libvirt_vms_end(struct libvirt_vms *v)
 		if (v->known[i].seen)
 			v->known[n++] = v->known[i];
 	v->count = n;
+	v->ended_count = 0; /* those that are in no list are gone */
+}
+
+void
+libvirt_vms_watch(struct libvirt_vms *v, const struct tally_domain *d)
+{
+	if (v->folder == NULL || process_watch_try(v->watch, d->uuid, d->pid, d->start_ticks) != 0)
+		return;
+	v->ended = tally_realloc_array(v->ended, v->ended_count + 1, sizeof(*v->ended));
+	v->ended[v->ended_count++] = *d;
+}
+
+/* The manager shows a VM whose process is gone; it has not looked yet. */
+static void
+tell_ended(struct libvirt_vms *v, const uint8_t uuid[TALLY_UUID])
+{
+	for (size_t i = 0; i < v->ended_count; i++) {
+		const struct tally_domain *d = &v->ended[i];
+		if (memcmp(d->uuid, uuid, TALLY_UUID) != 0)
+			continue;
+		process_watch_add(v->watch, d->uuid, d->pid, d->start_ticks);
+		v->ended[i] = v->ended[--v->ended_count];
+		return;
+	}
 }
 
 void
@@ -203,6 +230,7 @@ fill_process(struct libvirt_vms *v, struct known *k, const struct tally_domain *
 	k->dom.pid = 0;
 	k->dom.start_ticks = 0;
 	if (find_process(v, &g, d, name, is_new) != 1) {
+		tell_ended(v, d->uuid);
 		tell_unknown(v, k);
 		return;
 	}

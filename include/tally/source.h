@@ -79,6 +79,10 @@ struct tally_source {
 	int (*unmanaged)(void *ctx, struct tally_process **out, size_t *n, struct tally_err *err);
 	/* CPU time that the VM's process has used, ns. 1, 0 unknown. NULL: never known. */
 	int (*cpu_time)(void *ctx, const struct tally_domain *vm, uint64_t *ns);
+	/* Before the first connect: a VM that an earlier agent saw in this boot (uuid,
+	 * pid, start_ticks). Its EXIT comes from now on; where the process has ended
+	 * already, only if the first list still shows the VM, with the list. NULL ok. */
+	void (*watch)(void *ctx, const struct tally_domain *vm);
 	void (*free)(void *ctx);
 };
 

@@ -291,6 +291,46 @@ an_exit_comes_before_the_event_that_followed_it_and_behind_the_one_before(void *
 	test_dir_remove(dir);
 }
 
+/* The agent was restarted, and comes before libvirt has looked. */
+static void
+what_an_earlier_agent_saw_is_watched_before_the_first_list(void **state)
+{
+	char *dir = test_dir_make();
+	pid_t pid = qemu_start("test", uuid_test);
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_source s;
+	struct tally_domain before, other = { .uuid = { 9 }, .pid = 1, .start_ticks = 1 };
+	struct tally_observation o;
+	(void)state;
+	pid_file(dir, pid);
+	source_open(&s, dir, tally_clock_real());
+	before = list_one(&s);
+	s.free(s.ctx);
+	/* It ends between the start and the list. */
+	assert_int_equal(source_libvirt_new(&s, world, dir, tally_clock_real(), &err), 0);
+	s.watch(s.ctx, &before);
+	qemu_end(pid);
+	assert_int_equal(wait_next(&s, &o), 1);
+	assert_int_equal(o.kind, TALLY_OBS_EXIT);
+	assert_int_equal(o.domain.pid, pid);
+	s.free(s.ctx);
+	/* It had ended before: told with the list that shows it still, and once. */
+	assert_int_equal(source_libvirt_new(&s, world, dir, tally_clock_real(), &err), 0);
+	s.watch(s.ctx, &before);
+	s.watch(s.ctx, &other); /* in no list */
+	assert_int_equal(s.next(s.ctx, &o), 0);
+	assert_int_equal(s.connect(s.ctx, &err), 0);
+	assert_int_equal(list_one(&s).pid, 0);
+	assert_int_equal(s.next(s.ctx, &o), 1);
+	assert_int_equal(o.kind, TALLY_OBS_EXIT);
+	assert_int_equal(o.domain.start_ticks, before.start_ticks);
+	assert_memory_equal(o.domain.uuid, before.uuid, TALLY_UUID);
+	(void)list_one(&s);
+	assert_int_equal(s.next(s.ctx, &o), 0);
+	s.free(s.ctx);
+	test_dir_remove(dir);
+}
+
 /* The same VM, the same id: the manager was restarted, and it with it. */
 static void
 another_process_under_the_same_id_is_seen_and_watched(void **state)
@@ -503,6 +543,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(an_exit_is_told_even_while_the_manager_is_away),
 		cmocka_unit_test(
 			an_exit_comes_before_the_event_that_followed_it_and_behind_the_one_before),
+		cmocka_unit_test(what_an_earlier_agent_saw_is_watched_before_the_first_list),
 		cmocka_unit_test(another_process_under_the_same_id_is_seen_and_watched),
 		cmocka_unit_test(a_pid_file_that_names_another_process_is_not_believed),
 		cmocka_unit_test(without_pid_files_the_command_line_tells_unless_two_say_the_same),
