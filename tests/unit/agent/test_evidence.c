@@ -289,8 +289,8 @@ a_tpm_that_fails_is_left_alone_and_tried_again(void **state)
 	for (int64_t pause = 10; pause < 1000; pause *= 2) {
 		int64_t next = now + (pause < 300 ? pause : 300) * TALLY_SECOND;
 		put(w);
-		while (w->clock.now.uptime.ns < next - TALLY_SECOND) {
-			test_clock_advance(&w->clock, TALLY_SECOND);
+		while (w->clock.now.uptime.ns < next - 10 * TALLY_SECOND) {
+			test_clock_advance(&w->clock, 10 * TALLY_SECOND);
 			put(w);
 			(void)recorder_step(w->r);
 		}
@@ -302,7 +302,7 @@ a_tpm_that_fails_is_left_alone_and_tried_again(void **state)
 		calls = w->tpm.calls;
 		now = next;
 	}
-	assert_true(status(w).checkpoints > 100); /* notes went on */
+	assert_true(status(w).checkpoints > 50); /* notes went on */
 	w->tpm.fail_at = 0;
 	test_clock_advance(&w->clock, 300 * TALLY_SECOND);
 	put(w);
