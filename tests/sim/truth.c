@@ -80,8 +80,7 @@ void
 truth_told(struct host *h, struct change *c)
 {
 	for (; c != NULL; c = c->also) {
-		if (!c->open)
-			continue;
+		/* A second event of it may be late: then it may be taken for news. */
 		c->open = false;
 		c->known = truth_now(h);
 	}
@@ -103,8 +102,10 @@ truth_listed(struct host *h, const struct sim_vm *without)
 	int64_t now = truth_now(h);
 	for (struct change **at = &t->open; *at != NULL;) {
 		struct change *c = *at;
-		if (c->open && c->vm != without && ++c->lists >= LISTS_THAT_TELL)
-			truth_told(h, c);
+		if (c->open && c->vm != without && ++c->lists >= LISTS_THAT_TELL) {
+			c->open = false;
+			c->known = truth_now(h);
+		}
 		if (c->open)
 			at = &c->next_open;
 		else

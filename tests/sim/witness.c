@@ -36,7 +36,7 @@ witness_running(struct host *h)
 static void
 trace_record(struct host *h, const struct tally_event *ev)
 {
-	char uuid[TALLY_UUID_TEXT] = "";
+	char uuid[TALLY_UUID_TEXT] = "", bound[64];
 	const char *kind = tally_kind_name(ev->kind);
 	if (ev->i.has_vm)
 		tally_uuid_text(uuid, ev->i.vm);
@@ -44,6 +44,8 @@ trace_record(struct host *h, const struct tally_event *ev)
 		if (memcmp(h->world->vm[i].uuid, ev->i.vm, TALLY_UUID) == 0)
 			(void)snprintf(uuid, sizeof(uuid), "%s", h->world->vm[i].name);
 	}
+	(void)snprintf(bound, sizeof(bound), ", not before %+.3f s",
+		       (double)((int64_t)ev->m.not_before - host_wall(h)) / 1e9);
 	sim_trace(h->world, h, "  record %s %s%s%s%s%.*s run %llu at %+.3f s%s",
 		  kind != NULL ? kind : "?", uuid, ev->m.has_cause ? " " : "",
 		  ev->m.has_cause ? tally_cause_name(ev->m.cause) : "",
@@ -51,7 +53,7 @@ trace_record(struct host *h, const struct tally_event *ev)
 		  ev->m.reason.p != NULL ? (const char *)ev->m.reason.p : "",
 		  (unsigned long long)ev->m.run,
 		  ev->m.has_time ? (double)((int64_t)ev->m.time - host_wall(h)) / 1e9 : 0.0,
-		  ev->m.has_not_before ? ", not before" : "");
+		  ev->m.has_not_before ? bound : "");
 }
 
 void
