@@ -33,19 +33,25 @@ on_started(struct machine *m, struct vm *vm, const struct tally_observation *o)
 		vm->incoming = true; /* listed, not executing: it counts from RESUMED */
 		return;
 	}
-	/* Started paused: it holds its memory and its licence, and does not run. */
+	/* QEMU's STARTED comes alone where it is started paused: it holds its memory and
+	 * its licence, and does not run. Other drivers' always does, and the guest runs. */
 	vm->state = TALLY_ST_PAUSED;
 	machine_learn(m, vm);
+	if (o->cause == TALLY_C_BOOT && !vm->undescribed && vm->dom.state == TALLY_ST_RUNNING)
+		vm->state = TALLY_ST_RUNNING;
 	machine_begin(m, vm, TALLY_STARTED, o->cause, o->at, TALLY_SRC_EVENT, o);
+	vm->loaded = o->cause == TALLY_C_SNAPSHOT || o->cause == TALLY_C_RESTORE;
 }
 
 static void
 go_on(struct machine *m, struct vm *vm, const struct tally_observation *o)
 {
 	bool ran = vm->state == TALLY_ST_RUNNING;
-	/* Into the same process; where a new one began so, that has been told. */
-	if (o->cause == TALLY_C_SNAPSHOT && !vm->from_snapshot)
+	/* Into the same process. The first one of a process that began with a snapshot
+	 * or a saved state only says what was told then. */
+	if (o->cause == TALLY_C_SNAPSHOT && !vm->loaded)
 		machine_travel(m, vm, TALLY_C_REVERT, o->at, TALLY_SRC_EVENT, o);
+	vm->loaded = false;
 	if (ran)
 		return;
 	vm->state = TALLY_ST_RUNNING;

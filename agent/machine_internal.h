@@ -21,7 +21,7 @@ struct vm {
 	bool starting;          /* RESUMED seen, its STARTED awaited: not recorded yet */
 	struct tally_now since; /* of `starting` */
 	bool incoming;          /* a migration's target that has not executed */
-	bool from_snapshot;     /* how the run began */
+	bool loaded; /* it began with a snapshot or saved state; its RESUMED is awaited */
 
 	bool migrating; /* suspended for the switch-over of a migration to elsewhere */
 	bool held;      /* its process has ended, its run's record awaits the cause */

@@ -93,7 +93,7 @@ machine_begin(struct machine *m, struct vm *vm, unsigned kind, unsigned cause, s
 		vm->run = m->next_run++;
 		vm->told = 0;
 		vm->migrating = false;
-		vm->from_snapshot = kind == TALLY_STARTED && cause == TALLY_C_SNAPSHOT;
+		vm->loaded = false;
 		m->running++;
 	}
 	vm->starting = vm->incoming = vm->ended = false;

@@ -51,9 +51,22 @@ a_start_whose_second_event_never_comes_is_recorded_after_a_second(void **state)
 }
 
 static void
+a_driver_that_sends_only_started_runs_its_guest(void **state)
+{
+	struct world *w = *state;
+	w->shown = domain(1, TALLY_ST_RUNNING);
+	observe(w, TALLY_STARTED, TALLY_C_BOOT, 1, 0);
+	observe(w, TALLY_SUSPENDED, TALLY_C_PAUSED, 1, 10);
+	assert_int_equal(w->n, 2);
+	assert_int_equal(w->rec[0].ev.m.state, TALLY_ST_RUNNING);
+	assert_record(w, 1, TALLY_SUSPENDED, TALLY_C_PAUSED, 10);
+}
+
+static void
 a_paused_start_begins_paused_and_is_resumed_later(void **state)
 {
 	struct world *w = *state;
+	w->shown = domain(1, TALLY_ST_PAUSED);
 	observe(w, TALLY_STARTED, TALLY_C_BOOT, 1, 0);
 	observe(w, TALLY_SUSPENDED, TALLY_C_PAUSED, 1, 1);
 	observe(w, TALLY_RESUMED, TALLY_C_UNPAUSED, 1, 500);
@@ -261,6 +274,7 @@ main(void)
 		CASE(a_start_is_resumed_and_then_started_and_counts_from_resumed),
 		CASE(a_start_that_the_manager_explains_at_once_waits_for_no_second_event),
 		CASE(a_start_whose_second_event_never_comes_is_recorded_after_a_second),
+		CASE(a_driver_that_sends_only_started_runs_its_guest),
 		CASE(a_paused_start_begins_paused_and_is_resumed_later),
 		CASE(a_run_ends_at_the_shutdown_and_the_stopped_behind_it_says_nothing_new),
 		CASE(a_shutdown_that_libvirt_makes_a_reboot_of_begins_another_run),

@@ -189,7 +189,7 @@ restore(struct world *w, int64_t id, int64_t ms)
 {
 	w->shown = domain(id, TALLY_ST_RUNNING);
 	observe(w, TALLY_STARTED, TALLY_C_RESTORE, id, ms);
-	observe(w, TALLY_RESUMED, TALLY_C_UNPAUSED, id, ms + 10);
+	observe(w, TALLY_RESUMED, TALLY_C_SNAPSHOT, id, ms + 10); /* so says libvirt 9 */
 }
 
 static void
@@ -207,6 +207,19 @@ a_restore_of_what_was_saved_is_no_travel_and_a_second_one_is(void **state)
 	restore(w, 3, 8000);
 	assert_int_equal(w->n, 9);
 	assert_record(w, 7, TALLY_TIME_TRAVEL, TALLY_C_RESTORE, 8000);
+}
+
+static void
+a_revert_behind_a_restore_is_told(void **state)
+{
+	struct world *w = *state;
+	started(w);
+	save(w, 1, 5000);
+	restore(w, 2, 6000);
+	w->n = 0;
+	observe(w, TALLY_RESUMED, TALLY_C_SNAPSHOT, 2, 7000);
+	assert_int_equal(w->n, 1);
+	assert_record(w, 0, TALLY_TIME_TRAVEL, TALLY_C_REVERT, 7000);
 }
 
 static void
@@ -285,6 +298,7 @@ main(void)
 		CASE(a_revert_is_told_with_the_start_that_it_makes),
 		CASE(a_revert_into_the_same_process_is_told_too),
 		CASE(a_restore_of_what_was_saved_is_no_travel_and_a_second_one_is),
+		CASE(a_revert_behind_a_restore_is_told),
 		CASE(a_boot_in_between_makes_the_saved_state_old),
 		CASE(what_an_earlier_agent_saw_saved_may_be_restored),
 		CASE(a_monitor_behind_the_managers_back_is_told_once_a_run),
