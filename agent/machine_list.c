@@ -51,6 +51,8 @@ found_new(struct machine *m, struct vm *vm, const struct tally_domain *d, struct
 	vm->state = d->state;
 	machine_learn(m, vm);
 	machine_begin(m, vm, kind, cause, at, TALLY_SRC_POLL, NULL);
+	if (again)
+		machine_note(m, vm, TALLY_REBOOTED, TALLY_C_HOST, at, TALLY_SRC_POLL, NULL);
 }
 
 /* The same incarnation on both sides of a gap, or of an agent's absence. */
@@ -132,6 +134,17 @@ is_twin(struct machine *m, struct vm *vm, const struct tally_domain *d, struct t
 	return true;
 }
 
+/* Behind a SHUTDOWN the same process executes: a reboot by the host, whose RESUMED
+ * may be on the way. The next list decides. */
+static bool
+goes_on(struct vm *vm, const struct tally_domain *d)
+{
+	if (!vm->ended || vm->dead || d->state != TALLY_ST_RUNNING)
+		return false;
+	vm->missing = !vm->missing;
+	return !vm->missing;
+}
+
 static void
 found(struct machine *m, const struct tally_domain *d, struct tally_now at, bool first)
 {
@@ -153,7 +166,8 @@ found(struct machine *m, const struct tally_domain *d, struct tally_now at, bool
 		return;
 	if (vm != NULL && vm->run == 0 && (vm->starting || vm->ended || vm->dead)) {
 		vm->listed = true; /* it waits for its event, or the manager is late */
-		return;
+		if (!goes_on(vm, d))
+			return;
 	}
 	if (vm == NULL)
 		vm = machine_add(m, d);

@@ -45,6 +45,24 @@ a_stop_whose_event_comes_behind_the_list_has_its_exact_moment(void **state)
 }
 
 static void
+a_reboot_behind_a_shutdown_whose_resumed_never_comes_is_found_by_the_second_list(void **state)
+{
+	struct world *w = *state;
+	started(w);
+	observe(w, TALLY_STOPPED, TALLY_C_SHUTDOWN, 1, 5000);
+	list_one(w, 1, TALLY_ST_RUNNING, 10000);
+	assert_int_equal(w->n, 2);
+	list_one(w, 1, TALLY_ST_RUNNING, 20000);
+	assert_int_equal(w->n, 4);
+	assert_record(w, 2, TALLY_STARTED, TALLY_C_BOOT, 20000);
+	assert_int_equal(w->rec[2].ev.m.run, 2);
+	assert_record(w, 3, TALLY_REBOOTED, TALLY_C_HOST, 20000);
+	observe(w, TALLY_RESUMED, TALLY_C_UNPAUSED, 1, 20100); /* late, and no news */
+	list_one(w, 1, TALLY_ST_RUNNING, 30000);
+	assert_int_equal(w->n, 4);
+}
+
+static void
 a_shutdown_whose_event_never_comes_is_found_by_the_second_list(void **state)
 {
 	struct world *w = *state;
@@ -307,6 +325,7 @@ main(void)
 		CASE(what_the_first_list_has_is_a_baseline),
 		CASE(what_a_later_list_lacks_has_vanished_with_bounds),
 		CASE(a_stop_whose_event_comes_behind_the_list_has_its_exact_moment),
+		CASE(a_reboot_behind_a_shutdown_whose_resumed_never_comes_is_found_by_the_second_list),
 		CASE(a_shutdown_whose_event_never_comes_is_found_by_the_second_list),
 		CASE(a_listed_vm_in_a_state_that_nobody_knows_has_not_ended),
 		CASE(words_that_are_no_utf_8_do_not_cost_the_gap),
