@@ -51,8 +51,17 @@ found_new(struct machine *m, struct vm *vm, const struct tally_domain *d, struct
 	vm->state = d->state;
 	machine_learn(m, vm);
 	machine_begin(m, vm, kind, cause, at, TALLY_SRC_POLL, NULL);
-	if (again)
-		machine_note(m, vm, TALLY_REBOOTED, TALLY_C_HOST, at, TALLY_SRC_POLL, NULL);
+}
+
+/* A run in the process of the one before. */
+static void
+found_rebooted(struct machine *m, struct vm *vm, const struct tally_domain *d, struct tally_now at)
+{
+	vm->dom = *d;
+	vm->state = d->state;
+	machine_learn(m, vm);
+	machine_begin(m, vm, TALLY_STARTED, TALLY_C_BOOT, at, TALLY_SRC_POLL, NULL);
+	machine_note(m, vm, TALLY_REBOOTED, TALLY_C_HOST, at, TALLY_SRC_POLL, NULL);
 }
 
 /* The same incarnation on both sides of a gap, or of an agent's absence. */
@@ -173,7 +182,9 @@ found(struct machine *m, const struct tally_domain *d, struct tally_now at, bool
 		vm = machine_add(m, d);
 	vm->listed = true;
 	vm->missing = false;
-	if (vm->run == 0) {
+	if (vm->run == 0 && vm->ended) {
+		found_rebooted(m, vm, d, at);
+	} else if (vm->run == 0) {
 		found_new(m, vm, d, at, first);
 	} else if (vm->dead) {
 		return; /* its end is certain, and the manager is late */
