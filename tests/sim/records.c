@@ -31,14 +31,17 @@ same_process(const struct life *l, const struct tally_event *ev)
 	return !ev->o.has_domain_id || l->id == ev->o.domain_id;
 }
 
-/* A life that had begun by then; with `over`, one that had ended too. */
+/* A life that had begun by then; with `over`, one that had ended too. Where the
+ * clock was set back, instants do not tell: then any of that process will do. */
 static bool
 lived(struct host *h, const struct sim_vm *vm, const struct tally_event *ev, int64_t at, bool over)
 {
+	bool stepped = h->truth.steps.n > 0;
 	for (const struct life *l = h->world->truth.lives; l != NULL; l = l->next) {
-		if (l->host != h || l->vm != vm || !same_process(l, ev) || l->begin > at + EPS)
+		if (l->host != h || l->vm != vm || !same_process(l, ev) ||
+		    (l->begin > at + EPS && !stepped))
 			continue;
-		if (!over || (l->over && l->end <= at + EPS))
+		if (!over || (l->over && (l->end <= at + EPS || stepped)))
 			return true;
 	}
 	return false;
