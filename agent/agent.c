@@ -179,7 +179,7 @@ static void
 list_if_due(struct agent *a)
 {
 	struct tally_now now = tally_clock_now(a->clock);
-	if (now.uptime.ns < a->next_list)
+	if (now.uptime.ns < a->next_list || a->overflow == OVERFLOW_TOLD)
 		return;
 	if (a->connected && list(a, a->lost) == 0) {
 		look_beside(a);
@@ -207,6 +207,7 @@ agent_step(struct agent *a)
 	agent_clock_check(a, now);
 	drain(a);
 	machine_tick(a->machine, now);
+	agent_overflow_check(a);
 	list_if_due(a);
 	if (a->next_list < next.ns)
 		next.ns = a->next_list;
@@ -214,6 +215,21 @@ agent_step(struct agent *a)
 		return next;
 	recorder = recorder_step(a->recorder);
 	return recorder.ns < next.ns ? recorder : next;
+}
+
+void
+agent_take_up(struct agent *a, const struct resume *r)
+{
+	const struct machine_out out = { .ctx = a,
+					 .emit = emit,
+					 .describe = describe,
+					 .cpu_time =
+						 a->source->cpu_time != NULL ? cpu_time : NULL };
+	a->machine = machine_new(&out, r->next_run);
+	resume_adopt(r, a->machine);
+	for (size_t i = 0; i < r->count && a->source->watch != NULL; i++)
+		a->source->watch(a->source->ctx, &r->open[i].dom);
+	a->lost = r->gap_open;
 }
 
 static int
@@ -228,11 +244,6 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 						  .ledger_pcr = (unsigned)a->config->tpm.ledger_pcr,
 						  .tpm = tpm,
 						  .threads = a->threads };
-	const struct machine_out out = { .ctx = a,
-					 .emit = emit,
-					 .describe = describe,
-					 .cpu_time =
-						 a->source->cpu_time != NULL ? cpu_time : NULL };
 	struct resume r;
 	if (a->clock->boot_id(a->clock->ctx, a->boot_id) < 0)
 		return tally_err_set(err, TALLY_SYS, "the kernel's boot_id cannot be read");
@@ -244,11 +255,7 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 				       tally_store_transport(recorder_store(a->recorder))));
 	if (resume_read(&r, recorder_store(a->recorder), a->boot_id, err) < 0)
 		return tally_err_prefix(err, "%s", a->config->ledger);
-	a->machine = machine_new(&out, r.next_run);
-	resume_adopt(&r, a->machine);
-	for (size_t i = 0; i < r.count && a->source->watch != NULL; i++)
-		a->source->watch(a->source->ctx, &r.open[i].dom);
-	a->lost = r.gap_open;
+	agent_take_up(a, &r);
 	a->back = CONNECTED;
 	a->lost_since = r.witnessed;
 	a->lost_why = "left open by an earlier agent";

@@ -27,12 +27,19 @@ struct agent {
 	int64_t facts_at;             /* uptime of the last look at them */
 	struct tally_host_view facts; /* as last recorded */
 	bool facts_recorded;
+	uint64_t dropped; /* records, as far as they are known here */
+	/* Seen; its gap told, and the ledger to be taken up behind it. */
+	enum { OVERFLOW_NONE, OVERFLOW_SEEN, OVERFLOW_TOLD } overflow;
 };
 
 #define AGENT_SUSPENDED "host suspended"
 
 /* agent.c: a gap begins, where none is open. */
 void agent_lose(struct agent *a, const char *reason, const char *detail, uint64_t lost);
+/* agent.c: a machine that knows what the ledger does. */
+void agent_take_up(struct agent *a, const struct resume *r);
+/* agent_overflow.c */
+void agent_overflow_check(struct agent *a);
 /* agent_clock.c */
 void agent_clock_begin(struct agent *a, struct tally_now now);
 void agent_clock_check(struct agent *a, struct tally_now now);

@@ -185,6 +185,30 @@ recorder_status(struct recorder *r, struct recorder_status *out)
 	out->latency_p99 = latency[(n - 1) * 99 / 100];
 }
 
+uint64_t
+recorder_dropped(struct recorder *r, bool *empty)
+{
+	uint64_t dropped;
+	pthread_mutex_lock(&r->lock);
+	*empty = r->queued == 0 && r->lost == 0;
+	dropped = r->dropped;
+	pthread_mutex_unlock(&r->lock);
+	return dropped;
+}
+
+int
+recorder_read(struct recorder *r,
+	      int (*read)(void *ctx, struct tally_store *store, struct tally_err *err), void *ctx,
+	      struct tally_err *err)
+{
+	int rc;
+	pthread_mutex_lock(&r->store_lock);
+	rc = r->store == NULL ? tally_err_set(err, TALLY_SYS, "the ledger is not open")
+			      : read(ctx, r->store, err);
+	pthread_mutex_unlock(&r->store_lock);
+	return rc;
+}
+
 static void
 stop(struct recorder *r, bool at_once)
 {

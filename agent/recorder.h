@@ -65,6 +65,12 @@ void recorder_status(struct recorder *r, struct recorder_status *out);
  * latest; INT64_MAX: not before something is put. A TPM may put and step from
  * inside its commands: records are appended then, its own work goes on after. */
 struct tally_uptime recorder_step(struct recorder *r);
+/* Records that found no room, ever; whether all that was queued is committed. */
+uint64_t recorder_dropped(struct recorder *r, bool *empty);
+/* `read` over the ledger, which nobody else uses meanwhile; what it gives, or -1. */
+int recorder_read(struct recorder *r,
+		  int (*read)(void *ctx, struct tally_store *store, struct tally_err *err),
+		  void *ctx, struct tally_err *err);
 /* Drains, checkpoints, stops the TPM, closes the ledger. 0, or -1: something
  * stayed undone. A TPM that hangs is given up after ten seconds. */
 int recorder_close(struct recorder *r, struct tally_err *err);

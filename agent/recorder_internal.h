@@ -83,7 +83,8 @@ struct recorder {
 	struct record *first, **last;
 	size_t queued;
 	uint64_t put, done, sealed, lost_total, checkpoints;
-	uint64_t lost; /* since the last gap record */
+	uint64_t dropped; /* for want of room, ever */
+	uint64_t lost;    /* since the last gap record */
 	struct tally_now lost_from;
 	const char *lost_why;
 	struct recorder_note note;   /* the newest */

@@ -96,6 +96,8 @@ recorder_put(struct recorder *r, const struct tally_event *ev)
 	if (rec != NULL && r->queued + 1 < r->o.queue) {
 		enqueue(r, rec, at);
 	} else {
+		if (rec != NULL)
+			r->dropped++;
 		lose(r, rec != NULL ? "queue overflow" : "malformed record");
 		free(rec);
 		recorder_note_loss(r);
