@@ -21,7 +21,7 @@ struct world {
 	struct tally_host_view facts;
 	struct tally_process beside[4];
 	size_t besides;
-	struct tally_observation queue[8];
+	struct tally_observation queue[64];
 	size_t queued;
 	bool away;
 	unsigned lists, looks;
@@ -446,6 +446,44 @@ guests_that_the_manager_does_not_know_are_told_once(void **state)
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+static void
+a_stop_that_found_no_room_is_recorded_as_one_that_nobody_saw(void **state)
+{
+	struct world *w = *state;
+	struct tally_observation o = { .kind = TALLY_OBS_EVENT };
+	struct entries *e;
+	w->config.queue.records = 16;
+	add_vm(w);
+	open_agent(w);
+	go_on(w, 15 * TALLY_SECOND);
+	o.at = w->clock.now;
+	o.domain = w->dom[0];
+	for (size_t i = 0; i < 40; i++) { /* in one step, in which nothing is written */
+		o.what = i % 2 == 0 ? TALLY_SUSPENDED : TALLY_RESUMED;
+		o.cause = TALLY_C_PAUSED;
+		w->queue[w->queued++] = o;
+	}
+	o.what = TALLY_STOPPED;
+	o.cause = TALLY_C_DESTROYED;
+	o.domain.id = -1;
+	w->queue[w->queued++] = o;
+	w->doms = 0;
+	go_on(w, 60 * TALLY_SECOND);
+	e = read_kind(w, TALLY_STOPPED);
+	assert_int_equal(e->n, 1);
+	assert_int_equal(e->ev[0].m.run, 1);
+	assert_int_equal(e->ev[0].m.cause, TALLY_C_VANISHED);
+	free_entries(e);
+	open_agent(w);
+	e = read_kind(w, TALLY_GAP_BEGIN);
+	assert_int_equal(e->n, 1);
+	free_entries(e);
+	open_agent(w);
+	e = read_kind(w, TALLY_GAP_END);
+	assert_int_equal(e->n, 1);
+	free_entries(e);
+}
+
 int
 main(void)
 {
@@ -456,6 +494,7 @@ main(void)
 		CASE(an_event_from_before_a_step_is_told_in_the_new_time),
 		CASE(a_suspended_host_is_a_gap_that_no_heartbeat_covers),
 		CASE(a_lost_manager_is_a_gap_and_its_return_ends_it),
+		CASE(a_stop_that_found_no_room_is_recorded_as_one_that_nobody_saw),
 		CASE(facts_are_recorded_again_when_they_change),
 		CASE(guests_that_the_manager_does_not_know_are_told_once),
 	};
