@@ -94,6 +94,7 @@ drain(struct agent *a)
 				disconnect(a, "the manager closed the connection");
 			break;
 		case TALLY_OBS_OVERFLOW:
+			a->overflowed = true;
 			agent_lose(a, "queue overflow", "events came faster than they were read",
 				   o.lost);
 			relist(a);
@@ -111,14 +112,15 @@ list(struct agent *a, bool first)
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_domain *doms = NULL;
 	size_t n = 0;
-	bool settled, lost = a->lost;
+	bool settled;
 	struct tally_now at = tally_clock_now(a->clock);
+	a->overflowed = false;
 	if (a->source->list(a->source->ctx, &doms, &n, &err) < 0) {
 		disconnect(a, err.text);
 		return -1;
 	}
 	drain(a);
-	if (!a->connected || (a->lost && !lost)) { /* what was lost is newer than the list */
+	if (!a->connected || a->overflowed) { /* what was lost may be newer than the list */
 		free(doms);
 		a->last_list = at.uptime.ns;
 		a->next_list = at.uptime.ns + TALLY_SECOND;

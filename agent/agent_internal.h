@@ -17,6 +17,7 @@ struct agent {
 	bool connected, lost;
 	bool tried;                   /* to connect */
 	bool blind;                   /* unmanaged guests cannot be seen: told */
+	bool overflowed;              /* events were lost since the last list began */
 	const char *back;             /* why the gap that is open will end */
 	struct tally_wall lost_since; /* where a gap is open */
 	const char *lost_why;

@@ -23,7 +23,7 @@ struct world {
 	size_t besides;
 	struct tally_observation queue[64];
 	size_t queued;
-	bool away;
+	bool away, overflows; /* events are lost during the next list */
 	unsigned lists, looks;
 };
 
@@ -50,6 +50,11 @@ fake_list(void *ctx, struct tally_domain **out, size_t *n, struct tally_err *err
 	*out = tally_realloc_array(NULL, w->doms + 1, sizeof(**out));
 	memcpy(*out, w->dom, w->doms * sizeof(**out));
 	*n = w->doms;
+	if (w->overflows)
+		w->queue[w->queued++] = (struct tally_observation){ .kind = TALLY_OBS_OVERFLOW,
+								    .at = w->clock.now,
+								    .lost = 5 };
+	w->overflows = false;
 	return 0;
 }
 
@@ -406,6 +411,24 @@ a_lost_manager_is_a_gap_and_its_return_ends_it(void **state)
 }
 
 static void
+a_gap_stays_open_where_events_were_lost_during_the_list_that_would_end_it(void **state)
+{
+	struct world *w = *state;
+	struct entries *e;
+	add_vm(w);
+	w->away = true;
+	open_agent(w);
+	go_on(w, 5 * TALLY_SECOND);
+	w->away = false;
+	w->overflows = true;
+	go_on(w, 15 * TALLY_SECOND);
+	e = read_kind(w, TALLY_GAP_END);
+	assert_int_equal(e->n, 1);
+	assert_int_equal(e->ev[0].m.time, wall("2026-03-01T00:00:07Z")); /* the second list's */
+	free_entries(e);
+}
+
+static void
 facts_are_recorded_again_when_they_change(void **state)
 {
 	struct world *w = *state;
@@ -495,6 +518,7 @@ main(void)
 		CASE(a_suspended_host_is_a_gap_that_no_heartbeat_covers),
 		CASE(a_lost_manager_is_a_gap_and_its_return_ends_it),
 		CASE(a_stop_that_found_no_room_is_recorded_as_one_that_nobody_saw),
+		CASE(a_gap_stays_open_where_events_were_lost_during_the_list_that_would_end_it),
 		CASE(facts_are_recorded_again_when_they_change),
 		CASE(guests_that_the_manager_does_not_know_are_told_once),
 	};
