@@ -198,12 +198,6 @@ take(struct reading *r, const struct tally_event *ev)
 		out->unmanaged_count = 0;
 		end_runs(r);
 		break;
-	case TALLY_AGENT_START:
-		out->agent_began = true;
-		break;
-	case TALLY_AGENT_STOP:
-		out->agent_began = false;
-		break;
 	case TALLY_GAP_BEGIN:
 		out->gap_open = true;
 		break;
@@ -235,8 +229,6 @@ groups_read(unsigned kind)
 	case TALLY_HOST_BOOT:
 	case TALLY_UNMANAGED_VM:
 		return operations;
-	case TALLY_AGENT_START:
-	case TALLY_AGENT_STOP:
 	case TALLY_GAP_BEGIN:
 	case TALLY_GAP_END:
 		return 0;
@@ -248,9 +240,8 @@ groups_read(unsigned kind)
 static bool
 is_read(unsigned kind)
 {
-	return kind == TALLY_HOST_BOOT || kind == TALLY_AGENT_START || kind == TALLY_AGENT_STOP ||
-	       kind == TALLY_GAP_BEGIN || kind == TALLY_GAP_END || kind == TALLY_UNMANAGED_VM ||
-	       (kind >= TALLY_DEFINED && kind <= TALLY_ROLE);
+	return kind == TALLY_HOST_BOOT || kind == TALLY_GAP_BEGIN || kind == TALLY_GAP_END ||
+	       kind == TALLY_UNMANAGED_VM || (kind >= TALLY_DEFINED && kind <= TALLY_ROLE);
 }
 
 static int

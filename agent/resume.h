@@ -21,7 +21,6 @@ struct resume {
 	struct tally_wall witnessed;
 	struct tally_now last;
 	bool same_boot;           /* the last host-boot entry names this boot */
-	bool agent_began;         /* an agent-start without an agent-stop behind it */
 	bool listed;              /* a heartbeat of this boot: its VMs have been listed */
 	bool gap_open;            /* a gap-begin without its gap-end, of any boot */
 	struct machine_run *open; /* of this boot, by UUID */
