@@ -399,7 +399,7 @@ without_pid_files_the_command_line_tells_unless_two_say_the_same(void **state)
 	qemu_end(one);
 }
 
-static int64_t later; /* ns that the shifted clock is ahead */
+static _Atomic int64_t later; /* ns that the shifted clock is ahead */
 
 static struct tally_now
 shifted_now(void *ctx)
