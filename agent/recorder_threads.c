@@ -80,9 +80,10 @@ start(pthread_t *thread, bool *runs, void *(*f)(void *), struct recorder *r, str
 int
 recorder_threads_start(struct recorder *r, struct tally_err *err)
 {
-	if (start(&r->writer, &r->writer_runs, write_all, r, err) < 0)
+	/* The writer waits for what it asked for, so who answers is there before it. */
+	if (r->o.attest && start(&r->attester, &r->attester_runs, attest_all, r, err) < 0)
 		return -1;
-	return r->o.attest ? start(&r->attester, &r->attester_runs, attest_all, r, err) : 0;
+	return start(&r->writer, &r->writer_runs, write_all, r, err);
 }
 
 void
@@ -91,7 +92,10 @@ recorder_threads_stop(struct recorder *r)
 	struct timespec end = monotonic_in(GIVE_UP);
 	int rc = 0;
 	pthread_mutex_lock(&r->lock);
+	if (!r->writer_runs) /* it never began */
+		r->ended = true;
 	pthread_cond_signal(&r->wake);
+	pthread_cond_signal(&r->evidence_wake);
 	while (r->writer_runs && !r->ended && rc == 0)
 		rc = pthread_cond_timedwait(&r->progress, &r->lock, &end);
 	pthread_mutex_unlock(&r->lock);

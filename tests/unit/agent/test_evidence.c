@@ -90,8 +90,20 @@ teardown(void **state)
 	return 0;
 }
 
-static void
-open_recorder(struct world *w, bool threads, int64_t attest_interval)
+static unsigned threads_made, no_thread; /* the n-th, from 1, cannot be had; 0: all can */
+
+/* The linker puts it before libc's. */
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *ctx);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *ctx);
+
+int
+__wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *ctx)
+{
+	return ++threads_made == no_thread ? EAGAIN : __real_pthread_create(t, a, f, ctx);
+}
+
+static int
+try_open(struct world *w, bool threads, int64_t attest_interval)
 {
 	struct tally_err err = TALLY_ERR_INIT;
 	const struct recorder_options o = { .ledger = w->ledger,
@@ -106,7 +118,13 @@ open_recorder(struct world *w, bool threads, int64_t attest_interval)
 	if (recorder_open(&w->r, &o, &err) < 0)
 		fail_msg("%s", err.text);
 	recorder_attest_interval(w->r, (struct tally_span){ attest_interval });
-	assert_int_equal(recorder_start(w->r, &err), 0);
+	return recorder_start(w->r, &err);
+}
+
+static void
+open_recorder(struct world *w, bool threads, int64_t attest_interval)
+{
+	assert_int_equal(try_open(w, threads, attest_interval), 0);
 }
 
 static void
@@ -508,6 +526,23 @@ the_time_from_put_to_commit_is_measured(void **state)
 	assert_int_equal(status(w).latency_p99, 5000);
 }
 
+/* A recorder that has only one of its threads ends all the same. */
+static void
+a_thread_that_cannot_be_had_is_an_error_and_no_hang(void **state)
+{
+	struct world *w = *state;
+	for (unsigned n = 1; n <= 2; n++) {
+		threads_made = 0;
+		no_thread = n;
+		assert_int_equal(try_open(w, true, 0), -1);
+		no_thread = 0;
+		put(w);
+		usleep(100000); /* a writer that is there has handed it on */
+		recorder_abandon(w->r);
+		w->r = NULL;
+	}
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int
 main(void)
@@ -523,6 +558,7 @@ main(void)
 		CASE(a_statement_that_finds_no_quiet_moment_is_tried_again_soon),
 		CASE(a_disk_that_dies_under_the_evidence_costs_no_record),
 		CASE(the_time_from_put_to_commit_is_measured),
+		CASE(a_thread_that_cannot_be_had_is_an_error_and_no_hang),
 	};
 	return cmocka_run_group_tests_name("agent evidence", tests, NULL, NULL);
 }
