@@ -215,6 +215,23 @@ open_all(struct world *w, struct tally_store **stores)
 }
 
 void
+check_between(struct host *h)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_store *store = NULL;
+	struct host *running = h->world->running;
+	witness_running(NULL);
+	if (tally_store_open(&store, h->path, TALLY_STORE_READ, &h->clock, &err) < 0) {
+		sim_fail(h->world, h, "the ledger cannot be read: %s", err.text);
+	} else {
+		witness_check(h, store);
+		verify_ledger(h, store);
+	}
+	tally_store_close(store);
+	witness_running(running);
+}
+
+void
 check_world(struct world *w)
 {
 	struct tally_store *stores[HOSTS] = { NULL };

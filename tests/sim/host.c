@@ -247,6 +247,8 @@ host_start_agent(struct host *h)
 	struct frame f;
 	if (!h->powered || h->suspended || h->agent != NULL || host_is_inside(h))
 		return;
+	if (h->witness != NULL && h->witness->notes > 0 && random_chance(&h->world->random, 5))
+		check_between(h);
 	h->dead = h->disk.dead = false;
 	h->ring_slots = h->world->fault[F_STORM] ? 32 : 4096;
 	h->ring_used = h->exits = 0;

@@ -369,6 +369,13 @@ act_running_managed(struct world *w, struct guest *g, unsigned dice)
 	return true;
 }
 
+/* Of a newer libvirt: a number that nobody knows. */
+static void
+say_unknown(struct guest *g)
+{
+	guest_say(g, 0, 0, NULL);
+}
+
 static void
 act_running(struct world *w, struct guest *g)
 {
@@ -389,6 +396,8 @@ act_running(struct world *w, struct guest *g)
 		pause_vm(w, g, TALLY_C_PMSUSPENDED);
 	} else if (dice < 91) {
 		pause_vm(w, g, TALLY_C_IOERROR);
+	} else if (dice < 93) {
+		say_unknown(g);
 	} else {
 		reboot(w, g);
 	}

@@ -300,5 +300,6 @@ void faults_heal(struct world *w); /* the end of the history: all works again */
 
 /* check.c */
 void check_world(struct world *w);
+void check_between(struct host *h); /* between two agents: what was acknowledged, and verify */
 
 #endif
