@@ -94,6 +94,10 @@ storm(struct host *h)
 static void
 list_hide(struct host *h)
 {
+	/* Twice in a row it would be gone, for all that anybody can tell. */
+	if (h->world->now < h->hidden_at + MINUTE)
+		return;
+	h->hidden_at = h->world->now;
 	for (size_t i = 0; i < GUESTS; i++) {
 		struct guest *g = &h->guest_table[i];
 		if (g->used && g->life != NULL && random_chance(&h->world->random, 30))

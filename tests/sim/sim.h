@@ -139,6 +139,7 @@ struct host {
 	bool manager_up;
 	int64_t refuse_until; /* connections are refused */
 	int64_t hang_until;   /* calls fail late, events are held up */
+	int64_t hidden_at;    /* a list last lacked what is there */
 	int64_t late_until, late_by, loss_until, list_fail_until;
 	unsigned loss_percent;
 	int64_t next_id;

@@ -203,6 +203,20 @@ source_cpu_time(void *ctx, const struct tally_domain *vm, uint64_t *ns)
 	return 1;
 }
 
+/* A run that an earlier agent left: exits are told from the start on. */
+static void
+source_watch(void *ctx, const struct tally_domain *vm)
+{
+	struct host *h = ctx;
+	if (!host_outside(h, "watch"))
+		return;
+	for (size_t i = 0; i < GUESTS && h->pids; i++) {
+		struct guest *g = &h->guest_table[i];
+		if (g->used && g->alive && g->pid == vm->pid && g->ticks == vm->start_ticks)
+			g->watched = true;
+	}
+}
+
 static void
 source_free(void *ctx)
 {
@@ -224,5 +238,6 @@ source_init(struct host *h, struct tally_source *out)
 				      .fd = source_fd,
 				      .unmanaged = source_unmanaged,
 				      .cpu_time = source_cpu_time,
+				      .watch = source_watch,
 				      .free = source_free };
 }
