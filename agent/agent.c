@@ -234,6 +234,20 @@ agent_take_up(struct agent *a, const struct resume *r)
 	a->lost = r->gap_open;
 }
 
+/* An agent that is there sees nothing yet: the gap that it found goes on until a
+ * list ends it. A new boot or ledger has no gap, but baselines. */
+static void
+await_list(struct agent *a, const struct resume *r)
+{
+	struct tally_now now = tally_clock_now(a->clock);
+	if (a->lost || !r->same_boot || r->witnessed.ns == 0)
+		return;
+	a->lost_why = "connection lost";
+	machine_lost(a->machine, now, a->lost_why, "not connected yet", 0);
+	a->lost = true;
+	a->lost_since = r->witnessed;
+}
+
 static int
 prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 {
@@ -262,6 +276,7 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 	a->lost_since = r.witnessed;
 	a->lost_why = "left open by an earlier agent";
 	agent_record_start(a, &r);
+	await_list(a, &r);
 	resume_release(&r);
 	return recorder_start(a->recorder, err);
 }

@@ -25,6 +25,8 @@ struct reading {
 	const uint8_t *boot_id;
 	void *vms;             /* a tree of struct known by UUID */
 	struct tally_buf last; /* metering of the last entry that witnesses */
+	struct tally_buf seen; /* and of the last one that witnesses VMs */
+	uint64_t seen_wall;
 };
 
 static int
@@ -244,6 +246,14 @@ is_read(unsigned kind)
 	       kind == TALLY_UNMANAGED_VM || (kind >= TALLY_DEFINED && kind <= TALLY_ROLE);
 }
 
+/* What an agent records before its first list says nothing of any VM. */
+static bool
+sees_vms(unsigned kind)
+{
+	return kind != TALLY_AGENT_START && kind != TALLY_AGENT_CONFIG && kind != TALLY_GAP &&
+	       kind != TALLY_GAP_BEGIN && kind != TALLY_HOST_FACTS;
+}
+
 static int
 read_entry(struct reading *r, const struct tally_entry *e, struct tally_arena *arena,
 	   struct tally_err *err)
@@ -253,6 +263,11 @@ read_entry(struct reading *r, const struct tally_entry *e, struct tally_arena *a
 	r->out->last.uptime.ns = (int64_t)e->header.uptime;
 	tally_buf_clear(&r->last);
 	tally_buf_add_bytes(&r->last, e->group[TALLY_METERING]);
+	if (sees_vms(e->header.kind)) {
+		tally_buf_clear(&r->seen);
+		tally_buf_add_bytes(&r->seen, e->group[TALLY_METERING]);
+		r->seen_wall = e->header.wall;
+	}
 	r->out->listed |= e->header.kind == TALLY_HEARTBEAT;
 	if (!is_read(e->header.kind))
 		return 0;
@@ -265,16 +280,27 @@ read_entry(struct reading *r, const struct tally_entry *e, struct tally_arena *a
 	return 0;
 }
 
-/* When the last entry says that it was, which need not be when it was appended. */
+/* When an entry says that it was, which need not be when it was appended. */
 static int
-read_witnessed(struct reading *r, struct tally_arena *arena, struct tally_err *err)
+read_instant(struct tally_wall *out, struct tally_bytes metering, int64_t wall,
+	     struct tally_arena *arena, struct tally_err *err)
 {
-	const struct tally_bytes groups[TALLY_GROUPS] = { tally_buf_view(&r->last) };
+	const struct tally_bytes groups[TALLY_GROUPS] = { metering };
 	struct tally_event ev = { 0 };
 	if (tally_event_decode(&ev, groups, 1u << TALLY_METERING, arena, err) < 0)
 		return tally_err_prefix(err, "last entry");
-	r->out->witnessed.ns = ev.m.has_time ? (int64_t)ev.m.time : r->out->last.wall.ns;
+	out->ns = ev.m.has_time ? (int64_t)ev.m.time : wall;
 	return 0;
+}
+
+static int
+read_witnessed(struct reading *r, struct tally_arena *arena, struct tally_err *err)
+{
+	if (read_instant(&r->out->witnessed, tally_buf_view(&r->last), r->out->last.wall.ns, arena,
+			 err) < 0)
+		return -1;
+	return read_instant(&r->out->seen, tally_buf_view(&r->seen), (int64_t)r->seen_wall, arena,
+			    err);
 }
 
 /* Entries that witness nothing: an operator's words, and the seal's. */
@@ -297,7 +323,7 @@ hand_over(const void *node, VISIT which, void *ctx)
 		memcpy(out->saved[out->saves++], k->uuid, TALLY_UUID);
 	else if (k->run.run != 0 && out->same_boot) {
 		out->open[out->count] = k->run;
-		out->open[out->count++].seen = out->witnessed;
+		out->open[out->count++].seen = out->seen;
 	}
 }
 
@@ -328,7 +354,9 @@ resume_read(struct resume *out, struct tally_store *store, const uint8_t boot_id
 {
 	struct tally_entries entries = { 0 };
 	struct tally_arena *arena = tally_arena_new(16384);
-	struct reading r = { .out = out, .boot_id = boot_id, .last = TALLY_BUF_INIT };
+	struct reading r = {
+		.out = out, .boot_id = boot_id, .last = TALLY_BUF_INIT, .seen = TALLY_BUF_INIT
+	};
 	struct tally_entry e;
 	uint8_t root[TALLY_HASH];
 	uint64_t size;
@@ -350,6 +378,7 @@ out:
 		entries.close(entries.ctx);
 	tdestroy(r.vms, free);
 	tally_buf_deinit(&r.last);
+	tally_buf_deinit(&r.seen);
 	tally_arena_free(arena);
 	if (rc < 0)
 		resume_release(out);

@@ -20,6 +20,7 @@ struct resume {
 	 * were read next to each other. All 0 where there is none. */
 	struct tally_wall witnessed;
 	struct tally_now last;
+	struct tally_wall seen;   /* and of the last one that says something of VMs */
 	bool same_boot;           /* the last host-boot entry names this boot */
 	bool listed;              /* a heartbeat of this boot: its VMs have been listed */
 	bool gap_open;            /* a gap-begin without its gap-end, of any boot */
