@@ -22,6 +22,9 @@ struct machine_out {
 struct machine *machine_new(const struct machine_out *out, uint64_t next_run);
 void machine_free(struct machine *m);
 
+/* How long an end waits at most for the manager's word on its cause. */
+#define MACHINE_EXIT_WAITS (3 * TALLY_SECOND)
+
 /* What an earlier agent left in the ledger, told before the first observation. */
 struct machine_run {
 	struct tally_domain dom; /* state, claims and tainted as last recorded */

@@ -9,7 +9,6 @@
 #include "machine_internal.h"
 
 #define START_WAITS (1 * TALLY_SECOND)
-#define EXIT_WAITS  (3 * TALLY_SECOND)
 
 void
 machine_pend(struct machine *m, struct vm *vm)
@@ -69,7 +68,7 @@ machine_tick(struct machine *m, struct tally_now now)
 	struct vm *next;
 	for (struct vm *vm = m->pending; vm != NULL; vm = next) {
 		next = vm->pending_next;
-		if (vm->held ? now.uptime.ns - vm->held_at.uptime.ns > EXIT_WAITS
+		if (vm->held ? now.uptime.ns - vm->held_at.uptime.ns > MACHINE_EXIT_WAITS
 			     : now.uptime.ns - vm->since.uptime.ns > START_WAITS)
 			machine_settle(m, vm);
 	}

@@ -16,7 +16,8 @@
 /* What is known of one VM while reading. */
 struct known {
 	uint8_t uuid[TALLY_UUID];
-	struct machine_run run; /* run.run 0: none open */
+	struct machine_run run; /* run.run 0: none open; run.seen: its last record's instant */
+	uint64_t gaps;          /* before that record */
 	bool saved;
 };
 
@@ -27,6 +28,8 @@ struct reading {
 	struct tally_buf last; /* metering of the last entry that witnesses */
 	struct tally_buf seen; /* and of the last one that witnesses VMs */
 	uint64_t seen_wall;
+	struct tally_wall *gap_seen; /* what was seen last before each gap */
+	uint64_t gaps;
 };
 
 static int
@@ -88,6 +91,13 @@ take_fields(struct tally_domain *d, const struct tally_event *ev)
 }
 
 static void
+saw(const struct reading *r, struct known *k, const struct tally_event *ev)
+{
+	k->run.seen.ns = ev->m.has_time ? (int64_t)ev->m.time : r->out->last.wall.ns;
+	k->gaps = r->gaps;
+}
+
+static void
 begin(struct reading *r, const struct tally_event *ev)
 {
 	struct known *k = find(r, ev->i.vm, true);
@@ -103,6 +113,7 @@ begin(struct reading *r, const struct tally_event *ev)
 	if (d->state == TALLY_ST_RUNNING)
 		k->run.migrating = false;
 	take_fields(d, ev);
+	saw(r, k, ev);
 }
 
 static void
@@ -127,6 +138,7 @@ take_vm(struct reading *r, const struct tally_event *ev)
 	}
 	if (k == NULL || k->run.run == 0 || (ev->m.has_run && ev->m.run != k->run.run))
 		return;
+	saw(r, k, ev);
 	switch (ev->kind) {
 	case TALLY_RESUMED:
 		k->run.dom.state = TALLY_ST_RUNNING;
@@ -254,6 +266,27 @@ sees_vms(unsigned kind)
 	       kind != TALLY_GAP_BEGIN && kind != TALLY_HOST_FACTS;
 }
 
+/* When an entry says that it was, which need not be when it was appended. */
+static int
+read_instant(struct tally_wall *out, struct tally_bytes metering, int64_t wall,
+	     struct tally_arena *arena, struct tally_err *err)
+{
+	const struct tally_bytes groups[TALLY_GROUPS] = { metering };
+	struct tally_event ev = { 0 };
+	if (tally_event_decode(&ev, groups, 1u << TALLY_METERING, arena, err) < 0)
+		return tally_err_prefix(err, "last entry");
+	out->ns = ev.m.has_time ? (int64_t)ev.m.time : wall;
+	return 0;
+}
+
+static int
+read_gap(struct reading *r, struct tally_arena *arena, struct tally_err *err)
+{
+	r->gap_seen = tally_realloc_array(r->gap_seen, r->gaps + 1, sizeof(*r->gap_seen));
+	return read_instant(&r->gap_seen[r->gaps++], tally_buf_view(&r->seen),
+			    (int64_t)r->seen_wall, arena, err);
+}
+
 static int
 read_entry(struct reading *r, const struct tally_entry *e, struct tally_arena *arena,
 	   struct tally_err *err)
@@ -269,27 +302,17 @@ read_entry(struct reading *r, const struct tally_entry *e, struct tally_arena *a
 		r->seen_wall = e->header.wall;
 	}
 	r->out->listed |= e->header.kind == TALLY_HEARTBEAT;
+	tally_arena_reset(arena);
+	if ((e->header.kind == TALLY_GAP || e->header.kind == TALLY_GAP_BEGIN) &&
+	    read_gap(r, arena, err) < 0)
+		return -1;
 	if (!is_read(e->header.kind))
 		return 0;
-	tally_arena_reset(arena);
 	if (tally_event_decode(&ev, e->group, e->mask & groups_read(e->header.kind), arena, err) <
 	    0)
 		return tally_err_prefix(err, "entry %llu", (unsigned long long)e->header.index);
 	ev.kind = e->header.kind;
 	take(r, &ev);
-	return 0;
-}
-
-/* When an entry says that it was, which need not be when it was appended. */
-static int
-read_instant(struct tally_wall *out, struct tally_bytes metering, int64_t wall,
-	     struct tally_arena *arena, struct tally_err *err)
-{
-	const struct tally_bytes groups[TALLY_GROUPS] = { metering };
-	struct tally_event ev = { 0 };
-	if (tally_event_decode(&ev, groups, 1u << TALLY_METERING, arena, err) < 0)
-		return tally_err_prefix(err, "last entry");
-	out->ns = ev.m.has_time ? (int64_t)ev.m.time : wall;
 	return 0;
 }
 
@@ -311,6 +334,20 @@ is_witness(const struct tally_header *h)
 	       h->kind != TALLY_OPERATOR_ACTION && h->kind != TALLY_SESSION_STATEMENT;
 }
 
+/*
+ * A run was there at its own last record. That others were recorded later says
+ * of it that it had not ended three seconds before: so long may an end wait for
+ * its cause, or be missing from one list. Behind a gap not even that is so, for
+ * those whose baseline does not stand there.
+ */
+static struct tally_wall
+last_seen(const struct reading *r, const struct known *k)
+{
+	struct tally_wall seen = k->gaps == r->gaps ? r->out->seen : r->gap_seen[k->gaps];
+	seen.ns -= MACHINE_EXIT_WAITS;
+	return seen.ns > k->run.seen.ns ? seen : k->run.seen;
+}
+
 static void
 hand_over(const void *node, VISIT which, void *ctx)
 {
@@ -323,7 +360,7 @@ hand_over(const void *node, VISIT which, void *ctx)
 		memcpy(out->saved[out->saves++], k->uuid, TALLY_UUID);
 	else if (k->run.run != 0 && out->same_boot) {
 		out->open[out->count] = k->run;
-		out->open[out->count++].seen = out->seen;
+		out->open[out->count++].seen = last_seen(r, k);
 	}
 }
 
@@ -377,6 +414,7 @@ out:
 	if (entries.close != NULL)
 		entries.close(entries.ctx);
 	tdestroy(r.vms, free);
+	free(r.gap_seen);
 	tally_buf_deinit(&r.last);
 	tally_buf_deinit(&r.seen);
 	tally_arena_free(arena);

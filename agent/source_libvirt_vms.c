@@ -118,25 +118,6 @@ libvirt_vms_forget(struct libvirt_vms *v)
 		v->known[i].claims = v->known[i].taint = false;
 }
 
-void
-libvirt_vms_heard(struct libvirt_vms *v, const struct tally_observation *o)
-{
-	if (o->kind == TALLY_OBS_OVERFLOW || o->kind == TALLY_OBS_LOST)
-		libvirt_vms_forget(v);
-	if (o->kind != TALLY_OBS_EVENT)
-		return;
-	for (size_t i = 0; i < v->count; i++) {
-		struct known *k = &v->known[i];
-		if (memcmp(k->dom.uuid, o->domain.uuid, TALLY_UUID) != 0)
-			continue;
-		if (o->what == TALLY_TAGS || o->what == 0)
-			k->claims = false;
-		/* A monitor's loadvm is a short pause. */
-		if (o->what == TALLY_RESUMED)
-			k->taint = false;
-	}
-}
-
 static struct known *
 find(struct libvirt_vms *v, const struct tally_domain *d)
 {
@@ -238,6 +219,40 @@ fill_process(struct libvirt_vms *v, struct known *k, const struct tally_domain *
 	k->dom.start_ticks = g.start_ticks;
 watch:
 	process_watch_add(v->watch, k->dom.uuid, k->dom.pid, k->dom.start_ticks);
+}
+
+/* A VM may live for a few milliseconds; whoever ends it keeps the manager from
+ * answering meanwhile. So its process is looked up before anything is asked. */
+static void
+watch_new(struct libvirt_vms *v, const struct tally_domain *d)
+{
+	bool is_new;
+	struct known *k = find_or_add(v, d, &is_new);
+	if (is_new)
+		memcpy(k->dom.name, d->name, sizeof(k->dom.name));
+	if (k->dom.pid == 0)
+		fill_process(v, k, d, d->name, false);
+}
+
+void
+libvirt_vms_heard(struct libvirt_vms *v, const struct tally_observation *o)
+{
+	if (o->kind == TALLY_OBS_OVERFLOW || o->kind == TALLY_OBS_LOST)
+		libvirt_vms_forget(v);
+	if (o->kind != TALLY_OBS_EVENT)
+		return;
+	if ((o->what == TALLY_STARTED || o->what == TALLY_RESUMED) && o->domain.id >= 0)
+		watch_new(v, &o->domain);
+	for (size_t i = 0; i < v->count; i++) {
+		struct known *k = &v->known[i];
+		if (memcmp(k->dom.uuid, o->domain.uuid, TALLY_UUID) != 0)
+			continue;
+		if (o->what == TALLY_TAGS || o->what == 0)
+			k->claims = false;
+		/* A monitor's loadvm is a short pause. */
+		if (o->what == TALLY_RESUMED)
+			k->taint = false;
+	}
 }
 
 /* That somebody used the monitor is told in libvirt's words only; they are

@@ -355,9 +355,9 @@ a_machine_that_adopts_goes_on_where_the_earlier_one_was(void **state)
 	assert_int_equal(w->n, 2);
 	assert_int_equal(w->emitted[0].kind, TALLY_STOPPED);
 	assert_int_equal(w->emitted[0].m.cause, TALLY_C_VANISHED);
-	/* Not before it was seen: a gap's begin sees nothing. */
-	assert_int_equal(w->emitted[0].m.not_before, w->r.seen.ns);
-	assert_true(w->r.seen.ns < w->r.witnessed.ns);
+	/* Not before it was seen itself: neither a gap's begin nor others' records say more. */
+	assert_int_equal(w->emitted[0].m.not_before, w->r.open[0].seen.ns);
+	assert_true(w->r.open[0].seen.ns < w->r.seen.ns && w->r.seen.ns < w->r.witnessed.ns);
 	assert_int_equal(w->emitted[1].kind, TALLY_BASELINE);
 	assert_int_equal(w->emitted[1].m.run, 3);
 	machine_free(m);
