@@ -211,7 +211,7 @@ agent_step(struct agent *a)
 	machine_tick(a->machine, now);
 	agent_overflow_check(a);
 	list_if_due(a);
-	if (a->next_list < next.ns)
+	if (a->next_list < next.ns && a->overflow != OVERFLOW_TOLD)
 		next.ns = a->next_list;
 	if (a->threads)
 		return next;

@@ -468,7 +468,6 @@ guests_that_the_manager_does_not_know_are_told_once(void **state)
 	assert_int_equal(w->looks, 0);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 static void
 a_stop_that_found_no_room_is_recorded_as_one_that_nobody_saw(void **state)
 {
@@ -478,7 +477,7 @@ a_stop_that_found_no_room_is_recorded_as_one_that_nobody_saw(void **state)
 	w->config.queue.records = 16;
 	add_vm(w);
 	open_agent(w);
-	go_on(w, 15 * TALLY_SECOND);
+	go_on(w, 19 * TALLY_SECOND); /* the next list is due while the ledger is awaited */
 	o.at = w->clock.now;
 	o.domain = w->dom[0];
 	for (size_t i = 0; i < 40; i++) { /* in one step, in which nothing is written */
@@ -496,6 +495,9 @@ a_stop_that_found_no_room_is_recorded_as_one_that_nobody_saw(void **state)
 	assert_int_equal(e->n, 1);
 	assert_int_equal(e->ev[0].m.run, 1);
 	assert_int_equal(e->ev[0].m.cause, TALLY_C_VANISHED);
+	assert_true(e->ev[0].m.has_not_before);
+	assert_in_range(e->ev[0].m.not_before, wall("2026-03-01T00:00:10Z"),
+			wall("2026-03-01T00:00:19Z"));
 	free_entries(e);
 	open_agent(w);
 	e = read_kind(w, TALLY_GAP_BEGIN);
@@ -507,6 +509,7 @@ a_stop_that_found_no_room_is_recorded_as_one_that_nobody_saw(void **state)
 	free_entries(e);
 }
 
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int
 main(void)
 {
