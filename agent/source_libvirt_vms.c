@@ -227,7 +227,10 @@ static void
 watch_new(struct libvirt_vms *v, const struct tally_domain *d)
 {
 	bool is_new;
-	struct known *k = find_or_add(v, d, &is_new);
+	struct known *k;
+	if (v->folder == NULL)
+		return; /* nothing to look for, and a storm may name many before a list */
+	k = find_or_add(v, d, &is_new);
 	if (is_new)
 		memcpy(k->dom.name, d->name, sizeof(k->dom.name));
 	if (k->dom.pid == 0)
