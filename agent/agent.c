@@ -73,11 +73,14 @@ relist(struct agent *a)
 		a->next_list = a->last_list + TALLY_SECOND;
 }
 
+/* All that happened before now: a storm that goes on and on waits for the next
+ * step, so that lists and heartbeats come between. */
 static void
 drain(struct agent *a)
 {
-	struct tally_observation o;
-	while (a->source->next(a->source->ctx, &o) == 1) {
+	int64_t now = tally_clock_now(a->clock).uptime.ns;
+	struct tally_observation o = { 0 };
+	while (o.at.uptime.ns <= now && a->source->next(a->source->ctx, &o) == 1) {
 		agent_clock_place(a, &o.at);
 		switch (o.kind) {
 		case TALLY_OBS_EVENT:

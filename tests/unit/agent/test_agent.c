@@ -24,6 +24,7 @@ struct world {
 	struct tally_observation queue[64];
 	size_t queued;
 	bool away, overflows; /* events are lost during the next list */
+	size_t storm;         /* events of dom[0] still to come, one a millisecond */
 	unsigned lists, looks;
 };
 
@@ -86,6 +87,15 @@ static int
 fake_next(void *ctx, struct tally_observation *out)
 {
 	struct world *w = ctx;
+	if (w->storm > 0) {
+		test_clock_advance(&w->clock, TALLY_SECOND / 1000);
+		*out = (struct tally_observation){ .kind = TALLY_OBS_EVENT,
+						   .what = TALLY_REBOOTED,
+						   .at = w->clock.now,
+						   .domain = w->dom[0] };
+		w->storm--;
+		return 1;
+	}
 	if (w->queued == 0)
 		return 0;
 	*out = w->queue[0];
@@ -429,6 +439,19 @@ a_gap_stays_open_where_events_were_lost_during_the_list_that_would_end_it(void *
 }
 
 static void
+a_storm_that_does_not_end_keeps_nobody_from_listing(void **state)
+{
+	struct world *w = *state;
+	add_vm(w);
+	open_agent(w);
+	go_on(w, 5 * TALLY_SECOND);
+	w->storm = 100000;
+	go_on(w, 50 * TALLY_SECOND);
+	assert_true(w->storm > 0);
+	assert_in_range(w->lists, 5, 7);
+}
+
+static void
 facts_are_recorded_again_when_they_change(void **state)
 {
 	struct world *w = *state;
@@ -522,6 +545,7 @@ main(void)
 		CASE(a_lost_manager_is_a_gap_and_its_return_ends_it),
 		CASE(a_stop_that_found_no_room_is_recorded_as_one_that_nobody_saw),
 		CASE(a_gap_stays_open_where_events_were_lost_during_the_list_that_would_end_it),
+		CASE(a_storm_that_does_not_end_keeps_nobody_from_listing),
 		CASE(facts_are_recorded_again_when_they_change),
 		CASE(guests_that_the_manager_does_not_know_are_told_once),
 	};
