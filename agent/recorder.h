@@ -72,7 +72,8 @@ int recorder_read(struct recorder *r,
 		  int (*read)(void *ctx, struct tally_store *store, struct tally_err *err),
 		  void *ctx, struct tally_err *err);
 /* Drains, checkpoints, stops the TPM, closes the ledger. 0, or -1: something
- * stayed undone. A TPM that hangs is given up after ten seconds. */
+ * stayed undone. A TPM that hangs is given up after ten seconds; one that hangs
+ * while it is started, after the half minute that its helper has for that. */
 int recorder_close(struct recorder *r, struct tally_err *err);
 /* Lets go of the ledger as it is; what is queued is gone. NULL ok. */
 void recorder_abandon(struct recorder *r);
