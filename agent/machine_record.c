@@ -125,7 +125,9 @@ machine_end(struct machine *m, struct vm *vm, unsigned cause, struct tally_now a
 	TALLY_ASSERT(vm->run != 0);
 	ev.m.has_cause = true;
 	ev.m.cause = cause;
-	if (source == TALLY_SRC_POLL) {
+	/* Also where an earlier agent saw it last, and only the manager's late word ends it. */
+	if (source == TALLY_SRC_POLL ||
+	    (source == TALLY_SRC_EVENT && vm->seen.wall.ns != 0 && vm->seen.uptime.ns == 0)) {
 		/* Nobody saw the moment: it lies behind what was last known of it. */
 		int64_t known = vm->changed.wall.ns > vm->seen.wall.ns ? vm->changed.wall.ns
 								       : vm->seen.wall.ns;

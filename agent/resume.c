@@ -138,7 +138,8 @@ take_vm(struct reading *r, const struct tally_event *ev)
 	}
 	if (k == NULL || k->run.run == 0 || (ev->m.has_run && ev->m.run != k->run.run))
 		return;
-	saw(r, k, ev);
+	if (ev->kind != TALLY_SHUTDOWN_REQUEST) /* which may be told behind the end */
+		saw(r, k, ev);
 	switch (ev->kind) {
 	case TALLY_RESUMED:
 		k->run.dom.state = TALLY_ST_RUNNING;
