@@ -11,6 +11,10 @@
 
 #include "text.h"
 
+/* Of one look: whoever may start processes on the host shall not fill its ledger.
+ * The others' turn comes with the next looks. */
+#define TOLD_AT_ONCE 16
+
 struct told_process {
 	uint32_t pid;
 	uint64_t start_ticks;
@@ -59,17 +63,22 @@ machine_unmanaged(struct machine *m, const struct tally_process *procs, size_t n
 		  struct tally_now at)
 {
 	struct told_process *now = tally_realloc_array(NULL, n + 1, sizeof(*now));
+	size_t kept = 0, told = 0;
 	if (!m->unmanaged_sorted && m->unmanaged_count > 1)
 		qsort(m->unmanaged, m->unmanaged_count, sizeof(*m->unmanaged), compare);
 	for (size_t i = 0; i < n; i++) {
-		now[i] = (struct told_process){ procs[i].pid, procs[i].start_ticks };
-		if (!is_told(m->unmanaged, m->unmanaged_count, &now[i]))
+		const struct told_process p = { procs[i].pid, procs[i].start_ticks };
+		if (!is_told(m->unmanaged, m->unmanaged_count, &p)) {
+			if (told++ >= TOLD_AT_ONCE)
+				continue;
 			tell(m, &procs[i], at);
+		}
+		now[kept++] = p;
 	}
-	if (n > 1)
-		qsort(now, n, sizeof(*now), compare);
+	if (kept > 1)
+		qsort(now, kept, sizeof(*now), compare);
 	free(m->unmanaged);
 	m->unmanaged = now;
-	m->unmanaged_count = n;
+	m->unmanaged_count = kept;
 	m->unmanaged_sorted = true;
 }

@@ -19,7 +19,7 @@ struct world {
 	struct tally_domain dom[4];
 	size_t doms;
 	struct tally_host_view facts;
-	struct tally_process beside[4];
+	struct tally_process beside[40];
 	size_t besides;
 	struct tally_observation queue[64];
 	size_t queued;
@@ -532,6 +532,25 @@ a_stop_that_found_no_room_is_recorded_as_one_that_nobody_saw(void **state)
 	free_entries(e);
 }
 
+static void
+a_crowd_of_unmanaged_guests_is_told_by_and_by(void **state)
+{
+	struct world *w = *state;
+	struct entries *e;
+	for (uint32_t pid = 40; pid > 0; pid--)
+		w->beside[w->besides++] = (struct tally_process){ .pid = pid, .start_ticks = 1 };
+	open_agent(w);
+	go_on(w, 15 * TALLY_SECOND);
+	e = read_kind(w, TALLY_UNMANAGED_VM); /* two looks */
+	assert_int_equal(e->n, 32);
+	free_entries(e);
+	open_agent(w);
+	go_on(w, 35 * TALLY_SECOND);
+	e = read_kind(w, TALLY_UNMANAGED_VM);
+	assert_int_equal(e->n, 40);
+	free_entries(e);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int
 main(void)
@@ -548,6 +567,7 @@ main(void)
 		CASE(a_storm_that_does_not_end_keeps_nobody_from_listing),
 		CASE(facts_are_recorded_again_when_they_change),
 		CASE(guests_that_the_manager_does_not_know_are_told_once),
+		CASE(a_crowd_of_unmanaged_guests_is_told_by_and_by),
 	};
 	return cmocka_run_group_tests_name("agent", tests, NULL, NULL);
 }
