@@ -179,7 +179,7 @@ forget_source(struct host *h)
 	h->connected = false;
 	h->connection++;
 	for (size_t i = 0; i < GUESTS; i++)
-		h->guest_table[i].watched = false;
+		h->guest_table[i].watched = h->guest_table[i].shown = false;
 	truth_unwatched(h);
 }
 

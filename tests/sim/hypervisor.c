@@ -16,7 +16,9 @@
 struct delivery {
 	struct tally_observation o;
 	struct change *change;
+	int64_t sent;
 };
+#define LATE (100 * MS) /* later than an ordinary way */
 
 static struct tally_domain
 domain_of(const struct guest *g)
@@ -75,7 +77,7 @@ wake(struct host *h)
 }
 
 static void
-put(struct host *h, const struct tally_observation *o, struct change *change)
+put(struct host *h, const struct tally_observation *o, struct change *change, bool late)
 {
 	if (h->ring == NULL)
 		return;
@@ -88,7 +90,7 @@ put(struct host *h, const struct tally_observation *o, struct change *change)
 		h->ring_lost = true;
 	} else {
 		h->ring_used++;
-		truth_told(h, change);
+		truth_told(h, change, late);
 	}
 	ring_put(h->ring, o);
 	wake(h);
@@ -102,7 +104,7 @@ deliver(struct world *w, const struct event *e)
 	if (h->agent != NULL && !h->dead && h->connected && h->connection == e->number) {
 		d->o.at = host_now(h);
 		w->counts.events++;
-		put(h, &d->o, d->change);
+		put(h, &d->o, d->change, w->now - d->sent > LATE);
 	}
 	free(d);
 }
@@ -113,7 +115,7 @@ send(struct host *h, const struct tally_observation *o, struct change *change)
 	struct world *w = h->world;
 	struct delivery *d = tally_alloc(sizeof(*d));
 	int64_t at = w->now + random_between(&w->random, 100000, 5 * MS);
-	*d = (struct delivery){ .o = *o, .change = change };
+	*d = (struct delivery){ .o = *o, .change = change, .sent = w->now };
 	if (w->now < h->late_until)
 		at += random_between(&w->random, 0, h->late_by);
 	if (at < h->hang_until)
@@ -173,9 +175,10 @@ guest_exit(struct guest *g)
 		h->exit[h->exits++] = o;
 		wake(h);
 		/* It is told of everything about this process that it did not know. */
-		for (struct change *c = h->truth.open; c != NULL; c = c->next_open) {
+		for (struct change *c = g->shown ? h->truth.open : NULL; c != NULL;
+		     c = c->next_open) {
 			if (c->vm == g->vm)
-				truth_told(h, c);
+				truth_told(h, c, false);
 		}
 	}
 	if (!g->listed)
@@ -202,7 +205,7 @@ connection_lost(struct host *h, const char *why)
 	h->connection++; /* what is on its way is lost with it */
 	truth_unwatched(h);
 	if (h->agent != NULL && !h->dead)
-		put(h, &o, NULL);
+		put(h, &o, NULL, false);
 }
 
 void

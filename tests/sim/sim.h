@@ -67,6 +67,7 @@ struct guest {
 	bool listed;           /* the manager has it among its active ones */
 	bool alive;            /* the process is there */
 	bool watched;          /* by the agent, until it dies or the process does */
+	bool shown;            /* to the agent, with its state: an end of it is news */
 	bool hidden;           /* the next list will not have it, once */
 	struct life *life;     /* NULL: does not execute (yet) */
 	uint64_t number;       /* tells it from a later one in the same place */

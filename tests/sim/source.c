@@ -103,6 +103,8 @@ source_list(void *ctx, struct tally_domain **out, size_t *n, struct tally_err *e
 		if (w->fault[F_LIST_UNKNOWN] && random_chance(&w->random, 1)) {
 			(*out)[*n].state = TALLY_ST_UNKNOWN;
 			without = g->vm;
+		} else {
+			g->shown = g->state != TALLY_ST_STARTING;
 		}
 		(*n)++;
 	}
@@ -126,6 +128,7 @@ source_describe(void *ctx, const uint8_t uuid[TALLY_UUID], struct tally_domain *
 		struct guest *g = &h->guest_table[i];
 		if (g->used && g->listed && memcmp(g->vm->uuid, uuid, TALLY_UUID) == 0) {
 			describe_guest(g, out);
+			g->shown = g->state != TALLY_ST_STARTING;
 			return 1;
 		}
 	}
@@ -213,7 +216,7 @@ source_watch(void *ctx, const struct tally_domain *vm)
 	for (size_t i = 0; i < GUESTS && h->pids; i++) {
 		struct guest *g = &h->guest_table[i];
 		if (g->used && g->alive && g->pid == vm->pid && g->ticks == vm->start_ticks)
-			g->watched = true;
+			g->watched = g->shown = true;
 	}
 }
 

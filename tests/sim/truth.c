@@ -77,10 +77,11 @@ truth_change(struct host *h, struct sim_vm *vm, const char *what)
 }
 
 void
-truth_told(struct host *h, struct change *c)
+truth_told(struct host *h, struct change *c, bool late)
 {
 	for (; c != NULL; c = c->also) {
-		/* A second event of it may be late: then it may be taken for news. */
+		if (!c->open && !late)
+			continue;
 		c->open = false;
 		c->known = truth_now(h);
 	}
@@ -160,7 +161,7 @@ truth_close(struct host *h)
 	t->outage_open = false;
 	for (struct change *c = t->changes; c != NULL; c = c->next) {
 		if (c->open)
-			truth_told(h, c);
+			truth_told(h, c, false);
 	}
 	for (struct life *l = h->world->truth.lives; l != NULL; l = l->next) {
 		if (l->host != h || l->over)

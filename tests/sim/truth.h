@@ -75,7 +75,9 @@ void truth_end(struct life *l, const char *why);
 struct change *truth_change(struct host *h, struct sim_vm *vm, const char *what);
 /* The report may end a run that moved where the target's clock says it began. */
 void truth_skew(struct host *h, struct sim_vm *vm, int64_t end, int64_t other);
-void truth_told(struct host *h, struct change *c); /* NULL ok */
+/* NULL ok. `late`: the world held it back; what is known already may be taken for
+ * news then. */
+void truth_told(struct host *h, struct change *c, bool late);
 /* A complete list reached a living agent. `without`: a VM that it left out. */
 void truth_listed(struct host *h, const struct sim_vm *without);
 void truth_unwatched(struct host *h); /* no lists from here on */
