@@ -254,6 +254,8 @@ clock_step(struct host *h)
 	int64_t step = between(h, -size, size);
 	sim_trace(h->world, h, "the wall clock steps by %.3f s", (double)step / 1e9);
 	h->world->counts.clock_steps++;
+	if (h->agent != NULL && (step > 2 * SEC || step < -2 * SEC))
+		h->steps++;
 	set_clock(h, step, h->ppb);
 }
 

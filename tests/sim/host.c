@@ -191,6 +191,7 @@ bury(struct host *h)
 	struct world *w = h->world;
 	struct frame f = enter(h);
 	bool power = h->power_after;
+	h->kills++;
 	witness_step(h);
 	(void)agent_close(h->agent, false, &ignored);
 	leave(h, f);

@@ -85,6 +85,7 @@ put(struct host *h, const struct tally_observation *o, struct change *change, bo
 		if (!h->ring_lost) {
 			sim_trace(h->world, h, "the ring overflows");
 			h->world->counts.overflows++;
+			h->overflows += h->connected;
 			truth_disturbed(h, h->truth.watch_last, truth_now(h) + 1);
 		}
 		h->ring_lost = true;

@@ -61,6 +61,13 @@ check_record(struct host *h, const struct tally_event *ev, int64_t at, uint64_t 
 	case TALLY_AGENT_START:
 		seen->starts_of_agent[h->index]++;
 		break;
+	case TALLY_CLOCK_STEP:
+		seen->steps[h->index]++;
+		break;
+	case TALLY_GAP_BEGIN:
+		if (tally_bytes_eq(ev->m.reason, tally_bytes_str("queue overflow")))
+			seen->overflows[h->index]++;
+		break;
 	case TALLY_STARTED:
 	case TALLY_BASELINE:
 	case TALLY_MIGRATED_IN:
@@ -107,6 +114,10 @@ records_check(struct host *h, struct tally_store *store, struct seen *seen)
 			check_record(h, &ev, at, e.header.index, seen);
 	}
 	seen->last[h->index] = at;
+	if (h->kills == 0 && h->steps > 0 && seen->steps[h->index] == 0)
+		sim_fail(h->world, h, "%u steps of the clock, and no record of one", h->steps);
+	if (h->kills == 0 && h->overflows > 0 && seen->overflows[h->index] == 0)
+		sim_fail(h->world, h, "%u overflows of the ring, and no gap for one", h->overflows);
 	if (rc < 0)
 		sim_fail(h->world, h, "the ledger cannot be read: %s", err.text);
 	if (entries.close != NULL)

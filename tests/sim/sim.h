@@ -170,8 +170,10 @@ struct host {
 	unsigned depth; /* steps of it inside a call of its own to the TPM */
 	int64_t wake;   /* when it wants to be called */
 	int64_t stall_until;
-	uint64_t kill_in;    /* outside calls until it is killed; 0 not */
-	bool power_after;    /* the kill is the machine's power that goes */
+	uint64_t kill_in; /* outside calls until it is killed; 0 not */
+	bool power_after; /* the kill is the machine's power that goes */
+	/* What an agent that nobody kills has to tell. */
+	unsigned kills, steps, overflows;
 	unsigned idle_steps; /* without time going on */
 	int64_t durable;     /* wall: all that was observed up to then is written down */
 	struct witness *witness;
