@@ -17,7 +17,7 @@ struct seen {
 	struct counted vm[HOSTS][VMS];
 	struct spans powered[HOSTS], metered[HOSTS];
 	int64_t last[HOSTS]; /* instant of the ledger's last entry */
-	unsigned starts_of_agent[HOSTS], steps[HOSTS], overflows[HOSTS];
+	unsigned starts_of_agent[HOSTS], steps[HOSTS], overflows[HOSTS], gaps[HOSTS];
 };
 
 /* timeline.c: makes the real report over all ledgers and listens to it. */

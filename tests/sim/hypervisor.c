@@ -202,6 +202,7 @@ connection_lost(struct host *h, const char *why)
 		return;
 	sim_trace(h->world, h, "the connection is lost: %s", why);
 	h->world->counts.lost_connections++;
+	h->losses += h->agent != NULL && !h->dead;
 	h->connected = false;
 	h->connection++; /* what is on its way is lost with it */
 	truth_unwatched(h);

@@ -65,6 +65,7 @@ check_record(struct host *h, const struct tally_event *ev, int64_t at, uint64_t 
 		seen->steps[h->index]++;
 		break;
 	case TALLY_GAP_BEGIN:
+		seen->gaps[h->index]++;
 		if (tally_bytes_eq(ev->m.reason, tally_bytes_str("queue overflow")))
 			seen->overflows[h->index]++;
 		break;
@@ -118,6 +119,8 @@ records_check(struct host *h, struct tally_store *store, struct seen *seen)
 		sim_fail(h->world, h, "%u steps of the clock, and no record of one", h->steps);
 	if (h->kills == 0 && h->overflows > 0 && seen->overflows[h->index] == 0)
 		sim_fail(h->world, h, "%u overflows of the ring, and no gap for one", h->overflows);
+	if (h->kills == 0 && h->losses > 0 && seen->gaps[h->index] == 0)
+		sim_fail(h->world, h, "%u lost connections, and no gap for one", h->losses);
 	if (rc < 0)
 		sim_fail(h->world, h, "the ledger cannot be read: %s", err.text);
 	if (entries.close != NULL)

@@ -173,7 +173,7 @@ struct host {
 	uint64_t kill_in; /* outside calls until it is killed; 0 not */
 	bool power_after; /* the kill is the machine's power that goes */
 	/* What an agent that nobody kills has to tell. */
-	unsigned kills, steps, overflows;
+	unsigned kills, steps, overflows, losses;
 	unsigned idle_steps; /* without time going on */
 	int64_t durable;     /* wall: all that was observed up to then is written down */
 	struct witness *witness;

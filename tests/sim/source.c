@@ -84,7 +84,7 @@ source_list(void *ctx, struct tally_domain **out, size_t *n, struct tally_err *e
 {
 	struct host *h = ctx;
 	struct world *w = h->world;
-	const struct sim_vm *without = NULL;
+	unsigned wrong = 0;
 	if (cannot(h, err) < 0)
 		return -1;
 	*out = tally_realloc_array(NULL, GUESTS, sizeof(**out));
@@ -95,14 +95,16 @@ source_list(void *ctx, struct tally_domain **out, size_t *n, struct tally_err *e
 			continue;
 		if (g->hidden) {
 			g->hidden = false;
-			without = g->vm;
+			wrong |= 1u << g->vm->number;
 			sim_trace(w, h, "the list lacks %s", g->vm->name);
 			continue;
 		}
+		if (!g->alive) /* the manager has not noticed yet */
+			wrong |= 1u << g->vm->number;
 		describe_guest(g, &(*out)[*n]);
 		if (w->fault[F_LIST_UNKNOWN] && random_chance(&w->random, 1)) {
 			(*out)[*n].state = TALLY_ST_UNKNOWN;
-			without = g->vm;
+			wrong |= 1u << g->vm->number;
 		} else {
 			g->shown = g->state != TALLY_ST_STARTING;
 		}
@@ -113,7 +115,7 @@ source_list(void *ctx, struct tally_domain **out, size_t *n, struct tally_err *e
 		*out = NULL;
 		return tally_err_set(err, TALLY_SYS, "killed");
 	}
-	truth_listed(h, without);
+	truth_listed(h, wrong);
 	return 0;
 }
 

@@ -97,13 +97,14 @@ truth_skew(struct host *h, struct sim_vm *vm, int64_t end, int64_t other)
 }
 
 void
-truth_listed(struct host *h, const struct sim_vm *without)
+truth_listed(struct host *h, unsigned wrong)
 {
 	struct truth_host *t = &h->truth;
 	int64_t now = truth_now(h);
 	for (struct change **at = &t->open; *at != NULL;) {
 		struct change *c = *at;
-		if (c->open && c->vm != without && ++c->lists >= LISTS_THAT_TELL) {
+		if (c->open && (wrong & 1u << c->vm->number) == 0 &&
+		    ++c->lists >= LISTS_THAT_TELL) {
 			c->open = false;
 			c->known = truth_now(h);
 		}

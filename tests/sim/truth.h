@@ -78,8 +78,9 @@ void truth_skew(struct host *h, struct sim_vm *vm, int64_t end, int64_t other);
 /* NULL ok. `late`: the world held it back; what is known already may be taken for
  * news then. */
 void truth_told(struct host *h, struct change *c, bool late);
-/* A complete list reached a living agent. `without`: a VM that it left out. */
-void truth_listed(struct host *h, const struct sim_vm *without);
+/* A list reached a living agent. `wrong`: the VMs, a bit each, of which it did not
+ * tell the truth. */
+void truth_listed(struct host *h, unsigned wrong);
 void truth_unwatched(struct host *h); /* no lists from here on */
 void truth_outage(struct host *h, int64_t from);
 void truth_disturbed(struct host *h, int64_t from, int64_t to);
