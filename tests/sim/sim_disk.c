@@ -189,6 +189,11 @@ disk_write(struct sim_disk *d, int fd, const uint8_t *p, size_t n, int64_t at)
 			make_durable(d, fd, p, at, n);
 		return refuse(EIO);
 	}
+	/* LMDB takes a header back whose write failed: that may fail, too. */
+	if (!syncs && d->sync_fails > 0 && random_chance(d->random, d->sync_fails / 3)) {
+		d->failed_syncs++;
+		return refuse(EIO);
+	}
 	done = raw_write(d, fd, p, n, at);
 	if (syncs && done > 0)
 		make_durable(d, fd, p, at, (size_t)done);
