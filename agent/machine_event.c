@@ -165,7 +165,7 @@ on_stopped(struct machine *m, struct vm *vm, const struct tally_observation *o)
 	else if (gone && vm->incoming)
 		machine_note(m, vm, TALLY_MIGRATION_FAILED, o->cause, o->at, TALLY_SRC_EVENT, o);
 	if (gone)
-		machine_forget(m, vm);
+		machine_leave(m, vm, o->at);
 }
 
 static void

@@ -43,6 +43,13 @@ struct vm {
 	bool pending;
 };
 
+#define LEFT_MAX 256
+struct left_vm { /* it ended and is forgotten; a list under way may show it yet */
+	uint8_t uuid[TALLY_UUID];
+	int64_t id;
+	struct tally_uptime at;
+};
+
 struct machine {
 	struct machine_out out;
 	void *vms; /* a tree of struct vm by UUID (tsearch) */
@@ -54,13 +61,19 @@ struct machine {
 	struct told_process *unmanaged; /* by pid, then start ticks */
 	size_t unmanaged_count;
 	bool unmanaged_sorted;
-	struct tally_now witnessed;   /* the last list that agreed */
-	struct tally_now beat_from;   /* begin of the heartbeat span that is not recorded yet */
-	uint64_t beats;               /* lists in that span */
-	uint8_t set_hash[TALLY_HASH]; /* of the last recorded heartbeat */
+	struct left_vm left[LEFT_MAX]; /* the last ones, a ring */
+	size_t left_count;             /* all */
+	struct tally_now witnessed;    /* the last list that agreed */
+	struct tally_now beat_from;    /* begin of the heartbeat span that is not recorded yet */
+	uint64_t beats;                /* lists in that span */
+	uint8_t set_hash[TALLY_HASH];  /* of the last recorded heartbeat */
 	bool beating, lost;
 	bool continues; /* this boot's VMs have been listed before */
 };
+
+/* machine_list.c. The manager says that the VM is gone: it is forgotten, but not by
+ * a list that was begun before. */
+void machine_leave(struct machine *m, struct vm *vm, struct tally_now at);
 
 /* machine_record.c: one record each. */
 void machine_emit(struct machine *m, struct tally_event *ev, struct tally_now at, unsigned source);

@@ -154,10 +154,34 @@ goes_on(struct vm *vm, const struct tally_domain *d)
 	return !vm->missing;
 }
 
+void
+machine_leave(struct machine *m, struct vm *vm, struct tally_now at)
+{
+	struct left_vm *left = &m->left[m->left_count++ % LEFT_MAX];
+	memcpy(left->uuid, vm->dom.uuid, TALLY_UUID);
+	left->id = vm->dom.id;
+	left->at = at.uptime;
+	machine_forget(m, vm);
+}
+
+static bool
+has_left(const struct machine *m, const struct tally_domain *d, struct tally_now at)
+{
+	for (size_t i = 0; i < m->left_count && i < LEFT_MAX; i++) {
+		const struct left_vm *left = &m->left[i];
+		if (left->id == d->id && left->at.ns >= at.uptime.ns &&
+		    memcmp(left->uuid, d->uuid, TALLY_UUID) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 found(struct machine *m, const struct tally_domain *d, struct tally_now at, bool first)
 {
 	struct vm *vm = machine_find(m, d->uuid);
+	if (vm == NULL && has_left(m, d, at))
+		return; /* it ended while the list was made */
 	if (is_twin(m, vm, d, at))
 		return;
 	if (vm != NULL && vm->changed.uptime.ns >= at.uptime.ns) {

@@ -318,6 +318,21 @@ an_unmanaged_process_is_told_once(void **state)
 	assert_int_equal(w->n, 3);
 }
 
+static void
+a_list_that_is_older_than_an_end_brings_nobody_back(void **state)
+{
+	struct world *w = *state;
+	started(w);
+	observe(w, TALLY_STOPPED, TALLY_C_DESTROYED, -1, 5010);
+	assert_int_equal(machine_known(w->m), 0);
+	list_one(w, 1, TALLY_ST_RUNNING, 5000); /* begun before, answered behind it */
+	assert_int_equal(w->n, 2);
+	assert_int_equal(machine_known(w->m), 0);
+	list_one(w, 2, TALLY_ST_RUNNING, 6000);
+	assert_int_equal(w->n, 3);
+	assert_int_equal(w->rec[2].ev.kind, TALLY_STARTED);
+}
+
 int
 main(void)
 {
@@ -340,6 +355,7 @@ main(void)
 		CASE(states_that_changed_without_an_event_are_found_by_the_list),
 		CASE(one_uuid_twice_is_one_conflict_and_never_a_stop_and_a_start),
 		CASE(a_conflict_in_the_very_first_list_meters_the_first_of_the_two),
+		CASE(a_list_that_is_older_than_an_end_brings_nobody_back),
 		CASE(an_unmanaged_process_is_told_once),
 	};
 	return cmocka_run_group_tests_name("agent machine list", tests, NULL, NULL);
