@@ -17,6 +17,8 @@
 #include <unistd.h>
 #include "store_internal.h"
 
+#define HEADER_MAX 32768 /* LMDB's largest page */
+
 size_t store_map_size = (size_t)64 << 30;
 
 void
@@ -157,6 +159,31 @@ choose_flags(struct tally_store *s, unsigned *flags, struct tally_err *err)
 	return 0;
 }
 
+/* Where a header's write failed, memory may hold one that the disk does not: the
+ * commit looks done, and a second failure like it would let LMDB overwrite pages
+ * that the disk's older header still needs. So a writer first makes the disk's
+ * headers those that are read: the same bytes, written again and synced. */
+static int
+settle_headers(struct tally_store *s, struct tally_err *err)
+{
+	uint8_t pages[2 * HEADER_MAX];
+	size_t want = 2 * (size_t)sysconf(_SC_PAGESIZE);
+	int fd = openat(s->dirfd, "data.mdb", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n;
+	int r = 0;
+
+	if (fd < 0)
+		return tally_err_sys(err, "data.mdb");
+	n = pread(fd, pages, want < sizeof(pages) ? want : sizeof(pages), 0);
+	errno = n < 0 ? errno : EIO; /* of a short write */
+	if (n < 0 || store_fault("write") < 0 || pwrite(fd, pages, (size_t)n, 0) != n ||
+	    store_fault("fsync") < 0 || fdatasync(fd) < 0)
+		r = tally_err_sys(err, "data.mdb: headers");
+	if (close(fd) < 0 && r == 0)
+		r = tally_err_sys(err, "data.mdb: close");
+	return r;
+}
+
 int
 store_env_open(struct tally_store *s, bool create, struct tally_err *err)
 {
@@ -166,6 +193,8 @@ store_env_open(struct tally_store *s, bool create, struct tally_err *err)
 	if (!create && store_file_check(s, err) < 0)
 		return -1;
 	if (choose_flags(s, &flags, err) < 0)
+		return -1;
+	if (!create && s->write && settle_headers(s, err) < 0)
 		return -1;
 	rc = mdb_env_create(&s->env);
 	if (rc)
