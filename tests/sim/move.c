@@ -182,7 +182,7 @@ vm_move(struct world *w, struct sim_vm *vm)
 				.to = to,
 				.from_number = vm->guest->number,
 				.to_number = to->number };
-	m->fate = random_chance(&w->random, 60) ? GOOD : random_below(&w->random, FATES);
+	m->fate = random_chance(&w->random, 60) ? GOOD : (enum fate)random_below(&w->random, FATES);
 	to->state = TALLY_ST_INCOMING;
 	to->cause = TALLY_C_MIGRATED;
 	vm->moving = vm->busy = true;
