@@ -23,6 +23,9 @@ trace_print(const struct trace_tail *tail, FILE *out)
 		(void)fprintf(out, "  %s\n", tail->line[i % lines]);
 }
 
+static void add_line(struct world *w, const struct host *h, const char *mark, const char *fmt,
+		     va_list ap) __attribute__((format(printf, 4, 0)));
+
 static void
 add_line(struct world *w, const struct host *h, const char *mark, const char *fmt, va_list ap)
 {

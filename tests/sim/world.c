@@ -100,7 +100,7 @@ vms_make(struct world *w)
 		struct sim_vm *vm = &w->vm[i];
 		*vm = (struct sim_vm){ .number = i,
 				       .vcpus = 1 + (uint32_t)random_below(&w->random, 8),
-				       .memory_mib = 512 << random_below(&w->random, 4),
+				       .memory_mib = UINT64_C(512) << random_below(&w->random, 4),
 				       .home = &w->host[random_below(&w->random, w->host_count)] };
 		for (size_t k = 0; k < TALLY_UUID; k++)
 			vm->uuid[k] = (uint8_t)random_next(&w->random);
