@@ -243,6 +243,11 @@ set_clock(struct host *h, int64_t step, int64_t ppb)
 {
 	int64_t was = host_wall(h), is = was + step;
 	host_set_clock(h, step, ppb);
+	/* What is wrong for a while goes on, in the new time. */
+	if (h->stall_until > h->world->now)
+		disturb_for(h, h->stall_until - h->world->now);
+	if (h->hang_until > h->world->now)
+		disturb_for(h, h->hang_until - h->world->now);
 	spans_add(&h->truth.steps, was < is ? was : is, was < is ? is : was);
 }
 
