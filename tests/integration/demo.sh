@@ -54,7 +54,7 @@ tell_all() { # ROUND
 	holds "round $1: the guest that moved is one on two hosts" grep -q 'The guest that moved is one' "$D/out$1"
 	holds "round $1 leaves nothing" nothing_left
 }
-# From the first moment to shortly before its end.
+# A round takes less or more time than the one before: not in its last third.
 interrupt() { # SIGNAL MILLISECONDS
 	"$top/scripts/demo" "$build" >"$D/out$1" 2>&1 &
 	demo=$!
@@ -75,11 +75,11 @@ begin=${EPOCHREALTIME/./}
 tell_all 1
 took=$(((${EPOCHREALTIME/./} - begin) / 1000))
 printf 'a round takes %d ms\n' "$took"
-moment=$((RANDOM * took * 9 / 10 / 32768))
+moment=$((RANDOM * took * 6 / 10 / 32768))
 interrupt TERM "$moment"
 holds "interrupted after $moment ms it says so by its exit code" [ "$status" = 143 ]
 holds 'interrupted it leaves nothing' nothing_left
-moment=$((RANDOM * took * 9 / 10 / 32768))
+moment=$((RANDOM * took * 6 / 10 / 32768))
 interrupt KILL "$moment"
 holds "killed with -9 after $moment ms it leaves nothing running" nothing_runs
 rm -rf "$D/scratch"
