@@ -234,6 +234,10 @@ on_lifecycle(struct machine *m, struct vm *vm, const struct tally_observation *o
 		return;
 	if (o->domain.id >= 0)
 		vm->dom.id = o->domain.id;
+	if (vm->dom.pid == 0) {
+		vm->dom.pid = o->domain.pid;
+		vm->dom.start_ticks = o->domain.start_ticks;
+	}
 	vm->changed = o->at;
 	switch (o->what) {
 	case TALLY_STARTED:

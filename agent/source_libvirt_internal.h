@@ -66,7 +66,7 @@ void libvirt_vms_fill(struct libvirt_vms *v, struct tally_domain *d, virDomainPt
 /* A VM that an earlier agent saw, and its process then. */
 void libvirt_vms_watch(struct libvirt_vms *v, const struct tally_domain *d);
 /* An observation that makes what is remembered old. */
-void libvirt_vms_heard(struct libvirt_vms *v, const struct tally_observation *o);
+void libvirt_vms_heard(struct libvirt_vms *v, struct tally_observation *o);
 void libvirt_vms_forget(struct libvirt_vms *v); /* all claims are read again */
 /* The processes that are none of the VMs'; `conn` is asked once more for each. */
 size_t libvirt_vms_unmanaged(struct libvirt_vms *v, virConnectPtr conn, struct tally_process **out);

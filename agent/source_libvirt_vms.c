@@ -224,7 +224,7 @@ watch:
 /* A VM may live for a few milliseconds; whoever ends it keeps the manager from
  * answering meanwhile. So its process is looked up before anything is asked. */
 static void
-watch_new(struct libvirt_vms *v, const struct tally_domain *d)
+watch_new(struct libvirt_vms *v, struct tally_domain *d)
 {
 	bool is_new;
 	struct known *k;
@@ -235,10 +235,13 @@ watch_new(struct libvirt_vms *v, const struct tally_domain *d)
 		memcpy(k->dom.name, d->name, sizeof(k->dom.name));
 	if (k->dom.pid == 0)
 		fill_process(v, k, d, d->name, false);
+	/* The manager may have nothing more to say of it than its end. */
+	d->pid = k->dom.pid;
+	d->start_ticks = k->dom.start_ticks;
 }
 
 void
-libvirt_vms_heard(struct libvirt_vms *v, const struct tally_observation *o)
+libvirt_vms_heard(struct libvirt_vms *v, struct tally_observation *o)
 {
 	if (o->kind == TALLY_OBS_OVERFLOW || o->kind == TALLY_OBS_LOST)
 		libvirt_vms_forget(v);
