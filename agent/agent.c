@@ -228,8 +228,8 @@ agent_take_up(struct agent *a, const struct resume *r)
 	const struct machine_out out = { .ctx = a,
 					 .emit = emit,
 					 .describe = describe,
-					 .cpu_time =
-						 a->source->cpu_time != NULL ? cpu_time : NULL };
+					 .cpu_time = a->source->cpu_time != NULL ? cpu_time : NULL,
+					 .processes = a->source->watch != NULL };
 	a->machine = machine_new(&out, r->next_run);
 	resume_adopt(r, a->machine);
 	for (size_t i = 0; i < r->count && a->source->watch != NULL; i++)

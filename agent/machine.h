@@ -17,6 +17,9 @@ struct machine_out {
 	int (*describe)(void *ctx, const uint8_t uuid[TALLY_UUID], struct tally_domain *out);
 	/* As struct tally_source has it, for heartbeats; NULL: never known. */
 	int (*cpu_time)(void *ctx, const struct tally_domain *vm, uint64_t *ns);
+	/* The ends of processes are observed, for the manager tells of them late: where
+	 * none is known, its word of an end has bounds. */
+	bool processes;
 };
 
 struct machine *machine_new(const struct machine_out *out, uint64_t next_run);

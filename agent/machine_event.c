@@ -155,8 +155,10 @@ static void
 on_stopped(struct machine *m, struct vm *vm, const struct tally_observation *o)
 {
 	bool gone = o->domain.id < 0; /* behind a SHUTDOWN the process is still there */
-	if (gone && (vm->conflict || still_there(m, vm)))
+	if (gone && (vm->conflict || still_there(m, vm))) {
+		vm->changed = o->at;
 		return;
+	}
 	machine_start_now(m, vm);
 	if (vm->run != 0 && vm->held)
 		machine_end(m, vm, o->cause, vm->held_at, TALLY_SRC_PROC, o);
@@ -164,6 +166,7 @@ on_stopped(struct machine *m, struct vm *vm, const struct tally_observation *o)
 		machine_end(m, vm, o->cause, o->at, TALLY_SRC_EVENT, o);
 	else if (gone && vm->incoming)
 		machine_note(m, vm, TALLY_MIGRATION_FAILED, o->cause, o->at, TALLY_SRC_EVENT, o);
+	vm->changed = o->at; /* an end without a witness lies behind the change before it */
 	if (gone)
 		machine_leave(m, vm, o->at);
 }
@@ -238,7 +241,8 @@ on_lifecycle(struct machine *m, struct vm *vm, const struct tally_observation *o
 		vm->dom.pid = o->domain.pid;
 		vm->dom.start_ticks = o->domain.start_ticks;
 	}
-	vm->changed = o->at;
+	if (o->what != TALLY_STOPPED)
+		vm->changed = o->at;
 	switch (o->what) {
 	case TALLY_STARTED:
 		on_started(m, vm, o);

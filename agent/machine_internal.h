@@ -86,7 +86,7 @@ void machine_note(struct machine *m, const struct vm *vm, unsigned kind, unsigne
 /* started, migrated-in, or a baseline; what comes with it (time-travel). */
 void machine_begin(struct machine *m, struct vm *vm, unsigned kind, unsigned cause,
 		   struct tally_now at, unsigned source, const struct tally_observation *o);
-/* stopped, or with the cause migrated: migrated-out. By POLL: with bounds. */
+/* stopped, or with the cause migrated: migrated-out. Where nobody saw the moment: with bounds. */
 void machine_end(struct machine *m, struct vm *vm, unsigned cause, struct tally_now at,
 		 unsigned source, const struct tally_observation *o);
 /* machine.c */

@@ -116,6 +116,20 @@ machine_begin(struct machine *m, struct vm *vm, unsigned kind, unsigned cause, s
 	travel(m, vm, kind, cause, at, source, o);
 }
 
+/* The moment of this end was seen by nobody. That a process is gone the manager
+ * tells up to two seconds late: with no process to watch, or none that this agent
+ * has listed yet, its word is a bound. */
+static bool
+unwitnessed(const struct machine *m, const struct vm *vm, unsigned source,
+	    const struct tally_observation *o)
+{
+	bool adopted = vm->seen.wall.ns != 0 && vm->seen.uptime.ns == 0;
+	if (source == TALLY_SRC_POLL)
+		return true;
+	return source == TALLY_SRC_EVENT && o != NULL && o->domain.id < 0 &&
+	       ((m->out.processes && vm->dom.pid == 0) || adopted);
+}
+
 void
 machine_end(struct machine *m, struct vm *vm, unsigned cause, struct tally_now at, unsigned source,
 	    const struct tally_observation *o)
@@ -125,10 +139,8 @@ machine_end(struct machine *m, struct vm *vm, unsigned cause, struct tally_now a
 	TALLY_ASSERT(vm->run != 0);
 	ev.m.has_cause = true;
 	ev.m.cause = cause;
-	/* Also where an earlier agent saw it last, and only the manager's late word ends it. */
-	if (source == TALLY_SRC_POLL ||
-	    (source == TALLY_SRC_EVENT && vm->seen.wall.ns != 0 && vm->seen.uptime.ns == 0)) {
-		/* Nobody saw the moment: it lies behind what was last known of it. */
+	if (unwitnessed(m, vm, source, o)) {
+		/* It lies behind what was last known of it. */
 		int64_t known = vm->changed.wall.ns > vm->seen.wall.ns ? vm->changed.wall.ns
 								       : vm->seen.wall.ns;
 		ev.m.has_not_before = known > 0 && known <= at.wall.ns;

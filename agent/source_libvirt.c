@@ -265,7 +265,7 @@ source_libvirt_new(struct tally_source *out, const char *uri, const char *pids,
 				      .fd = source_fd,
 				      .unmanaged = source_unmanaged,
 				      .cpu_time = source_cpu_time,
-				      .watch = source_watch,
+				      .watch = libvirt_vms_processes(s->vms) ? source_watch : NULL,
 				      .free = source_free };
 	return 0;
 }

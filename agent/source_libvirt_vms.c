@@ -69,6 +69,12 @@ libvirt_vms_free(struct libvirt_vms *v)
 	free(v);
 }
 
+bool
+libvirt_vms_processes(const struct libvirt_vms *v)
+{
+	return v->folder != NULL;
+}
+
 void
 libvirt_vms_begin(struct libvirt_vms *v)
 {

@@ -81,7 +81,9 @@ struct tally_source {
 	int (*cpu_time)(void *ctx, const struct tally_domain *vm, uint64_t *ns);
 	/* Before the first connect: a VM that an earlier agent saw in this boot (uuid,
 	 * pid, start_ticks). Its EXIT comes from now on; where the process has ended
-	 * already, only if the first list still shows the VM, with the list. NULL ok. */
+	 * already, only if the first list still shows the VM, with the list. NULL: this
+	 * source watches no processes; with it, the manager's word that a VM is gone is
+	 * late, and the end of one whose process is unknown has bounds. */
 	void (*watch)(void *ctx, const struct tally_domain *vm);
 	void (*free)(void *ctx);
 };

@@ -153,6 +153,21 @@ source_facts(void *ctx, struct tally_host_view *out, struct tally_err *err)
 	return 0;
 }
 
+/* A first event makes the source look for the process, before anything is asked. */
+static void
+look_up(struct host *h, struct tally_domain *d)
+{
+	for (size_t i = 0; i < GUESTS && h->pids; i++) {
+		struct guest *g = &h->guest_table[i];
+		if (!g->used || !g->alive || g->id != d->id ||
+		    memcmp(g->vm->uuid, d->uuid, TALLY_UUID) != 0)
+			continue;
+		d->pid = g->pid;
+		d->start_ticks = g->ticks;
+		g->watched = true;
+	}
+}
+
 /* In the order of time, as the real one does. */
 static int
 source_next(void *ctx, struct tally_observation *out)
@@ -175,6 +190,9 @@ source_next(void *ctx, struct tally_observation *out)
 		h->ring_lost = false;
 	else
 		h->ring_used--;
+	if (out->kind == TALLY_OBS_EVENT && out->domain.id >= 0 &&
+	    (out->what == TALLY_STARTED || out->what == TALLY_RESUMED))
+		look_up(h, &out->domain);
 	return 1;
 }
 

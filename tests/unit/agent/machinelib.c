@@ -65,9 +65,11 @@ int
 world_setup(void **state)
 {
 	struct world *w = tally_alloc(sizeof(*w));
-	const struct machine_out out = {
-		.ctx = w, .emit = emit, .describe = describe, .cpu_time = cpu_time
-	};
+	const struct machine_out out = { .ctx = w,
+					 .emit = emit,
+					 .describe = describe,
+					 .cpu_time = cpu_time,
+					 .processes = true };
 	w->describes = 1;
 	w->shown = domain(1, TALLY_ST_RUNNING);
 	w->m = machine_new(&out, 1);

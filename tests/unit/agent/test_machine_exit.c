@@ -115,6 +115,64 @@ an_exit_while_the_manager_is_away_is_recorded_at_once(void **state)
 	assert_int_equal(machine_known(w->m), 0);
 }
 
+/* Whoever ends a VM at once keeps the manager from describing it: the event that
+ * made it known brings the process. */
+static void
+a_process_that_only_the_event_knows_is_known(void **state)
+{
+	struct world *w = *state;
+	struct tally_observation o = { .kind = TALLY_OBS_EVENT, .what = TALLY_STARTED };
+	w->describes = 0;
+	o.domain = domain(1, 0);
+	o.cause = TALLY_C_BOOT;
+	o.at = at_ms(0);
+	machine_observe(w->m, &o);
+	observe_exit(w, 1, 40);
+	observe(w, TALLY_STOPPED, TALLY_C_DESTROYED, -1, 240);
+	assert_int_equal(w->n, 2);
+	assert_record(w, 1, TALLY_STOPPED, TALLY_C_DESTROYED, 40);
+	assert_int_equal(w->rec[1].ev.o.source, TALLY_SRC_PROC);
+	assert_false(w->rec[1].ev.m.has_not_before);
+}
+
+static void
+a_late_word_on_a_process_that_nobody_knew_has_bounds(void **state)
+{
+	struct world *w = *state;
+	w->describes = 0;
+	observe(w, TALLY_RESUMED, TALLY_C_UNPAUSED, 1, 0);
+	observe(w, TALLY_STARTED, TALLY_C_BOOT, 1, 10);
+	observe(w, TALLY_STOPPED, TALLY_C_DESTROYED, -1, 2100);
+	assert_int_equal(w->n, 2);
+	assert_record(w, 1, TALLY_STOPPED, TALLY_C_DESTROYED, 2100);
+	assert_int_equal(w->rec[1].ev.o.source, TALLY_SRC_EVENT);
+	assert_true(w->rec[1].ev.m.has_not_before);
+	assert_int_equal(w->rec[1].ev.m.not_before, wall_ms(10));
+	/* A shutdown is told when it happens. */
+	observe(w, TALLY_STARTED, TALLY_C_BOOT, 2, 5000);
+	observe(w, TALLY_STOPPED, TALLY_C_SHUTDOWN, 2, 6000);
+	assert_int_equal(w->n, 4);
+	assert_false(w->rec[3].ev.m.has_not_before);
+}
+
+static void
+a_late_word_on_a_run_that_was_not_listed_yet_has_bounds(void **state)
+{
+	struct world *w = *state;
+	struct machine_run run = { .dom = domain(7, TALLY_ST_RUNNING), .run = 1 };
+	run.seen = at_ms(-60000).wall;
+	started(w); /* the number is used up */
+	observe(w, TALLY_STOPPED, TALLY_C_DESTROYED, -1, 40);
+	w->n = 0;
+	w->shown.id = -1;
+	machine_adopt(w->m, &run);
+	observe(w, TALLY_STOPPED, TALLY_C_DESTROYED, -1, 5000);
+	assert_int_equal(w->n, 1);
+	assert_record(w, 0, TALLY_STOPPED, TALLY_C_DESTROYED, 5000);
+	assert_true(w->rec[0].ev.m.has_not_before);
+	assert_int_equal(w->rec[0].ev.m.not_before, wall_ms(-60000));
+}
+
 static void
 a_loss_of_the_connection_ends_the_wait(void **state)
 {
@@ -256,6 +314,9 @@ main(void)
 		CASE(a_shutdown_that_is_delivered_behind_the_exit_is_its_cause),
 		CASE(the_exit_of_another_process_is_nothing),
 		CASE(an_exit_while_the_manager_is_away_is_recorded_at_once),
+		CASE(a_process_that_only_the_event_knows_is_known),
+		CASE(a_late_word_on_a_process_that_nobody_knew_has_bounds),
+		CASE(a_late_word_on_a_run_that_was_not_listed_yet_has_bounds),
 		CASE(a_loss_of_the_connection_ends_the_wait),
 		CASE(a_stop_of_the_agent_ends_the_wait),
 		CASE(a_list_without_the_vm_makes_no_second_stop),
