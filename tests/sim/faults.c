@@ -248,7 +248,7 @@ set_clock(struct host *h, int64_t step, int64_t ppb)
 		disturb_for(h, h->stall_until - h->world->now);
 	if (h->hang_until > h->world->now)
 		disturb_for(h, h->hang_until - h->world->now);
-	spans_add(&h->truth.steps, was < is ? was : is, was < is ? is : was);
+	truth_step(h, was, is);
 }
 
 static void

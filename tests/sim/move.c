@@ -18,6 +18,7 @@ struct sim_move {
 	uint64_t from_number, to_number;
 	enum fate fate;
 	int64_t left; /* wall of the source when it stopped */
+	struct change *departure;
 };
 
 static bool
@@ -85,6 +86,10 @@ source_ends(struct world *w, const struct event *e)
 {
 	struct sim_move *m = e->data;
 	struct guest *to = is_alive(m->to, m->to_number) ? m->to : NULL;
+	/* A post-copy's source is there, paused, up to here; where nobody looked at
+	 * the target, that is all that is known of it. */
+	if (m->fate == POSTCOPY && !m->to->host->truth.watching)
+		truth_told(m->from->host, m->departure, true);
 	if (is_alive(m->from, m->from_number))
 		vm_end_process(w, m->from, TALLY_C_MIGRATED, NULL,
 			       random_between(&w->random, 10 * MS, 100 * MS));
@@ -160,6 +165,7 @@ depart(struct world *w, const struct event *e)
 	sim_trace(w, from->host, "%s stops here, on its way to %s", m->vm->name, m->to->host->name);
 	c = vm_end_life(from, "migrated");
 	m->left = truth_now(from->host);
+	m->departure = c;
 	guest_say(from, TALLY_SUSPENDED, from->cause, c);
 	next(w, m, random_between(&w->random, 10 * MS, 300 * MS), arrive);
 }

@@ -53,7 +53,10 @@ check_record(struct host *h, const struct tally_event *ev, int64_t at, uint64_t 
 {
 	struct world *w = h->world;
 	struct sim_vm *vm = ev->i.has_vm ? vm_of(w, ev->i.vm) : NULL;
-	if (ev->i.has_vm && vm == NULL) {
+	bool of_vm = ev->kind == TALLY_STARTED || ev->kind == TALLY_BASELINE ||
+		     ev->kind == TALLY_MIGRATED_IN || ev->kind == TALLY_MIGRATED_OUT ||
+		     ev->kind == TALLY_STOPPED;
+	if (vm == NULL && (ev->i.has_vm || of_vm)) {
 		sim_fail(w, h, "entry %llu is of a VM that never was", (unsigned long long)index);
 		return;
 	}

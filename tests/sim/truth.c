@@ -11,6 +11,9 @@
 /* A list is compared with what is held; a VM that it lacks gets a second one. */
 enum { LISTS_THAT_TELL = 2 };
 
+/* As long as the machine lets a record wait, and the agent is busy with others. */
+#define WAITS (10 * SEC)
+
 int64_t
 truth_now(struct host *h)
 {
@@ -84,6 +87,21 @@ truth_told(struct host *h, struct change *c, bool late)
 			continue;
 		c->open = false;
 		c->known = truth_now(h);
+	}
+}
+
+void
+truth_step(struct host *h, int64_t was, int64_t is)
+{
+	int64_t step = is - was;
+	spans_add(&h->truth.steps, was < is ? was : is, was < is ? is : was);
+	for (struct change *c = h->truth.changes; c != NULL; c = c->next) {
+		if (!c->open && c->known < was - WAITS)
+			continue;
+		if (step < 0)
+			c->at += step;
+		else if (!c->open)
+			c->known += step;
 	}
 }
 

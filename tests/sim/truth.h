@@ -73,6 +73,9 @@ struct life *truth_begin(struct host *h, struct sim_vm *vm, int64_t id, uint32_t
 void truth_state(struct life *l, bool resident, bool running);
 void truth_end(struct life *l, const char *why);
 struct change *truth_change(struct host *h, struct sim_vm *vm, const char *what);
+/* The wall clock was set. What was observed just before it, and waited for a second
+ * word, is told in the new time. */
+void truth_step(struct host *h, int64_t was, int64_t is);
 /* The report may end a run that moved where the target's clock says it began. */
 void truth_skew(struct host *h, struct sim_vm *vm, int64_t end, int64_t other);
 /* NULL ok. `late`: the world held it back; what is known already may be taken for

@@ -68,7 +68,7 @@ __wrap_recorder_put(struct recorder *r, const struct tally_event *ev)
 	h->world->counts.records++;
 	if (r->lost_total != lost) {
 		sim_trace(h->world, h, "  the queue is full: lost");
-		w->session[w->sessions - 1].lossy = true;
+		w->session[w->sessions - 1].lossy = w->behind = true;
 		truth_disturbed(h, h->durable, truth_now(h) + 1);
 		truth_outage(h, h->durable);
 		return;
@@ -177,6 +177,11 @@ witness_step(struct host *h)
 	w->session[w->sessions - 1].acknowledged = r->done;
 	if (r->checkpoints > 0)
 		take_note(h, &r->note);
+	if (w->behind) {
+		int64_t now = truth_now(h);
+		truth_disturbed(h, h->durable, now + 1);
+		w->behind = r->queued > 0;
+	}
 	if (r->queued == 0 && !h->dead)
 		h->durable = truth_now(h);
 }

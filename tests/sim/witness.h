@@ -40,6 +40,7 @@ struct witness {
 	size_t notes, notes_cap;
 	struct witness_note head; /* newest acknowledged size and its root */
 	bool opening;
+	bool behind; /* records were lost, and what is left is not all written yet */
 };
 
 void witness_begin(struct host *h);   /* an agent is being opened */
