@@ -58,7 +58,7 @@ struct libvirt_vms;
  * not processes of this machine. */
 struct libvirt_vms *libvirt_vms_new(const char *proc, const char *folder,
 				    struct process_watch *watch, const struct tally_clock *clock);
-void libvirt_vms_free(struct libvirt_vms *v);  /* NULL ok */
+void libvirt_vms_free(struct libvirt_vms *v); /* NULL ok */
 /* Whether their processes can be known here. */
 bool libvirt_vms_processes(const struct libvirt_vms *v);
 void libvirt_vms_begin(struct libvirt_vms *v); /* a list begins */
