@@ -117,8 +117,9 @@ class Account:
                 self.kind, self.unexplained = "late by the manager", 0.0
         if self.unexplained > within:
             self.kind = "wrong"
+        if self.kind in ("wrong", "late by the manager"):
             near = [g for g in self.stated if g[0] < self.end + 2 and (g[1] or self.end) > self.begin - 2]
-            own = [(round(instant(e), 3), e["kind"], e["operations"]["source"]) for e in events if e["identity"].get("vm") == vm]
+            own = [(round(instant(e), 3), e["kind"], e["metering"].get("cause"), e["operations"]["source"]) for e in events if e["identity"].get("vm") == vm]
             self.why = f"truth {self.begin:.3f} to {self.end:.3f}, ledger {found}, gaps {near}, bounds {uncertain}, records {own}"
 
     def difference(self):

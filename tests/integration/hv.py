@@ -7,6 +7,7 @@ standard input closes, however we end. Every process is ended by its id.
 """
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,10 +17,12 @@ import threading
 import time
 import uuid
 
+import accounts
 import truth
 
 TOP, BUILD = sys.argv[1:3]
 ACT, ACTS = 0xFFE0, "idrocsb"  # guest.S: the byte that says what the guest does, and what it may say
+TOLD = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d+)\+0000: event 'lifecycle' for domain '(.*)': (\w+)(?: |$)")
 SHORT = os.environ.get("TALLY_TEST_SHORT", "") != ""
 
 
@@ -146,6 +149,7 @@ class Host:
     def __init__(self, lab, name):
         self.lab, self.name = lab, name
         self.folder = f"{lab.folder}/{name}"
+        self.names = {}  # of its guests, as libvirt has them
         self.init = lab.sh(f"echo ${{LAB_INIT[{name}]}}")
         self.inside = ["nsenter", "-t", self.init, "-m", "-u", "-n", "-p", "-r", "--"]
         self.uri = lab.sh(f"lab_uri_ro {name}")
@@ -180,6 +184,7 @@ class Host:
         image = (f"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{disk}'/>"
                  "<target dev='vda' bus='virtio'/></disk>" if disk else "")
         path = f"{self.folder}/{vm}.xml"
+        self.names[vm] = name
         with open(path, "w", encoding="utf-8") as f:
             f.write(f"""<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
  <name>{name}</name><uuid>{vm}</uuid><memory unit='MiB'>{memory}</memory>{vcpu}
@@ -236,6 +241,58 @@ class Truth:
 
     def ended(self, vm, times=1):
         until(60, f"{vm}: QEMU ends", lambda: self.names(vm).count("EXIT") >= times)
+
+
+class Bystander:
+    """Another client of a host's libvirtd, which is none of ours: when it is told what QEMU said.
+    libvirt's events carry no time, so nobody who listens to them knows an instant better."""
+
+    SAID = {"RESUME": "Resumed", "STOP": "Suspended", "SHUTDOWN": "Shutdown"}
+
+    def __init__(self, host, path):
+        self.host, self.path, self.over = host, path, threading.Event()
+        self.process = None
+        self.thread = threading.Thread(target=self.listen)
+        self.thread.start()
+
+    def listen(self):
+        """It ends with its libvirtd, and begins with the next."""
+        with open(self.path, "wb") as out:
+            while not self.over.wait(0.1):
+                self.process = subprocess.Popen(
+                    ["stdbuf", "-oL", "virsh", "-q", "-c", self.host.rw, "event", "--event", "lifecycle", "--loop", "--timestamp"],
+                    stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC0"})
+                while self.process.poll() is None and not self.over.wait(0.1):
+                    pass
+                self.process.kill()
+                self.process.wait()
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+
+    def told(self):
+        """(instant, name, what), to the millisecond, in order."""
+        out = []
+        with open(self.path, encoding="utf-8", errors="replace") as f:
+            for line in f:
+                said = TOLD.match(line)
+                if said:
+                    out.append((accounts.seconds(f"{said[1]}T{said[2]}Z"), said[3], said[4]))
+        return out
+
+    def late(self, witness, instants):
+        """By how much what QEMU said about these instants came late."""
+        told, worst = self.told(), 0.0
+        for event in witness.events():
+            at = float(event["t"])
+            if event["host"] != self.host.name or event["event"] not in self.SAID or not any(abs(at - i) < 0.3 for i in instants):
+                continue
+            name = self.host.names.get(event["vm"])
+            came = next((t for t, of, what in told if of == name and what == self.SAID[event["event"]] and t >= at - 0.002), at)
+            if came - at <= accounts.MANAGER:
+                worst = max(worst, came - at)
+        return worst
 
 
 class Agent:
@@ -329,6 +386,7 @@ class Test:
     def __init__(self):
         self.passed = self.failed = 0
         self.ends = []
+        self.witness, self.bystanders = None, []
         self.folder = tempfile.mkdtemp(prefix="tl.")
         os.chmod(self.folder, 0o755)
         self.metronome = Metronome(f"{self.folder}/metronome")
@@ -349,8 +407,8 @@ class Test:
             print(f"FAILED: {what}{': ' if why else ''}{why}", flush=True)
 
     def within(self, *instants):
-        """What these instants may be told wrong by: 50 ms, and what the machine was late by."""
-        return 0.05 + self.metronome.late(*instants)
+        """What these instants may be told wrong by: 50 ms, and what the machine or libvirt was late by."""
+        return 0.05 + max([self.metronome.late(*instants)] + [b.late(self.witness, instants) for b in self.bystanders])
 
     def lab(self, *hosts):
         for program in ("libvirtd", "virtlogd", "qemu-system-x86_64", "unshare", "virsh"):
@@ -360,6 +418,10 @@ class Test:
         self.ends.append(lab.down)
         witness = lab.watch()
         self.ends.append(witness.end)
+        self.witness = witness
+        for host in lab.hosts:
+            self.bystanders.append(Bystander(host, f"{self.folder}/bystander.{host.name}"))
+            self.ends.append(self.bystanders[-1].end)
         return (*lab.hosts, witness)
 
     def agent(self, host, folder=None, **more):

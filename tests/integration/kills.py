@@ -129,6 +129,9 @@ def body(t):
         print(f"   {agent.host.name} {os.path.basename(agent.folder)}: {dict(counted)}, gaps {len(accounts.gaps(events))} of {gap_seconds[-1]:.1f} s")
         t.also(f"each life in {os.path.basename(agent.folder)} is the truth's or lies inside what is stated", counted["wrong"] == 0,
                 "; ".join(f"{vm}: {a.why}" for vm, a in table.items() if a.kind == "wrong"))
+        for vm, a in table.items():
+            if a.kind == "late by the manager":
+                print(f"      late: {vm}: {a.why}")
         stayed = table[stays]
         t.also("a guest that outlives all kills is one run over them", stayed.kind != "unseen" and
                 [e["kind"] for e in events if e["identity"].get("vm") == stays and e["kind"] in ("started", "stopped")] == ["stopped"],
