@@ -86,9 +86,9 @@ source_ends(struct world *w, const struct event *e)
 {
 	struct sim_move *m = e->data;
 	struct guest *to = is_alive(m->to, m->to_number) ? m->to : NULL;
-	/* A post-copy's source is there, paused, up to here; where nobody looked at
-	 * the target, that is all that is known of it. */
-	if (m->fate == POSTCOPY && !m->to->host->truth.watching)
+	/* The source is there, paused, up to here; where nobody looks at the target, and
+	 * the manager's word is lost, that is all that is known of it. */
+	if (!m->to->host->truth.watching)
 		truth_told(m->from->host, m->departure, true);
 	if (is_alive(m->from, m->from_number))
 		vm_end_process(w, m->from, TALLY_C_MIGRATED, NULL,
