@@ -19,6 +19,7 @@
 
 #define EPS   (2 * MS)
 #define EXACT (50 * MS)  /* of a run against the outside truth */
+#define STEP  (2 * SEC)  /* a simulated agent looks at the clock each second, and may be busy */
 #define CLOSE (20 * SEC) /* entries so close prove the time between them */
 
 static void
@@ -52,7 +53,7 @@ allowed(struct host *h, const struct sim_vm *vm, const struct seen *seen, struct
 	spans_add_all(out, &h->truth.outages);
 	spans_add_all(&steps, &h->truth.steps);
 	for (size_t i = 0; i < steps.n; i++)
-		spans_add(out, steps.p[i].from - SEC, steps.p[i].to + SEC);
+		spans_add(out, steps.p[i].from - STEP, steps.p[i].to + STEP);
 	for (const struct change *c = h->truth.changes; c != NULL; c = c->next) {
 		if (c->vm == vm)
 			spans_add(out, c->at - EPS, c->known + EPS);
