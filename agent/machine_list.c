@@ -143,12 +143,14 @@ is_twin(struct machine *m, struct vm *vm, const struct tally_domain *d, struct t
 	return true;
 }
 
-/* Behind a SHUTDOWN the same process executes: a reboot by the host, whose RESUMED
- * may be on the way. The next list decides. */
+/* Behind a SHUTDOWN the same process executes, or is paused and not about to end: a
+ * reboot by the host, whose RESUMED may be on the way. The next list decides. */
 static bool
 goes_on(struct vm *vm, const struct tally_domain *d)
 {
-	if (!vm->ended || vm->dead || d->state != TALLY_ST_RUNNING)
+	bool there = d->state == TALLY_ST_RUNNING ||
+		     (d->state == TALLY_ST_PAUSED && !machine_is_move(d->cause));
+	if (!vm->ended || vm->dead || !there)
 		return false;
 	vm->missing = !vm->missing;
 	return !vm->missing;

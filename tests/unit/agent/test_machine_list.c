@@ -45,6 +45,26 @@ a_stop_whose_event_comes_behind_the_list_has_its_exact_moment(void **state)
 }
 
 static void
+a_reboot_whose_guest_was_paused_before_anybody_knew_is_found_by_the_second_list(void **state)
+{
+	struct world *w = *state;
+	started(w);
+	observe(w, TALLY_STOPPED, TALLY_C_SHUTDOWN, 1, 5000);
+	list_one(w, 1, TALLY_ST_PAUSED, 10000);
+	assert_int_equal(w->n, 2);
+	list_one(w, 1, TALLY_ST_PAUSED, 20000);
+	assert_int_equal(w->n, 4);
+	assert_record(w, 2, TALLY_STARTED, TALLY_C_BOOT, 20000);
+	assert_int_equal(w->rec[2].ev.m.state, TALLY_ST_PAUSED);
+	assert_record(w, 3, TALLY_REBOOTED, TALLY_C_HOST, 20000);
+	/* One that is on its way out is none. */
+	observe(w, TALLY_STOPPED, TALLY_C_SHUTDOWN, 1, 30000);
+	list_one(w, 1, TALLY_ST_STOPPING, 40000);
+	list_one(w, 1, TALLY_ST_STOPPING, 50000);
+	assert_int_equal(w->n, 5);
+}
+
+static void
 a_reboot_behind_a_shutdown_whose_resumed_never_comes_is_found_by_the_second_list(void **state)
 {
 	struct world *w = *state;
@@ -340,6 +360,7 @@ main(void)
 		CASE(what_the_first_list_has_is_a_baseline),
 		CASE(what_a_later_list_lacks_has_vanished_with_bounds),
 		CASE(a_stop_whose_event_comes_behind_the_list_has_its_exact_moment),
+		CASE(a_reboot_whose_guest_was_paused_before_anybody_knew_is_found_by_the_second_list),
 		CASE(a_reboot_behind_a_shutdown_whose_resumed_never_comes_is_found_by_the_second_list),
 		CASE(a_shutdown_whose_event_never_comes_is_found_by_the_second_list),
 		CASE(a_listed_vm_in_a_state_that_nobody_knows_has_not_ended),
