@@ -247,7 +247,7 @@ class Bystander:
     """Another client of a host's libvirtd, which is none of ours: when it is told what QEMU said.
     libvirt's events carry no time, so nobody who listens to them knows an instant better."""
 
-    SAID = {"RESUME": "Resumed", "STOP": "Suspended", "SHUTDOWN": "Shutdown"}
+    SAID = {"RESUME": "Resumed", "STOP": "Suspended", "SHUTDOWN": "Shutdown", "GUEST_PANICKED": "Crashed", "SUSPEND": "PMSuspended"}
 
     def __init__(self, host, path):
         self.host, self.path, self.over = host, path, threading.Event()

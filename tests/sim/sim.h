@@ -176,6 +176,9 @@ struct host {
 	unsigned kills, steps, overflows, losses;
 	unsigned idle_steps; /* without time going on */
 	int64_t durable;     /* wall: all that was observed up to then is written down */
+	/* An exit that waits in the agent for its cause is not: wall of the first one,
+	 * and the world's instant up to which it may wait. */
+	int64_t held, held_until;
 	struct witness *witness;
 	struct truth_host truth;
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine.h"
 #include "sim.h"
 #include "tally/err.h"
 
@@ -168,6 +169,16 @@ look_up(struct host *h, struct tally_domain *d)
 	}
 }
 
+/* The agent has it, and will write it down when it knows the cause. */
+static void
+hold(struct host *h, int64_t uptime)
+{
+	if (h->world->now < h->held_until)
+		return;
+	h->held = truth_now(h) - (host_now(h).uptime.ns - uptime);
+	h->held_until = h->world->now + MACHINE_EXIT_WAITS + SEC;
+}
+
 /* In the order of time, as the real one does. */
 static int
 source_next(void *ctx, struct tally_observation *out)
@@ -181,6 +192,7 @@ source_next(void *ctx, struct tally_observation *out)
 	if (h->exits > 0 &&
 	    (ring_first(h->ring, &told) == 0 || h->exit[0].at.uptime.ns <= told.uptime.ns)) {
 		*out = h->exit[0];
+		hold(h, out->at.uptime.ns);
 		memmove(h->exit, h->exit + 1, --h->exits * sizeof(h->exit[0]));
 		return 1;
 	}

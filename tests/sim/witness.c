@@ -182,8 +182,12 @@ witness_step(struct host *h)
 		truth_disturbed(h, h->durable, now + 1);
 		w->behind = r->queued > 0;
 	}
-	if (r->queued == 0 && !h->dead)
-		h->durable = truth_now(h);
+	if (r->queued == 0 && !h->dead) {
+		int64_t now = truth_now(h);
+		bool held = h->world->now < h->held_until && h->held < now;
+		if (!held || h->held > h->durable)
+			h->durable = held ? h->held : now;
+	}
 }
 
 void
