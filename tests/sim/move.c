@@ -176,7 +176,8 @@ vm_move(struct world *w, struct sim_vm *vm)
 	struct host *h = &w->host[random_below(&w->random, w->host_count)];
 	struct guest *to;
 	struct sim_move *m;
-	if (h == vm->guest->host || !h->powered || h->suspended || !h->manager_up ||
+	/* A history does not end between the two halves of a move. */
+	if (w->final || h == vm->guest->host || !h->powered || h->suspended || !h->manager_up ||
 	    !vm->guest->host->manager_up || guest_listed(h, vm))
 		return false;
 	to = guest_new(h, vm);
