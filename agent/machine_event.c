@@ -203,20 +203,30 @@ on_definition(struct machine *m, struct vm *known, const struct tally_observatio
 	machine_emit_vm(m, &ev, &vm, o->at, TALLY_SRC_EVENT);
 }
 
+/* An event of another process than the one whose run is open: a late one of the
+ * process before it, as the manager shows; or where that cannot be asked, as the
+ * id does, for ids rise while a manager runs. */
+static bool
+is_late(struct machine *m, const struct vm *vm, const struct tally_observation *o)
+{
+	struct tally_domain d = { .id = -1 };
+	int shown;
+	if (vm->run == 0 || vm->dead)
+		return false;
+	shown = m->out.describe(m->out.ctx, vm->dom.uuid, &d);
+	return shown < 0 ? o->domain.id < vm->dom.id : shown == 1 && d.id == vm->dom.id;
+}
+
 /* False: the event is of a process that is no more. Else, where the event is of
  * another process than the one that is known, that one's stop was never seen. */
 static bool
 check_incarnation(struct machine *m, struct vm *vm, const struct tally_observation *o)
 {
-	struct tally_domain d = { .id = -1 };
 	if (o->at.uptime.ns < vm->agreed.uptime.ns)
 		return false; /* the list that was taken behind it has all that it says */
 	if (o->domain.id < 0 || vm->dom.id < 0 || vm->dom.id == o->domain.id)
 		return true;
-	if (vm->conflict)
-		return false;
-	if (vm->run != 0 && !vm->dead && m->out.describe(m->out.ctx, vm->dom.uuid, &d) == 1 &&
-	    d.id == vm->dom.id)
+	if (vm->conflict || is_late(m, vm, o))
 		return false;
 	machine_settle(m, vm);
 	if (vm->run != 0)

@@ -218,6 +218,21 @@ a_stop_that_comes_again_behind_the_next_start_does_not_end_that(void **state)
 }
 
 static void
+a_late_event_of_the_process_before_ends_nothing_where_the_manager_cannot_be_asked(void **state)
+{
+	struct world *w = *state;
+	list_first(w, 7, TALLY_ST_RUNNING, 0);
+	w->describes = -1;
+	observe(w, TALLY_RESUMED, TALLY_C_UNPAUSED, 6, 3000);
+	observe(w, TALLY_STARTED, TALLY_C_BOOT, 6, 3001);
+	assert_int_equal(w->n, 1);
+	/* One of the process behind it does: its id is higher. */
+	observe(w, TALLY_RESUMED, TALLY_C_UNPAUSED, 8, 6000);
+	assert_int_equal(w->n, 2);
+	assert_record(w, 1, TALLY_STOPPED, TALLY_C_VANISHED, 6000);
+}
+
+static void
 another_process_whose_predecessors_stop_was_missed_ends_that_with_bounds(void **state)
 {
 	struct world *w = *state;
@@ -286,6 +301,7 @@ main(void)
 		CASE(a_wakeup_of_a_suspended_guest_resumes_its_run),
 		CASE(an_event_that_nobody_knows_records_nothing),
 		CASE(a_stop_that_comes_again_behind_the_next_start_does_not_end_that),
+		CASE(a_late_event_of_the_process_before_ends_nothing_where_the_manager_cannot_be_asked),
 		CASE(another_process_whose_predecessors_stop_was_missed_ends_that_with_bounds),
 		CASE(a_rename_is_recorded_and_later_records_carry_the_new_name),
 		CASE(a_definition_needs_no_run),
