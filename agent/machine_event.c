@@ -140,15 +140,20 @@ on_crashed(struct machine *m, struct vm *vm, const struct tally_observation *o)
 }
 
 /* A STOPPED names no process. Where nothing else says that this one has ended,
- * and the manager still shows it, the event is a late one of the one before. */
+ * and the manager still shows it, the event is a late one of the one before. Where
+ * the manager cannot be asked, the end of the process is awaited that is watched. */
 static bool
 still_there(struct machine *m, const struct vm *vm)
 {
 	struct tally_domain d = { .id = -1 };
+	int shown;
 	if (vm->dead || vm->run == 0 || vm->dom.id < 0)
 		return false;
-	return m->out.describe(m->out.ctx, vm->dom.uuid, &d) == 1 && d.id == vm->dom.id &&
-	       machine_same(vm, &d) && (d.state == TALLY_ST_RUNNING || d.state == TALLY_ST_PAUSED);
+	shown = m->out.describe(m->out.ctx, vm->dom.uuid, &d);
+	if (shown < 0)
+		return m->out.processes && vm->dom.pid != 0;
+	return shown == 1 && d.id == vm->dom.id && machine_same(vm, &d) &&
+	       (d.state == TALLY_ST_RUNNING || d.state == TALLY_ST_PAUSED);
 }
 
 static void

@@ -226,6 +226,9 @@ a_late_event_of_the_process_before_ends_nothing_where_the_manager_cannot_be_aske
 	observe(w, TALLY_RESUMED, TALLY_C_UNPAUSED, 6, 3000);
 	observe(w, TALLY_STARTED, TALLY_C_BOOT, 6, 3001);
 	assert_int_equal(w->n, 1);
+	/* A STOPPED names none: the end of the process that is watched is awaited. */
+	observe(w, TALLY_STOPPED, TALLY_C_SHUTDOWN, -1, 4000);
+	assert_int_equal(w->n, 1);
 	/* One of the process behind it does: its id is higher. */
 	observe(w, TALLY_RESUMED, TALLY_C_UNPAUSED, 8, 6000);
 	assert_int_equal(w->n, 2);
