@@ -166,21 +166,23 @@ disagree(struct pass *p, uint64_t index)
 /* Where a payload file stands while its bundle is gone through. */
 struct payloads {
 	char name[PATH_ROOM];
-	bool usable;     /* from here on */
-	bool framed;     /* as many payloads as entries, and nothing left over */
-	unsigned failed; /* one after another */
-	bool partial;    /* the one before did not disclose all */
+	bool usable;      /* from here on */
+	bool framed;      /* as many payloads as entries, and nothing left over */
+	unsigned failed;  /* one after another */
+	unsigned partial; /* so many just before did not disclose all */
 	size_t at, ends[TILE + 1];
 	unsigned taken;
 };
 
-/* A mask that lost a bit leaves bytes to the next payload: where one fails behind
- * one that did not disclose all, either may be damaged. */
+/* A mask that lost a bit leaves bytes to the next payload, which by chance may be
+ * those of one that discloses nothing: where one fails behind some that did not
+ * disclose all, each of the last few may be damaged. */
+#define BLAMED 3
 static void
 blame_before(struct pass *p, const struct payloads *l, uint64_t index)
 {
-	if (l->partial)
-		problem_entry(p->x->problems, "payload", p->x->folder.path, l->name, index - 1,
+	for (unsigned i = 1; i <= l->partial && i <= BLAMED; i++)
+		problem_entry(p->x->problems, "payload", p->x->folder.path, l->name, index - i,
 			      "its payload may be longer than it says");
 }
 
@@ -225,7 +227,7 @@ take_payload(struct pass *p, struct payloads *l, uint64_t index, const uint8_t *
 	if (!fits)
 		blame_before(p, l, index);
 	l->failed = fits ? 0 : l->failed + 1;
-	l->partial = fits && payload.mask != (1U << TALLY_GROUPS) - 1;
+	l->partial = fits && payload.mask != (1U << TALLY_GROUPS) - 1 ? l->partial + 1 : 0;
 }
 
 static void
