@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What the agent costs on a host with 20 real guests, as figures. No test of the
-suite: run by hand or by `make bench`, on a machine that does nothing else.
+suite: run by hand, on a machine that does nothing else.
 
 usage: footprint.py SOURCE-FOLDER BUILD-FOLDER [SECONDS]
 """
