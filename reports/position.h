@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORTS_POSITION_H
+#define TALLY_REPORTS_POSITION_H
+/*
+ * A licence position: what one rule says at one scope. Texts are numbers of the
+ * estate's `strings`; `vm` and `host` are numbers of the estate's `vms` and
+ * `hosts`. low <= measured <= high, always.
+ */
+#include "estate.h"
+#include "rule.h"
+#include "usage.h"
+
+#define POSITION_NONE UINT32_MAX /* no VM: a host's facts; no host: of no single one */
+/* `because` holds this many at most: the first in its order. */
+#define POSITION_BECAUSE 100
+
+struct reading {
+	amount low, measured, high;
+};
+/* Why the figure is what it is: who stood there at the first instant of the peak. */
+struct position_because {
+	int64_t at;
+	uint32_t host, vm;
+	uint32_t ledger; /* in the report's order */
+	uint64_t index;  /* of the entry, in that ledger */
+};
+/* A VM that was left out (excluded) or of which it is not known whether it counts
+ * (unresolved; it counts in `high`). One for each VM, host and `why`. */
+struct position_vm {
+	uint32_t vm, name, host;
+	uint32_t why; /* text */
+};
+/* The counted VM time, by what it rests on; their sum is all of it. */
+struct position_evidence {
+	tally_i128 witnessed, declared, imported; /* ns */
+};
+struct position {
+	uint32_t rule; /* text: "windows-server-standard/host" */
+	uint32_t product;
+	enum scope scope; /* host, cluster, region or fleet */
+	uint32_t id;      /* text; the fleet's is "fleet" */
+	uint32_t unit;    /* text: "core", "socket-pair", "vm", ... */
+	struct reading need;
+	amount order;       /* what has to be ordered to cover `measured`: whole packs */
+	int64_t at;         /* first instant of the measured peak; INT64_MIN: there is none */
+	bool short_history; /* the window begins before the ledgers do */
+
+	bool has_entitled; /* entitlement.c; false: none is held */
+	amount entitled;
+	struct reading surplus; /* entitled - need; a shortfall is negative */
+
+	bool has_cheapest; /* the lawful model that needs least, where a choice is */
+	uint32_t cheapest_rule;
+	amount cheapest;
+
+	struct position_evidence evidence;
+	struct position_because *because; /* by at, host, vm, index */
+	size_t n_because, cap_because;
+	struct position_vm *excluded, *unresolved; /* by UUID, host's name, why */
+	size_t n_excluded, cap_excluded;
+	size_t n_unresolved, cap_unresolved;
+};
+/* In the order of the report: by rule, product, scope's name, id, as texts. */
+struct positions {
+	const struct estate *estate; /* that they were computed on */
+	struct position *p;
+	size_t n, cap;
+};
+void positions_deinit(struct positions *list);
+/* The one of that rule, product, scope and id, or NULL. */
+struct position *positions_find(const struct positions *list, uint32_t rule, uint32_t product,
+				enum scope scope, uint32_t id);
+
+#endif
