@@ -88,6 +88,7 @@ on_begin(void *ctx, struct run *run, const struct slot *e)
 	run->claims = e->ev.kind == TALLY_MIGRATED_IN ? claims_copy(vm->last) : claims_new();
 	claims_take(run->claims, &e->ev, s->order, s->strings, vm->corrected);
 	claims_ref(&vm->last, run->claims);
+	collect_size(s, run, &e->ev.m, true);
 	sweep_change(s, run);
 	if (!cut)
 		return;
@@ -96,8 +97,10 @@ on_begin(void *ctx, struct run *run, const struct slot *e)
 		return;
 	}
 	run->cut = true;
-	if (cut->uncertain)
-		note_uncertain(s, run, cut);
+	if (!cut->uncertain)
+		return;
+	note_uncertain(s, run, cut);
+	collect_uncertain(s, run, s->now, cut->stop_at);
 }
 
 static void
@@ -106,6 +109,7 @@ on_end(void *ctx, struct run *run, int64_t at, enum end_why why, const struct sl
 	struct sweep *s = ctx;
 
 	note_end(s, run, at, why, by);
+	collect_end(s, run, at, why, by);
 	if (why == END_OPEN)
 		s->left_open++;
 	sweep_change(s, run);
@@ -128,6 +132,7 @@ on_go_on(void *ctx, struct run *run, const struct slot *e)
 		run->state = state_of(&e->ev.m);
 	if (e->ev.m.has_vcpus)
 		run->vcpus = e->ev.m.vcpus;
+	collect_size(s, run, &e->ev.m, false);
 	sweep_change(s, run);
 	take_claims(s, run, e);
 }
@@ -162,6 +167,7 @@ apply_vm(struct sweep *s, struct run *run, const struct slot *e)
 	case TALLY_RENAMED:
 		if (m->has_vcpus)
 			run->vcpus = m->vcpus;
+		collect_size(s, run, m, false);
 		take_claims(s, run, e);
 		break;
 	case TALLY_ROLE:

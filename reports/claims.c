@@ -171,8 +171,9 @@ claims_take(struct claims *c, const struct tally_event *ev, uint64_t order, stru
 		given |= give_software(c, ev, order, strings, corrected);
 		given |= give(c, CLAIM_TENANT, ev->i.tenant, order, strings);
 		given |= give(c, CLAIM_COST_CENTER, ev->i.cost_center, order, strings);
+		given |= give(c, CLAIM_ENVIRONMENT, ev->m.environment, order, strings);
 		given |= give(c, CLAIM_NAME, ev->i.name, order, strings);
-		return given || ev->m.environment.p;
+		return given;
 	case TALLY_OS_CLAIM:
 		return give_os(c, ev, order, strings);
 	case TALLY_SOFTWARE:
@@ -180,7 +181,8 @@ claims_take(struct claims *c, const struct tally_event *ev, uint64_t order, stru
 	case TALLY_TAGS:
 		given |= give(c, CLAIM_TENANT, ev->i.tenant, order, strings);
 		given |= give(c, CLAIM_COST_CENTER, ev->i.cost_center, order, strings);
-		return given || ev->m.environment.p;
+		given |= give(c, CLAIM_ENVIRONMENT, ev->m.environment, order, strings);
+		return given;
 	case TALLY_CONFIG:
 	case TALLY_RENAMED:
 		return give(c, CLAIM_NAME, ev->i.name, order, strings);

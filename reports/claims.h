@@ -11,7 +11,15 @@
 
 struct vm;
 
-enum claim_key { CLAIM_OS, CLAIM_EDITION, CLAIM_TENANT, CLAIM_COST_CENTER, CLAIM_NAME, CLAIM_KEYS };
+enum claim_key {
+	CLAIM_OS,
+	CLAIM_EDITION,
+	CLAIM_TENANT,
+	CLAIM_COST_CENTER,
+	CLAIM_ENVIRONMENT,
+	CLAIM_NAME,
+	CLAIM_KEYS
+};
 
 /* Adds, then removes; or replaces what was there by `add`. */
 struct software_step {

@@ -17,7 +17,7 @@ struct stay_claims {
 	uint8_t evidence; /* enum tally_evidence, of the OS */
 	struct ids software;
 };
-struct stay_size { /* interned, too */
+struct stay_size {           /* interned, too */
 	uint32_t vcpus;      /* 0 unknown */
 	uint64_t memory_mib; /* 0 unknown */
 	bool pinned;
@@ -25,83 +25,99 @@ struct stay_size { /* interned, too */
 };
 struct stay {
 	int64_t from, to;
-	uint32_t vm;     /* in `vms` */
-	uint32_t host;   /* in `hosts` */
-	uint32_t claims; /* in `claims` */
-	uint32_t size;   /* in `sizes` */
+	uint32_t vm;         /* in `vms` */
+	uint32_t host;       /* in `hosts` */
+	uint32_t claims;     /* in `claims` */
+	uint32_t size;       /* in `sizes` */
 	uint64_t entry : 56; /* index, in the host's ledger, of what made it so */
 	uint64_t state : 3;  /* enum clock, but NOT_COUNTED */
 	uint64_t imported : 1;
 	uint64_t standby : 1;
-	/* Its end is a bound: the run was seen up to `to` and may have gone on up to
-	 * `may_end` of the run (a crash, a not_before). */
+	/* Nobody saw it: the run's end lies between its begin and its end (a host's
+	 * crash, a missed stop, a not_before). It follows a stay that was seen, and
+	 * ends no later than another run of the VM begins. */
 	uint64_t uncertain : 1;
-};
-/* How long an uncertain stay may have gone on: ordered as the stays are. */
-struct stay_bound {
-	uint32_t stay;
-	int64_t may_end;
 };
 struct estate_vm {
 	uint8_t uuid[TALLY_UUID];
 };
 /* A host over one span of unchanged facts. */
 struct host_facts {
-	int64_t from, to;
+	int64_t from, to; /* cut to the window */
 	uint32_t host;
 	uint32_t cluster, region, cpu, partitioning; /* texts */
-	uint32_t os, edition;			     /* of the host itself */
+	uint32_t os, edition;                        /* of the host itself */
 	struct ids software;
 	uint32_t *cores; /* of each populated socket */
 	uint32_t sockets;
 	uint32_t max_sockets; /* 0 unknown */
 	uint32_t threads_per_core;
 	uint32_t hypervisor;
-	bool known; /* false: before the first facts */
+	bool known; /* false: before the first facts, and behind the host's retirement */
 	uint64_t entry;
 };
 struct estate_host {
-	uint32_t name;	 /* text */
-	uint32_t ledger; /* in the report's order */
+	uint32_t name;              /* text */
+	uint32_t ledger;            /* in the report's order */
 	int64_t seen_from, seen_to; /* the ledger tells of it */
 	int64_t failed, retired;    /* INT64_MAX: not */
+	size_t told;                /* number + 1 of the newest facts; until estate_finish */
+};
+struct interned {        /* numbers by content */
+	uint32_t *slots; /* number + 1 */
+	size_t cap;
 };
 struct estate {
 	struct strings *strings;
-	int64_t from, to;	 /* the window */
-	int64_t reached_from; /* the earliest instant that any ledger tells of */
-	struct stay *stays; /* by from, then host, then entry */
+	int64_t from, to;     /* the window */
+	int64_t reached_from; /* the earliest instant that any ledger tells of; INT64_MAX: none */
+	struct stay *stays;   /* by from; those of one instant as they were added */
 	size_t n_stays, cap_stays;
-	uint32_t *by_end; /* numbers of stays, by to */
-	struct stay_bound *bounds;
-	size_t n_bounds, cap_bounds;
-	struct stay_claims *claims;
+	uint32_t *by_end; /* numbers of stays, by to, then number */
+	size_t n_by_end, cap_by_end;
+	uint32_t *loose; /* until estate_finish: stays that by_end does not hold yet */
+	size_t n_loose, cap_loose;
+	struct stay_claims *claims; /* also those of time outside of the window */
 	size_t n_claims, cap_claims;
+	struct interned claim_slots;
 	struct stay_size *sizes;
 	size_t n_sizes, cap_sizes;
+	struct interned size_slots;
 	struct estate_vm *vms;
 	size_t n_vms, cap_vms;
+	struct map vm_slots;
 	struct estate_host *hosts; /* in the report's order */
-	size_t n_hosts;
+	size_t n_hosts, cap_hosts;
 	struct host_facts *facts; /* by host, then from; without holes over the window */
 	size_t n_facts, cap_facts;
+	size_t *host_facts; /* of each host its first; one more at the end */
+	bool finished;
 };
 void estate_init(struct estate *e, struct strings *strings, int64_t from, int64_t to);
 void estate_deinit(struct estate *e);
 uint32_t estate_claims(struct estate *e, const struct stay_claims *c); /* copies */
 uint32_t estate_size(struct estate *e, const struct stay_size *s);     /* copies */
 uint32_t estate_vm(struct estate *e, const uint8_t uuid[TALLY_UUID]);
-/* Any order; empty ones and what lies outside of the window are dropped. */
-void estate_stay(struct estate *e, const struct stay *s, int64_t may_end);
-void estate_finish(struct estate *e); /* sorted; from here on it is read only */
+uint32_t estate_host(struct estate *e, uint32_t name, uint32_t ledger);
+/* Any order; what is empty or lies outside of the window is dropped. */
+void estate_stay(struct estate *e, const struct stay *s);
+/* The same in two steps, for who goes through time: `s` begins inside the window
+ * and is no `uncertain` one; `to` lies behind its begin. Each is ended once. */
+uint32_t estate_begin(struct estate *e, const struct stay *s);
+void estate_end(struct estate *e, uint32_t stay, int64_t to);
+/* What is told of a host from `from` on; its `to` is not read. Copies. At one
+ * instant the later call wins. */
+void estate_tell(struct estate *e, const struct host_facts *f);
+void estate_finish(struct estate *e);       /* sorted; from here on it is read only */
+void estate_settle_facts(struct estate *e); /* estate_finish alone calls it */
 /* The facts of a host in force at an instant; never NULL (`known` may be false). */
 const struct host_facts *estate_facts(const struct estate *e, uint32_t host, int64_t at);
 
 /*
  * One walk through time over the stays that a rule counts. At one instant all
- * ends and begins are told first, then `settled` once, with the instant up to
- * which that holds (of positive length): so ends come before starts, and what
- * held for no time is never seen.
+ * ends, facts and begins are told first, then `settled` once, with the instant up
+ * to which that holds (of positive length): so ends come before starts, and what
+ * held for no time is never seen. What stands at `from` is told to begin there.
  */
 struct estate_walk {
 	void *ctx;
@@ -112,6 +128,7 @@ struct estate_walk {
 	void (*facts)(void *ctx, const struct host_facts *f);
 	void (*settled)(void *ctx, int64_t from, int64_t to);
 };
+/* [from, to) lies in the window; nothing where it is empty. */
 void estate_walk(const struct estate *e, int64_t from, int64_t to, const struct estate_walk *w);
 
 #endif

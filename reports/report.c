@@ -201,7 +201,7 @@ read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts, struct 
 		       err);
 	if (rc == 0) {
 		make_coverage(r, &plan);
-		rc = sweep_make(&r->sweep, &plan, parts, n_parts, names, r->n_ledgers, err);
+		rc = sweep_make(&r->sweep, &plan, parts, n_parts, names, r->n_ledgers, NULL, err);
 	}
 	plan_deinit(&plan);
 	findings_finish(&r->findings, names, origins);

@@ -56,6 +56,10 @@ struct run {
 	struct vm_row *row;
 	bool has_pair;
 	uint32_t product, edition; /* of the span that `row` belongs to */
+
+	/* collect.c, where an estate is asked for */
+	uint32_t stay; /* number + 1; 0: it stands in none */
+	uint32_t size; /* in the estate's sizes */
 };
 
 struct vm {
@@ -65,6 +69,7 @@ struct vm {
 	struct claims *last; /* of the run whose claims changed last */
 	struct corrected *corrected;
 	struct vm_row *row; /* of its newest span */
+	uint32_t in_estate; /* number + 1 */
 	struct conflict *conflict;
 	struct moves *moves;
 };

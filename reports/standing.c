@@ -146,10 +146,12 @@ compare(const void *a, const void *b)
 void
 sweep_settle(struct sweep *s)
 {
-	if (s->opened && s->n_changed > 1)
+	if ((s->opened || s->collecting) && s->n_changed > 1)
 		qsort(s->changed, s->n_changed, sizeof(struct run *), compare);
 	for (size_t i = 0; i < s->n_changed; i++) {
 		s->changed[i]->changed = false;
+		if (s->collecting)
+			collect_run(s, s->changed[i]);
 		if (s->opened)
 			settle_run(s, s->changed[i]);
 	}

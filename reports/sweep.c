@@ -16,19 +16,27 @@ sweep_change(struct sweep *s, struct run *run)
 	s->changed[s->n_changed++] = run;
 }
 
+/* From here on something counts: all that stands does so anew. */
+static void
+open_at(struct sweep *s, int64_t at, bool *opened)
+{
+	sweep_settle(s);
+	*opened = true;
+	s->now = at;
+	for (size_t i = 0; i < s->n_parts; i++)
+		for (struct run *r = s->parts[i].runs; r; r = r->part_next)
+			sweep_change(s, r);
+}
+
 static void
 advance(struct sweep *s, int64_t to)
 {
 	if (to > s->to)
 		to = s->to;
-	if (!s->opened && to >= s->from) {
-		sweep_settle(s);
-		s->opened = true;
-		s->now = s->from;
-		for (size_t i = 0; i < s->n_parts; i++)
-			for (struct run *r = s->parts[i].runs; r; r = r->part_next)
-				sweep_change(s, r);
-	}
+	if (s->estate && !s->collecting && to >= s->estate->from)
+		open_at(s, s->estate->from, &s->collecting);
+	if (!s->opened && to >= s->from)
+		open_at(s, s->from, &s->opened);
 	if (to <= s->now)
 		return;
 	sweep_settle(s);
@@ -96,8 +104,10 @@ pass_until(struct sweep *s, int64_t to)
 
 			d.run->cut = true;
 			sweep_change(s, d.run);
-			if (d.cut->uncertain)
+			if (d.cut->uncertain) {
 				note_uncertain(s, d.run, d.cut);
+				collect_uncertain(s, d.run, d.cut->at, d.cut->stop_at);
+			}
 		} else {
 			pass_edge(s, &s->edges[s->next_edge++]);
 		}
@@ -117,6 +127,7 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, u
 	advance(s, e->at);
 	s->order = order;
 	s->left_open = 0;
+	collect_entry(s, p, e);
 	sweep_apply(s, p, e);
 	residence_step(s->residence, p, e, next);
 	if (s->left_open > 0)
@@ -149,7 +160,8 @@ make_edges(struct sweep *s)
 
 int
 sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t n_parts,
-	   const struct tally_bytes *hosts, size_t ledgers, struct tally_err *err)
+	   const struct tally_bytes *hosts, size_t ledgers, struct estate *estate,
+	   struct tally_err *err)
 {
 	memset(s, 0, sizeof(*s));
 	s->residence = plan->residence;
@@ -162,6 +174,8 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 	s->from = plan->period.from;
 	s->to = plan->period.to;
 	s->now = INT64_MIN;
+	s->estate = estate;
+	collect_hosts(s, hosts, ledgers);
 	s->unclassified = strings_add(s->strings, tally_bytes_str("unclassified"));
 	s->fleet = strings_add(s->strings, tally_bytes_str("fleet"));
 	s->imported_ns = tally_alloc((ledgers + 1) * sizeof(*s->imported_ns));
@@ -179,6 +193,7 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 		for (struct run *r = parts[i].runs; r; r = r->part_next)
 			sweep_change(s, r);
 	sweep_settle(s);
+	collect_finish(s);
 	usage_finish(&s->usage, s->to, s->strings);
 	vms_finish(&s->vms, s->strings);
 	note_sums(s);

@@ -6,6 +6,7 @@
  * is done first; then, when time goes on, each run that changed gives up what it
  * counted as and stands anew. So nothing counts for a time of no length.
  */
+#include "estate.h"
 #include "plan.h"
 #include "usage.h"
 #include "vms.h"
@@ -49,19 +50,33 @@ struct sweep {
 	uint32_t unclassified, fleet; /* texts */
 	uint64_t left_open;           /* runs that the present entry, a part's last, leaves open */
 
+	struct estate *estate; /* NULL: none is asked for */
+	bool collecting;       /* the estate's window has begun */
+
 	struct usage usage;
 	struct vms vms;
 	tally_i128 run_ns;
 	tally_i128 *imported_ns; /* of each ledger */
 };
+/* `estate` may be NULL; its window ends with the period, and begins no later. */
 int sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t n_parts,
-	       const struct tally_bytes *hosts, size_t ledgers, struct tally_err *err);
+	       const struct tally_bytes *hosts, size_t ledgers, struct estate *estate,
+	       struct tally_err *err);
 void sweep_deinit(struct sweep *s);
 
 /* sweep.c: the run has to stand anew. */
 void sweep_change(struct sweep *s, struct run *run);
 /* standing.c: counts all that changed up to now. */
 void sweep_settle(struct sweep *s);
+/* collect.c: stays and facts for the estate; nothing where there is none. */
+void collect_hosts(struct sweep *s, const struct tally_bytes *hosts, size_t ledgers);
+void collect_entry(struct sweep *s, const struct part *p, const struct slot *e);
+void collect_size(struct sweep *s, struct run *run, const struct tally_metering *m, bool anew);
+void collect_run(struct sweep *s, struct run *run); /* it may stand anew */
+void collect_end(struct sweep *s, const struct run *run, int64_t at, enum end_why why,
+		 const struct slot *by);
+void collect_uncertain(struct sweep *s, const struct run *run, int64_t from, int64_t to);
+void collect_finish(struct sweep *s);
 /* apply.c: what an entry does to its VM, and to runs that begin and end. */
 extern const struct residence_ops sweep_ops;
 unsigned sweep_want(bool live, unsigned kind);

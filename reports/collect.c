@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the second reading leaves for rules: each run's stays and each host's
+ * facts. A run stands in at most one stay; it goes over into another only where
+ * what a rule could see of it differs.
+ */
+#include <stdlib.h>
+#include "sweep.h"
+#include "tally/err.h"
+
+void
+collect_hosts(struct sweep *s, const struct tally_bytes *hosts, size_t ledgers)
+{
+	if (!s->estate)
+		return;
+	TALLY_ASSERT(s->estate->from <= s->from && s->estate->to == s->to);
+	for (size_t i = 0; i < ledgers; i++)
+		estate_host(s->estate, strings_add(s->strings, hosts[i]), (uint32_t)i);
+}
+
+static void
+tell_facts(struct sweep *s, const struct part *p, const struct slot *e)
+{
+	const struct tally_metering *m = &e->ev.m;
+	struct host_facts f = { .from = e->at,
+				.host = p->ledger,
+				.cluster = strings_add(s->strings, m->cluster),
+				.region = strings_add(s->strings, m->region),
+				.cpu = strings_add(s->strings, m->cpu),
+				.partitioning = strings_add(s->strings, m->partitioning),
+				.os = strings_add(s->strings, m->os),
+				.edition = strings_add(s->strings, m->edition),
+				.sockets = (uint32_t)m->cores_per_socket.count,
+				.max_sockets = m->has_max_sockets ? m->max_sockets : 0,
+				.threads_per_core =
+					m->has_threads_per_core ? m->threads_per_core : 0,
+				.hypervisor = m->has_hypervisor ? m->hypervisor : 0,
+				.known = true,
+				.entry = e->h.index };
+	uint32_t *cores = tally_alloc((f.sockets + 1) * sizeof(*cores));
+
+	for (uint32_t i = 0; i < f.sockets; i++)
+		cores[i] = m->cores_per_socket.items[i];
+	f.cores = cores;
+	for (size_t i = 0; i < m->software.count; i++)
+		ids_add(&f.software, strings_add(s->strings, m->software.items[i]));
+	estate_tell(s->estate, &f);
+	ids_deinit(&f.software);
+	free(cores);
+}
+
+void
+collect_entry(struct sweep *s, const struct part *p, const struct slot *e)
+{
+	struct estate_host *host;
+
+	if (!s->estate)
+		return;
+	host = &s->estate->hosts[p->ledger];
+	if (e->at < host->seen_from)
+		host->seen_from = e->at;
+	if (e->at > host->seen_to)
+		host->seen_to = e->at;
+	if (e->at < s->estate->reached_from)
+		s->estate->reached_from = e->at;
+	if (e->ev.kind == TALLY_HOST_FACTS) {
+		tell_facts(s, p, e);
+	} else if (e->ev.kind == TALLY_HOST_FAILED) {
+		host->failed = e->at;
+	} else if (e->ev.kind == TALLY_HOST_RETIRED) {
+		struct host_facts gone = { .from = e->at, .host = p->ledger, .entry = e->h.index };
+
+		host->retired = e->at;
+		estate_tell(s->estate, &gone);
+	}
+}
+
+void
+collect_size(struct sweep *s, struct run *run, const struct tally_metering *m, bool anew)
+{
+	struct stay_size size = { 0 };
+	struct ids pins = { 0 };
+
+	if (!s->estate)
+		return;
+	if (!anew)
+		size = s->estate->sizes[run->size];
+	size.vcpus = run->vcpus;
+	if (m->has_memory_mib)
+		size.memory_mib = m->memory_mib;
+	if (m->has_pinned) {
+		for (size_t i = 0; i < m->pinned.count; i++)
+			ids_add(&pins, m->pinned.items[i]);
+		size.cores = pins;
+		size.pinned = pins.n > 0;
+	}
+	run->size = estate_size(s->estate, &size);
+	ids_deinit(&pins);
+}
+
+static uint32_t
+claims_of(struct sweep *s, const struct run *run)
+{
+	struct stay_claims c = { 0 };
+	struct effective now;
+	uint32_t number;
+
+	claims_effective(&now, run->claims, run->vm->corrected);
+	c.os = now.value[CLAIM_OS];
+	c.edition = now.value[CLAIM_EDITION];
+	c.environment = now.value[CLAIM_ENVIRONMENT];
+	c.tenant = now.value[CLAIM_TENANT];
+	c.cost_center = now.value[CLAIM_COST_CENTER];
+	c.name = now.value[CLAIM_NAME];
+	c.evidence = now.evidence;
+	claims_software(&c.software, run->claims, run->vm->corrected);
+	number = estate_claims(s->estate, &c);
+	ids_deinit(&c.software);
+	return number;
+}
+
+static struct stay
+stay_of(struct sweep *s, const struct run *run)
+{
+	struct vm *vm = run->vm;
+
+	if (!vm->in_estate)
+		vm->in_estate = estate_vm(s->estate, vm->uuid) + 1;
+	return (struct stay){ .from = s->now,
+			      .vm = vm->in_estate - 1,
+			      .host = run->part->ledger,
+			      .claims = claims_of(s, run),
+			      .size = run->size,
+			      .entry = run->seen_index & ((UINT64_C(1) << 56) - 1),
+			      .state = run->state & 7,
+			      .imported = !run->part->live,
+			      .standby = run->standby };
+}
+
+static bool
+same(const struct stay *a, const struct stay *b)
+{
+	return a->claims == b->claims && a->size == b->size && a->state == b->state &&
+	       a->standby == b->standby;
+}
+
+void
+collect_run(struct sweep *s, struct run *run)
+{
+	struct estate *e = s->estate;
+	bool stands = !run->ended && (!run->cut || run->saved) && s->now < e->to;
+	struct stay is;
+
+	if (stands) {
+		is = stay_of(s, run);
+		if (run->stay && same(&e->stays[run->stay - 1], &is))
+			return;
+	}
+	if (run->stay) {
+		estate_end(e, run->stay - 1, s->now);
+		run->stay = 0;
+	}
+	if (stands)
+		run->stay = estate_begin(e, &is) + 1;
+}
+
+void
+collect_uncertain(struct sweep *s, const struct run *run, int64_t from, int64_t to)
+{
+	struct stay u;
+
+	if (!s->estate || from >= to || to <= s->estate->from)
+		return;
+	u = stay_of(s, run);
+	u.from = from;
+	u.to = to;
+	u.uncertain = true;
+	estate_stay(s->estate, &u);
+}
+
+/* From where nothing more was seen of the run; false where it is known how it
+ * ended there. */
+static bool
+last_seen(const struct sweep *s, const struct run *run, int64_t *at)
+{
+	const struct cut *cut = plan_cut(s->plan, run);
+
+	if (run->departing || (cut && (cut->firm || cut->uncertain)))
+		return false;
+	if (cut && cut->at < *at)
+		*at = cut->at;
+	return true;
+}
+
+void
+collect_end(struct sweep *s, const struct run *run, int64_t at, enum end_why why,
+	    const struct slot *by)
+{
+	int64_t from = at;
+
+	if (!s->estate)
+		return;
+	if (why == END_MISSED || why == END_BOOT) {
+		if (last_seen(s, run, &from))
+			collect_uncertain(s, run, from, by->at);
+	} else if (why == END_STOPPED && run->part->live && by->ev.m.cause == TALLY_C_VANISHED &&
+		   last_seen(s, run, &from)) {
+		/* A gap's begin may have cut it. */
+		collect_uncertain(s, run, from, stream_own_instant(by));
+	}
+}
+
+void
+collect_finish(struct sweep *s)
+{
+	/* The last settling has ended every stay. */
+	if (s->estate)
+		estate_finish(s->estate);
+}
