@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sweeps through time, each with a number of tokens that must do. While there are
+ * fewer, whoever has too few gets one more, which then has been there from the
+ * first; when all are there, those come that may move and that their host needs
+ * again last. Of a host's tokens those that may not move are used first, so that as
+ * many as possible stay free to go. The fewest with which that goes well are found
+ * by halving.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "table.h"
+#include "tally/err.h"
+#include "tokens_internal.h"
+
+struct frozen { /* may not move before `until` */
+	int64_t until;
+	uint64_t count;
+};
+struct pile {
+	uint64_t free; /* may move now */
+	uint64_t all;
+	struct frozen *frozen; /* by until, but for those that have thawed: from `first` on */
+	size_t first, n, cap;
+};
+struct token_host {
+	uint64_t demand;
+	size_t step;      /* the entry behind the one in force */
+	struct pile used; /* counted */
+	struct pile held; /* on record, and not yet used */
+};
+struct sweeper {
+	const struct demand *d;
+	int64_t cooling, now;
+	struct token_host *hosts;
+	uint64_t count, limit;
+};
+
+static void
+freeze(struct pile *p, int64_t until, uint64_t count)
+{
+	size_t i = p->n;
+
+	p->frozen = array_grow(p->frozen, &p->cap, p->n, sizeof(*p->frozen));
+	for (; i > p->first && p->frozen[i - 1].until > until; i--)
+		p->frozen[i] = p->frozen[i - 1];
+	p->frozen[i] = (struct frozen){ until, count };
+	p->n++;
+	p->all += count;
+}
+
+static void
+thaw(struct pile *p, int64_t now)
+{
+	while (p->first < p->n && p->frozen[p->first].until <= now)
+		p->free += p->frozen[p->first++].count;
+}
+
+/* What may leave: all of a host that has failed. */
+static uint64_t
+movable(const struct sweeper *s, uint32_t host, struct pile *p)
+{
+	thaw(p, s->now);
+	return s->d->failed[host] <= s->now ? p->all : p->free;
+}
+
+static void
+take(struct pile *p, uint64_t count)
+{
+	uint64_t n = count < p->free ? count : p->free;
+
+	p->free -= n;
+	p->all -= count;
+	for (count -= n; count > 0; count -= n) { /* of a host that has failed */
+		struct frozen *f = &p->frozen[p->first];
+
+		n = count < f->count ? count : f->count;
+		f->count -= n;
+		p->first += f->count == 0;
+	}
+}
+
+static int64_t
+after(int64_t at, int64_t cooling)
+{
+	int64_t t;
+
+	return __builtin_add_overflow(at, cooling, &t) ? INT64_MAX : t;
+}
+
+static void
+arrive(struct sweeper *s, uint32_t host, uint64_t count)
+{
+	freeze(&s->hosts[host].used, after(s->now, s->cooling), count);
+}
+
+/* The host that needs what it can spare last; how many of it can go alike. */
+static bool
+find_donor(struct sweeper *s, uint32_t *donor, uint64_t *count)
+{
+	int64_t best = INT64_MIN;
+
+	for (uint32_t h = 0; h < s->d->hosts; h++) {
+		struct token_host *x = &s->hosts[h];
+		uint64_t idle, free, before;
+		int64_t next;
+
+		if (x->used.all <= x->demand)
+			continue;
+		idle = x->used.all - x->demand;
+		free = movable(s, h, &x->used);
+		if (free == 0)
+			continue;
+		next = demand_next(s->d, h, x->step, x->used.all, &before);
+		if (next <= best)
+			continue;
+		if (before > x->demand && x->used.all - before < idle)
+			idle = x->used.all - before;
+		best = next;
+		*donor = h;
+		*count = idle < free ? idle : free;
+	}
+	return best > INT64_MIN;
+}
+
+/* Tokens on record that nobody has needed yet: this host's, of which those that
+ * may not move are used first, or else another's. */
+static uint64_t
+from_record(struct sweeper *s, uint32_t host, uint64_t wanted)
+{
+	struct pile *own = &s->hosts[host].held, *used = &s->hosts[host].used;
+	uint64_t n;
+
+	thaw(own, s->now);
+	if (own->first < own->n) {
+		struct frozen *f = &own->frozen[own->first];
+
+		n = wanted < f->count ? wanted : f->count;
+		freeze(used, f->until, n);
+		f->count -= n;
+		own->all -= n;
+		own->first += f->count == 0;
+		return n;
+	}
+	if (own->all > 0) {
+		n = wanted < own->all ? wanted : own->all;
+		take(own, n);
+		used->free += n;
+		used->all += n;
+		return n;
+	}
+	for (uint32_t h = 0; h < s->d->hosts; h++) {
+		n = movable(s, h, &s->hosts[h].held);
+		if (n == 0)
+			continue;
+		n = n < wanted ? n : wanted;
+		take(&s->hosts[h].held, n);
+		arrive(s, host, n);
+		return n;
+	}
+	return 0;
+}
+
+static bool
+supply(struct sweeper *s, uint32_t host)
+{
+	struct token_host *x = &s->hosts[host];
+
+	while (x->used.all < x->demand) {
+		uint64_t wanted = x->demand - x->used.all, more = s->limit - s->count, n;
+		uint32_t donor;
+
+		if (more > 0) {
+			more = more < wanted ? more : wanted;
+			n = from_record(s, host, more);
+			if (n == 0) {
+				n = more;
+				x->used.free += n;
+				x->used.all += n;
+			}
+			s->count += n;
+			continue;
+		}
+		if (!find_donor(s, &donor, &n))
+			return false;
+		n = n < wanted ? n : wanted;
+		take(&s->hosts[donor].used, n);
+		arrive(s, host, n);
+	}
+	return true;
+}
+
+static int
+compare_held(const void *a, const void *b)
+{
+	const struct token_held *x = a, *y = b;
+
+	return x->assigned < y->assigned ? -1 : x->assigned > y->assigned;
+}
+
+static void
+place_held(struct sweeper *s, const struct token_problem *p)
+{
+	struct token_held *held;
+
+	if (p->n_held == 0)
+		return;
+	held = tally_realloc_array(NULL, p->n_held, sizeof(*held));
+	memcpy(held, p->held, p->n_held * sizeof(*held));
+	qsort(held, p->n_held, sizeof(*held), compare_held);
+	for (size_t i = 0; i < p->n_held; i++) {
+		TALLY_ASSERT(held[i].host < p->hosts);
+		freeze(&s->hosts[held[i].host].held, after(held[i].assigned, p->cooling),
+		       held[i].count / s->d->unit);
+	}
+	free(held);
+}
+
+/* Whether so many do. */
+static bool
+sweep(const struct demand *d, const struct token_problem *p, uint64_t limit)
+{
+	struct sweeper s = { .d = d, .cooling = p->cooling, .limit = limit };
+	bool enough = true;
+	size_t end;
+
+	s.hosts = tally_alloc((d->hosts + (size_t)1) * sizeof(*s.hosts));
+	for (uint32_t h = 0; h < d->hosts; h++)
+		s.hosts[h].step = d->begin[h];
+	place_held(&s, p);
+	for (size_t i = 0; enough && i < d->n; i = end) {
+		s.now = d->steps[i].at;
+		for (end = i; end < d->n && d->steps[end].at == s.now; end++) {
+			s.hosts[d->steps[end].host].demand = d->steps[end].to;
+			s.hosts[d->steps[end].host].step++;
+		}
+		for (size_t k = i; enough && k < end; k++)
+			enough = supply(&s, d->steps[k].host);
+	}
+	for (uint32_t h = 0; h < d->hosts; h++) {
+		free(s.hosts[h].used.frozen);
+		free(s.hosts[h].held.frozen);
+	}
+	free(s.hosts);
+	return enough;
+}
+
+/* `best` does; nothing below `at_least` can. */
+static uint64_t
+fewest(const struct demand *d, const struct token_problem *p, uint64_t at_least, uint64_t best)
+{
+	while (at_least < best) {
+		uint64_t middle = at_least + (best - at_least) / 2;
+
+		if (sweep(d, p, middle))
+			best = middle;
+		else
+			at_least = middle + 1;
+	}
+	return best;
+}
+
+/* Whether nobody can move twice in the time that is looked at. */
+static bool
+moves_once(const struct demand *d, int64_t cooling)
+{
+	return d->n == 0 || d->steps[d->n - 1].at < after(d->steps[0].at, cooling);
+}
+
+void
+tokens_count(struct token_answer *out, const struct token_problem *p)
+{
+	struct demand d;
+	uint64_t at_least, best;
+
+	if (!demand_make(&d, p)) {
+		demand_deinit(&d);
+		*out = (struct token_answer){ UINT64_MAX, false };
+		return;
+	}
+	at_least = demand_at_once(&d);
+	/* As many as the hosts' peaks add up to never have to move. */
+	best = fewest(&d, p, at_least, demand_peaks(&d));
+	out->exact = best == at_least;
+	if (!out->exact && p->n_held == 0 && moves_once(&d, p->cooling)) {
+		if (p->n_failures == 0) {
+			struct demand back;
+
+			demand_reverse(&back, &d);
+			best = fewest(&back, p, at_least, best);
+			demand_deinit(&back);
+		}
+		best = tokens_search(&d, best, at_least, &out->exact);
+	}
+	out->need = best * d.unit;
+	demand_deinit(&d);
+}
