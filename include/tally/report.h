@@ -24,6 +24,12 @@ struct tally_report_options {
 	/* tally_sha256 of ledger/log, for the report's id: there is no cryptography here. */
 	void (*sha256)(uint8_t out[TALLY_HASH], struct tally_bytes in);
 };
+/* A price list; `name` stands before each error: NAME:LINE:COLUMN: what (TALLY_USE). */
+struct tally_prices;
+int tally_prices_parse(struct tally_prices **out, const char *name, struct tally_bytes in,
+		       struct tally_err *err);
+void tally_prices_free(struct tally_prices *p);
+
 /* TALLY_USE: an empty or reversed period, two ledgers with one host name. */
 int tally_report_make(struct tally_report **out, const struct tally_report_ledger *ledgers,
 		      size_t n, const struct tally_report_options *o, struct tally_err *err);
