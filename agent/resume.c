@@ -288,11 +288,29 @@ read_gap(struct reading *r, struct tally_arena *arena, struct tally_err *err)
 			    (int64_t)r->seen_wall, arena, err);
 }
 
+/* A claim with a span is an operator's, who may write it while no agent runs: it
+ * witnesses nothing. */
+static int
+is_correction(const struct tally_entry *e, struct tally_arena *arena, struct tally_err *err)
+{
+	struct tally_event ev = { 0 };
+	if (e->header.kind < TALLY_OS_CLAIM || e->header.kind > TALLY_TAGS)
+		return 0;
+	tally_arena_reset(arena);
+	if (tally_event_decode(&ev, e->group, e->mask & 1u << TALLY_METERING, arena, err) < 0)
+		return tally_err_prefix(err, "entry %llu", (unsigned long long)e->header.index);
+	ev.kind = e->header.kind;
+	return tally_event_is_correction(&ev);
+}
+
 static int
 read_entry(struct reading *r, const struct tally_entry *e, struct tally_arena *arena,
 	   struct tally_err *err)
 {
 	struct tally_event ev = { 0 };
+	int aside = is_correction(e, arena, err);
+	if (aside != 0)
+		return aside < 0 ? -1 : 0;
 	r->out->last.wall.ns = (int64_t)e->header.wall;
 	r->out->last.uptime.ns = (int64_t)e->header.uptime;
 	tally_buf_clear(&r->last);

@@ -60,6 +60,9 @@ take_entry(struct reading *r, const struct tally_entry *e, const struct tally_ev
 	/* The state is that of the moment before this file's import. */
 	if (r->ours || e->header.kind == TALLY_LEDGER_BEGIN || e->header.kind > TALLY_IMPORT)
 		return;
+	/* Nor is an operator's word anything that happened on the host. */
+	if (!imported && tally_event_is_correction(ev))
+		return;
 	record_state_take(r->host->state, ev, ev->m.has_time ? ev->m.time : e->header.wall);
 }
 

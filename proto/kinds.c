@@ -173,3 +173,11 @@ tally_hypervisor_find(struct tally_bytes name)
 {
 	return find_or_0(hypervisors, COUNT(hypervisors), name);
 }
+
+bool
+tally_event_is_correction(const struct tally_event *ev)
+{
+	return (ev->kind == TALLY_OS_CLAIM || ev->kind == TALLY_SOFTWARE ||
+		ev->kind == TALLY_TAGS) &&
+	       (ev->m.has_from || ev->m.has_to);
+}

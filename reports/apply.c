@@ -187,14 +187,6 @@ apply_vm(struct sweep *s, struct run *run, const struct slot *e)
 	sweep_change(s, run);
 }
 
-static bool
-is_correction(const struct tally_event *ev)
-{
-	return (ev->kind == TALLY_OS_CLAIM || ev->kind == TALLY_SOFTWARE ||
-		ev->kind == TALLY_TAGS) &&
-	       (ev->m.has_from || ev->m.has_to);
-}
-
 void
 sweep_apply(struct sweep *s, struct part *p, const struct slot *e)
 {
@@ -206,7 +198,7 @@ sweep_apply(struct sweep *s, struct part *p, const struct slot *e)
 		return;
 	}
 	if (!e->ev.i.has_vm || e->ev.kind < TALLY_DEFINED || e->ev.kind > TALLY_ROLE ||
-	    is_correction(&e->ev))
+	    tally_event_is_correction(&e->ev))
 		return;
 	run = residence_open(residence_vm(s->residence, e->ev.i.vm), p);
 	if (run)

@@ -198,8 +198,7 @@ correction_read(struct correction *out, const struct slot *e, uint64_t order,
 	const struct tally_event *ev = &e->ev;
 	struct claims c = { 0 };
 
-	if ((ev->kind != TALLY_OS_CLAIM && ev->kind != TALLY_SOFTWARE && ev->kind != TALLY_TAGS) ||
-	    !ev->i.has_vm || !(ev->m.has_from || ev->m.has_to))
+	if (!tally_event_is_correction(ev) || !ev->i.has_vm)
 		return false;
 	memset(out, 0, sizeof(*out));
 	out->from = ev->m.has_from ? stream_instant(ev->m.from) : e->at;

@@ -245,6 +245,10 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, u
 	struct plan *plan = ctx;
 
 	(void)err;
+	if (p->aside) {
+		note_correction(plan, p, e, order);
+		return 0;
+	}
 	part_coverage_step(&plan->coverage[p - plan->parts], p, e, &plan->gaps[p->ledger],
 			   &plan->period, plan->strings);
 	note_facts(plan, p, e);

@@ -79,12 +79,12 @@ take_ledgers(struct tally_report *r, const struct survey *surveys, size_t n)
 }
 
 static size_t
-make_parts(struct tally_report *r, const struct survey *surveys, struct part *parts)
+make_parts(struct tally_report *r, struct survey *surveys, struct part *parts)
 {
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < r->n_ledgers; i++) {
-		const struct survey *s = &surveys[i];
+		struct survey *s = &surveys[i];
 		uint32_t host = strings_add(&r->strings, r->ledgers[i].host);
 
 		if (s->imported)
@@ -92,6 +92,10 @@ make_parts(struct tally_report *r, const struct survey *surveys, struct part *pa
 		if (s->live)
 			part_init(&parts[n++], i, host, true,
 				  s->imported ? s->ledger->entries2 : s->ledger->entries);
+		if (s->aside.n > 0) {
+			part_init(&parts[n], i, host, true, aside_entries(&s->aside));
+			parts[n++].aside = true;
+		}
 	}
 	return n;
 }
@@ -168,7 +172,7 @@ note_coverage(struct tally_report *r, uint32_t ledger)
 static void
 make_coverage(struct tally_report *r, const struct plan *plan)
 {
-	struct part_coverage *parts[2];
+	struct part_coverage *parts[3];
 
 	for (uint32_t i = 0; i < r->n_ledgers; i++) {
 		size_t n = 0;
@@ -235,7 +239,7 @@ tally_report_make(struct tally_report **out, const struct tally_report_ledger *l
 	residence_init(&r->residence, &r->strings);
 	findings_init(&r->findings, n);
 	surveys = tally_alloc((n + 1) * sizeof(*surveys));
-	parts = tally_alloc((2 * n + 1) * sizeof(*parts));
+	parts = tally_alloc((3 * n + 1) * sizeof(*parts));
 	rc = survey_all(surveys, ledgers, n, err);
 	if (rc == 0) {
 		take_ledgers(r, surveys, n);

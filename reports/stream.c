@@ -86,12 +86,17 @@ read_next(struct part *p, struct slot *s, stream_want *want, struct tally_err *e
 	struct tally_entry e;
 	int rc;
 
-	do {
+	for (;;) {
 		rc = p->cursor.next(p->cursor.ctx, &e, err);
 		if (rc <= 0)
 			return rc;
-	} while (!part_holds(p->live, &e.header));
-	return decode(s, &e, want(p->live, e.header.kind) | 1u << TALLY_METERING, err) < 0 ? -1 : 1;
+		if (!part_holds(p->live, &e.header))
+			continue;
+		if (decode(s, &e, want(p->live, e.header.kind) | 1u << TALLY_METERING, err) < 0)
+			return -1;
+		if (!p->live || p->aside || !tally_event_is_correction(&s->ev))
+			return 1;
+	}
 }
 
 /* Takes the entry ahead as the present one, and looks one further. */

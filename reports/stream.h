@@ -3,8 +3,9 @@
 #define TALLY_REPORTS_STREAM_H
 /*
  * Entries in the order of the report: by instant, then ledger, then index. A
- * ledger has up to two parts, the imported and the live one; each is read with
- * one entry of lookahead, since some entries end runs at the one before them.
+ * ledger has up to three parts: the imported one, the live one, and what an
+ * operator wrote beside it (aside.h). Each is read with one entry of lookahead,
+ * since some entries end runs at the one before them.
  */
 #include "tally/entry.h"
 #include "tally/event.h"
@@ -25,6 +26,7 @@ struct slot {
 struct part {
 	uint32_t ledger; /* its number, in the order of host names */
 	bool live;
+	bool aside;    /* what an operator wrote: claims that belong to no host's time */
 	uint32_t host; /* name */
 	struct tally_entries cursor;
 	struct slot slots[2];
@@ -54,8 +56,9 @@ typedef int stream_step(void *ctx, struct part *p, const struct slot *e, const s
 void part_init(struct part *p, uint32_t ledger, uint32_t host, bool live,
 	       struct tally_entries cursor);
 void part_deinit(struct part *p);
-/* Whether an entry belongs to the part; import, operator-action and
- * session-statement belong to none. */
+/* Whether an entry belongs to the imported or the live part by its header; import,
+ * operator-action and session-statement belong to none. Of the live ones those
+ * go aside that tally_event_is_correction() knows. */
 bool part_holds(bool live, const struct tally_header *h);
 /* Reads all parts from their begin; forgets what they held. */
 int stream_run(struct part *parts, size_t n, stream_want *want, stream_step *step, void *ctx,

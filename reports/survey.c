@@ -44,6 +44,29 @@ read_session(struct survey *s, const struct tally_event *ev, uint64_t index,
 	s->reset_count = st.reset_count;
 }
 
+/* The few claims that are no recorded history are looked into: an operator's go
+ * aside. What is not disclosed cannot be told from what a host saw. */
+static int
+take_live(struct survey *s, const struct tally_entry *e, struct tally_arena *arena,
+	  struct tally_err *err)
+{
+	struct tally_event ev;
+
+	if (e->header.kind < TALLY_OS_CLAIM || e->header.kind > TALLY_TAGS) {
+		s->live = true;
+		return 0;
+	}
+	tally_arena_reset(arena);
+	if (tally_event_decode(&ev, e->group, e->mask & 1u << TALLY_METERING, arena, err) < 0)
+		return -1;
+	ev.kind = e->header.kind;
+	if (tally_event_is_correction(&ev))
+		aside_add(&s->aside, e);
+	else
+		s->live = true;
+	return 0;
+}
+
 static int
 read_entry(struct survey *s, const struct tally_entry *e, struct tally_arena *arena,
 	   struct tally_err *err)
@@ -54,7 +77,8 @@ read_entry(struct survey *s, const struct tally_entry *e, struct tally_arena *ar
 	s->entries++;
 	s->wall = stream_instant(e->header.wall);
 	s->imported |= part_holds(false, &e->header);
-	s->live |= part_holds(true, &e->header);
+	if (part_holds(true, &e->header) && take_live(s, e, arena, err) < 0)
+		return -1;
 	if (!tally_kind_name(kind))
 		note_at(s->unknown_at, &s->unknown, e->header.index);
 	if (e->mask != ALL_GROUPS)
@@ -105,6 +129,7 @@ void
 survey_deinit(struct survey *s)
 {
 	tally_buf_deinit(&s->host);
+	aside_deinit(&s->aside);
 }
 
 static void

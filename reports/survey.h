@@ -3,6 +3,7 @@
 #define TALLY_REPORTS_SURVEY_H
 /* A first look at a ledger: whose it is, which parts it has, when it was last
  * written, and what in it cannot be read. */
+#include "aside.h"
 #include "findings.h"
 #include "tally/report.h"
 
@@ -10,6 +11,7 @@ struct survey {
 	const struct tally_report_ledger *ledger;
 	struct tally_buf host; /* of the newest entry that names it */
 	bool imported, live;   /* parts */
+	struct aside aside;    /* and the third one */
 	uint64_t entries;
 	int64_t wall; /* of the last entry */
 	uint64_t unknown, undisclosed, unlogged, no_pcr;

@@ -127,6 +127,8 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, u
 	advance(s, e->at);
 	s->order = order;
 	s->left_open = 0;
+	if (p->aside)
+		return 0; /* the plan has read it */
 	collect_entry(s, p, e);
 	sweep_apply(s, p, e);
 	residence_step(s->residence, p, e, next);

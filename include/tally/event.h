@@ -218,6 +218,10 @@ struct tally_event {
 	struct tally_operations o;
 };
 
+/* A claim that says when it holds (`from` or `to`): os-claim, software or tags.
+ * Where it was not imported, an operator wrote it, and no host witnessed it. */
+bool tally_event_is_correction(const struct tally_event *ev);
+
 /* Appends the three groups' bytes to out[0..2]. -1 (TALLY_USE) where a group
  * passes TALLY_GROUP_MAX or a text is no UTF-8 or holds NUL. */
 int tally_event_encode(const struct tally_event *ev, struct tally_buf out[TALLY_GROUPS],

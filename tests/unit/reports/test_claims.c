@@ -164,6 +164,83 @@ corrections_hold_over_saved_time(void **state)
 	assert_figure(r, "usage", "scope=tenant id=t", "states.saved", "25200");
 }
 
+/* An operator's words come late, of any boot, and witness nothing. */
+static void
+what_an_operator_writes_beside_a_live_host_is_no_sight_of_it(void **state)
+{
+	static const char live[] = "h1! 09:59 host cores_per_socket=8\n"
+				   "h1! 10:00 start a vcpus=1 os=urn:x tenant=t\n"
+				   "h1! 14:00 heartbeat from=10:00 to=14:00\n";
+	struct tally_buf lines = TALLY_BUF_INIT;
+	const struct tally_json *r;
+
+	(void)state;
+	tally_buf_addf(&lines, "%sh1!2 20:00 tag a tenant=v from=11:00 to=12:00\n", live);
+	r = report_of_day(tally_buf_cstr(&lines));
+	RUN(r, "product=urn:x", "14400");
+	assert_figure(r, "usage", "scope=tenant id=v", "run_seconds", "3600");
+	assert_figure(r, "usage", "scope=tenant id=t", "run_seconds", "10800");
+	assert_figure(r, "coverage", "host=h1", "powered_seconds", "14460");
+	assert_figure(r, "coverage", "host=h1", "metered_seconds", "14400");
+	assert_int_equal(rows(r, "findings", "kind=host-crash"), 0);
+	/* Nor does it stand between what the host saw before and after it. */
+	tally_buf_addf(&lines, "h1! 20:00 heartbeat from=14:00 to=20:00\n"
+			       "h1! 21:00 stop a cause=shutdown\n");
+	r = report_of_day(tally_buf_cstr(&lines));
+	RUN(r, "product=urn:x", "39600");
+	assert_figure(r, "coverage", "host=h1", "powered_seconds", "39660");
+	assert_int_equal(rows(r, "findings", "kind=missed-stop"), 0);
+	tally_buf_deinit(&lines);
+}
+
+static void
+what_an_operator_writes_beside_an_import_adds_no_time_of_the_host(void **state)
+{
+	const struct tally_json *r = report_of_day(
+		START STOP "h1! 20:00 os a os=urn:y edition=e9 evidence=vendor from=11:00 "
+			   "to=12:00\nh1! 20:00 tag a tenant=v cost_center=d from=11:00 to=12:00\n"
+			   "h1! 20:00 software a add=q from=1970-01-01T00:00:00Z\n");
+
+	(void)state;
+	assert_figure(r, "coverage", "host=h1", "powered_seconds", "50400");
+	assert_figure(r, "coverage", "host=h1", "metered_seconds", "50400");
+	RUN(r, "product=urn:x edition=e1", "10800");
+	RUN(r, "product=urn:y edition=e9", "3600");
+	assert_figure(r, "usage", "scope=tenant id=v product=urn:y", "run_seconds", "3600");
+	assert_figure(r, "usage", "scope=cost_center id=d", "run_seconds", "3600");
+	assert_figure(r, "vms", "product=urn:y", "software", "q");
+	assert_figure(r, "vms", "product=urn:y", "tenant", "v");
+	assert_figure(r, "vms", "first=2026-03-01T12:00:00Z", "software", "q");
+	assert_figure(r, "vms", "first=2026-03-01T12:00:00Z", "tenant", "t");
+}
+
+/* Key by key: the later of two wins where both hold, and behind its end the earlier. */
+static void
+a_second_correction_wins_and_its_end_shows_the_first_again(void **state)
+{
+	const struct tally_json *r =
+		report_of_day(START STOP "h1! 20:00 os a os=urn:y edition=f from=11:00\n"
+					 "h1! 20:01 os a os=urn:z edition=g from=12:00 to=13:00\n"
+					 "h1! 20:02 tag a tenant=u cost_center=d from=11:00\n"
+					 "h1! 20:03 tag a tenant=v from=12:00 to=13:00\n"
+					 "h1! 20:04 software a add=p,q from=11:00\n"
+					 "h1! 20:05 software a remove=q from=12:00 to=13:00\n");
+
+	(void)state;
+	RUN(r, "product=urn:x edition=e1", "3600");
+	RUN(r, "product=urn:y edition=f", "7200");
+	RUN(r, "product=urn:z edition=g", "3600");
+	assert_figure(r, "usage", "scope=tenant id=t", "run_seconds", "3600");
+	assert_figure(r, "usage", "scope=tenant id=u", "run_seconds", "7200");
+	assert_figure(r, "usage", "scope=tenant id=v", "run_seconds", "3600");
+	assert_figure(r, "usage", "scope=cost_center id=c", "run_seconds", "3600");
+	assert_figure(r, "vms", "product=urn:x", "software", "");
+	assert_figure(r, "vms", "first=2026-03-01T11:00:00Z", "software", "p,q");
+	assert_figure(r, "vms", "product=urn:z", "software", "p");
+	assert_figure(r, "vms", "first=2026-03-01T13:00:00Z", "software", "p,q");
+	assert_figure(r, "usage", "scope=cost_center id=d product=urn:z", "run_seconds", "3600");
+}
+
 static void
 software_is_the_union_over_run_time(void **state)
 {
@@ -258,6 +335,9 @@ main(void)
 		cmocka_unit_test(a_correction_of_what_a_start_left_out_holds),
 		cmocka_unit_test(a_correction_that_only_ends_begins_at_its_own_instant),
 		cmocka_unit_test(corrections_hold_over_saved_time),
+		cmocka_unit_test(what_an_operator_writes_beside_a_live_host_is_no_sight_of_it),
+		cmocka_unit_test(what_an_operator_writes_beside_an_import_adds_no_time_of_the_host),
+		cmocka_unit_test(a_second_correction_wins_and_its_end_shows_the_first_again),
 		cmocka_unit_test(software_is_the_union_over_run_time),
 		cmocka_unit_test(a_software_correction_acts_where_it_was_recorded_in_the_order),
 		cmocka_unit_test(runs_of_one_product_share_a_row_over_a_stop),
