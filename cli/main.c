@@ -15,6 +15,7 @@
 static const struct cli_command commands[] = {
 	{ "init", "make a ledger and its log key", cli_init },
 	{ "record", "bring recorded events in, one ledger a host", cli_record },
+	{ "map", "bring claims from a CMDB into a ledger", cli_map },
 	{ "log", "list a ledger's entries", cli_log },
 	{ "status", "say how a ledger stands", cli_status },
 	{ "checkpoint", "sign and attest a ledger's head", cli_checkpoint },

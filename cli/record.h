@@ -41,6 +41,7 @@ void record_fault_(const struct record_parser *p, const struct record_line *l, c
 /* The event's name in the file, from its kind. */
 const char *record_event_name(unsigned kind);
 bool record_host_valid(struct tally_bytes name);
+bool record_is_uri(struct tally_bytes s);
 
 /* What one host was doing after the events so far. */
 struct record_state;

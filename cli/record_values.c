@@ -81,8 +81,8 @@ TAKER(peer)
 }
 
 /* A URI by its shape: a scheme, a colon, and printable ASCII that RFC 3986 knows. */
-static bool
-is_uri(struct tally_bytes s)
+bool
+record_is_uri(struct tally_bytes s)
 {
 	size_t i = 0;
 
@@ -112,7 +112,7 @@ TAKER(os)
 	}
 	if (read_text(t, k, v, 0, RECORD_TEXT_MAX, &s) < 0)
 		return -1;
-	if (!is_uri(s))
+	if (!record_is_uri(s))
 		return fault(t, k, "'os' must be a libosinfo URI or null");
 	*(struct tally_bytes *)field(t, k->offset) = s;
 	return 0;
