@@ -25,6 +25,7 @@ int cli_prove(int argc, char **argv, struct tally_err *err);
 int cli_export(int argc, char **argv, struct tally_err *err);
 int cli_verify(int argc, char **argv, struct tally_err *err);
 int cli_report(int argc, char **argv, struct tally_err *err);
+int cli_rules(int argc, char **argv, struct tally_err *err);
 int cli_bench(int argc, char **argv, struct tally_err *err);
 
 /* The input of every subcommand's argp parser begins with this. */
@@ -43,6 +44,10 @@ error_t cli_take_one(struct cli_input *input, const char **slot, const char *wha
 int cli_missing(const char *command, const char *what, struct tally_err *err);
 /* A decimal number of an option. */
 error_t cli_take_u64(struct cli_input *input, uint64_t *out, const char *option, const char *arg);
+
+/* A file of the user's, whole; links are followed. TALLY_SYS where there is none or
+ * it cannot be read, TALLY_USE where it is larger than `max` bytes. */
+int cli_read_input(const char *path, size_t max, struct tally_buf *out, struct tally_err *err);
 
 /* Progress on a terminal's stderr, from the second second on. */
 struct cli_progress {

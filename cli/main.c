@@ -23,6 +23,7 @@ static const struct cli_command commands[] = {
 	{ "export", "write a ledger as static files that anybody can check", cli_export },
 	{ "verify", "check exports, mirrors, proofs and reports", cli_verify },
 	{ "report", "compute a report over a period", cli_report },
+	{ "rules", "list, show and check the packs of licence rules", cli_rules },
 	{ "bench", "measure this machine against a plain baseline", cli_bench },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -11,6 +11,7 @@
  * be given in the file, and is left at what "absent" says below.
  */
 #include "tally/bytes.h"
+#include "tally/pack.h"
 #include "tally/time.h"
 #include "tally/yaml.h"
 
@@ -37,12 +38,13 @@ int metric_find(struct tally_bytes name);       /* -1 unknown */
 typedef tally_i128 amount;
 #define AMOUNT_ONE ((amount)1000000)
 
-/* What a guest whose OS (or edition) nobody knows does to a rule about that OS.
- * Where it is not ignored it stands in `unresolved`. */
+/* What a guest whose OS (or edition) nobody knows does to a rule about that OS. Where
+ * it is not ignored it stands in `unresolved`. To a rule for any edition an unknown
+ * one is as good as another: it counts, and `counted` only says that it is told. */
 enum rule_unknown {
 	UNKNOWN_HIGH,    /* absent: counts in `high` alone */
 	UNKNOWN_COUNTED, /* counts in all three */
-	UNKNOWN_IGNORED,
+	UNKNOWN_IGNORED, /* absent, where nothing depends on it */
 };
 enum rule_aggregation {
 	AGG_INSTANT,      /* absent: the scope's figure at an instant, at its peak */
@@ -205,26 +207,29 @@ struct rule {
 };
 
 struct pack_test;
-struct pack {
+struct pack_own;
+struct tally_pack {
 	char *name; /* the file's base name */
+	char *path; /* as errors tell it: what tally_pack_parse was given */
 	char *id, *version, *title, *vendor;
 	struct rule *rules; /* by id, then valid_from */
 	size_t n_rules;
 	struct pack_test *tests;
 	size_t n_tests;
 	uint8_t sha256[TALLY_HASH]; /* of the file: the caller's, who can hash */
+	struct pack_own *own;       /* what the above points into */
 };
 
-/* `name` stands before each error: NAME:LINE:COLUMN: what (TALLY_USE). */
-int pack_parse(struct pack **out, const char *name, struct tally_bytes in, struct tally_err *err);
-void pack_free(struct pack *p);
-/* The packs of a report stand together: no two of one id, no rule id in two of
- * them. TALLY_USE, with the place of the second. Sorts by id. */
-int packs_settle(struct pack **packs, size_t n, struct tally_err *err);
 /* The version of a rule that holds at an instant, or NULL. */
-const struct rule *pack_rule(const struct pack *p, struct tally_bytes id, int64_t at);
-/* Runs the pack's own tests: 0, or -1 (TALLY_USE) with the place of the first that fails. */
-int pack_check(const struct pack *p, struct tally_err *err);
+const struct rule *pack_rule(const struct tally_pack *p, struct tally_bytes id, int64_t at);
+
+/* The words of the file for what an enum says: "host-peaks", "worst", ... */
+const char *rule_aggregation_word(enum rule_aggregation a);
+const char *rule_window_word(enum rule_window w); /* days: "days" */
+const char *rule_reach_word(enum rule_reach reach);
+const char *rule_low_word(enum rule_low low);
+const char *rule_unknown_word(enum rule_unknown u);
+const char *rule_mode_word(enum rule_mode m);
 
 /* Patterns: ASCII case does not count, '*' is any run of bytes, the whole text must fit. */
 bool rule_text_fits(const char *pattern, struct tally_bytes text);
