@@ -6,12 +6,15 @@
 
 __extension__ typedef unsigned __int128 u128;
 
+/* The same numbers on both sides of nought, so that none has a text that is not taken. */
+#define LEAST (-(tally_i128)(((u128)1 << 127) - 1))
+
 static bool
 mul(tally_i128 *out, tally_i128 a, tally_i128 b)
 {
 	tally_i128 r;
 
-	if (__builtin_mul_overflow(a, b, &r))
+	if (__builtin_mul_overflow(a, b, &r) || r < LEAST)
 		return false;
 	*out = r;
 	return true;
@@ -22,7 +25,7 @@ add(tally_i128 *out, tally_i128 a, tally_i128 b)
 {
 	tally_i128 r;
 
-	if (__builtin_add_overflow(a, b, &r))
+	if (__builtin_add_overflow(a, b, &r) || r < LEAST)
 		return false;
 	*out = r;
 	return true;
@@ -144,7 +147,7 @@ decimal_sub(struct decimal *out, struct decimal a, struct decimal b)
 {
 	tally_i128 x, y;
 
-	if (!align(&x, &y, a, b) || __builtin_sub_overflow(x, y, &x))
+	if (!align(&x, &y, a, b) || !add(&x, x, -y))
 		return false;
 	*out = decimal_of(x, a.scale > b.scale ? a.scale : b.scale);
 	return true;

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORTS_CHARGE_H
+#define TALLY_REPORTS_CHARGE_H
+/*
+ * Charges: what ran, times what it costs (FORMAT.md section 21). Quantities are
+ * rounded once, over the running total of their group, and price x quantity =
+ * cost holds to the last digit. Lines that were billed are never changed:
+ * charges_correct adds lines beside them.
+ */
+#include "estate.h"
+#include "price.h"
+#include "rule.h"
+
+struct tally_json;
+
+enum charge_kind {
+	CHARGE_USAGE,
+	CHARGE_MINIMUM,  /* what lacks to the minimum charge of a VM, SKU and month */
+	CHARGE_ROUNDING, /* what makes an invoice whole minor units */
+	CHARGE_KINDS
+};
+enum charge_evidence { CHARGE_WITNESSED, CHARGE_IMPORTED, CHARGE_MIXED, CHARGE_EVIDENCES };
+
+/* Texts are numbers of `strings`; 0, the empty one, is absent. */
+struct charge {
+	enum charge_kind kind;
+	uint32_t revision;                /* 0: as billed first; else the n-th correction */
+	int64_t billing_from, billing_to; /* the calendar month */
+	int64_t from, to;                 /* the charge period, inside of it */
+	bool has_vm;
+	uint8_t vm[TALLY_UUID];
+	uint32_t sku, price_id, meter, service, category, unit, consumed_unit;
+	uint32_t name, tenant, cost_center, environment, host, region, origin, rule_pack, invoice;
+	struct decimal quantity, consumed, price; /* of usage */
+	struct decimal cost;                      /* price x quantity, or what is added */
+	struct decimal billed;                    /* cost, rounded where the list says so */
+	enum charge_evidence evidence;            /* of usage and minima, as the entries: */
+	uint64_t first, last;                     /* indexes in the ledger `origin` */
+};
+/* What a SKU could not count, and whether it counted at all. */
+struct charge_note {
+	uint64_t lines;
+	tally_i128 unknown_ns; /* run time whose vCPUs or memory nobody knows */
+	uint32_t ledger;       /* where that is said first */
+	uint64_t entry;
+};
+struct charges {
+	struct strings *strings;
+	const struct tally_prices *prices;
+	struct charge *p; /* in the order of the report */
+	size_t n, cap;
+	struct charge_note *notes; /* of each SKU of the list */
+};
+struct charge_inputs {
+	const struct estate *estate;
+	const struct tally_prices *prices;
+	const struct tally_zone *zone;
+	int64_t from, to; /* the report's period, inside the estate's window */
+	struct pack *const *packs;
+	size_t n_packs;
+	const struct tally_bytes *origins; /* of each ledger */
+};
+/* TALLY_USE: no price where one is needed, a rule that no pack has, an overflow. */
+int charges_make(struct charges *out, const struct charge_inputs *in, struct tally_err *err);
+void charges_deinit(struct charges *c);
+
+/* The lines of an earlier report's `charges`, then what brings them to what `c`
+ * holds: `c` becomes both. TALLY_USE where `old` is not such an array, or of
+ * another account or currency. */
+int charges_correct(struct charges *c, const struct tally_json *old, struct tally_err *err);
+
+/* One invoice after the other, ascending; false behind the last. `next` begins as 0. */
+struct invoice {
+	uint32_t id;
+	int64_t from, to;
+	size_t lines;
+	struct decimal billed;
+};
+/* TALLY_USE: an overflow. Allocates; free(*out). */
+int charges_invoices(const struct charges *c, struct invoice **out, size_t *n,
+		     struct tally_err *err);
+
+struct tally_jsonw;
+void charges_json(const struct charges *c, struct tally_jsonw *w); /* the array */
+const char *charge_evidence_name(enum charge_evidence e);
+const char *charge_kind_name(enum charge_kind kind);
+#endif
