@@ -286,7 +286,7 @@ currencies_have_the_minor_digits_of_iso_4217(void **state)
 	assert_int_equal(currency_digits("CLF"), 4);
 	assert_int_equal(currency_digits("ZWG"), 2);
 	assert_int_equal(currency_digits("AED"), 2);
-	assert_int_equal(currency_digits("XXX"), -1);
+	assert_int_equal(currency_digits("XAU"), -1);
 	assert_int_equal(currency_digits("E R"), -1);
 	assert_int_equal(currency_digits("UR "), -1);
 	assert_int_equal(currency_digits(""), -1);
