@@ -56,7 +56,7 @@ struct charge_inputs {
 	const struct tally_prices *prices;
 	const struct tally_zone *zone;
 	int64_t from, to; /* the report's period, inside the estate's window */
-	struct pack *const *packs;
+	struct tally_pack *const *packs;
 	size_t n_packs;
 	const struct tally_bytes *origins; /* of each ledger */
 };

@@ -148,7 +148,7 @@ find_rule(struct charge_work *w, const struct price_sku *sku, struct sku_span *s
 	struct tally_buf name = TALLY_BUF_INIT;
 
 	for (size_t i = 0; i < w->in->n_packs; i++) {
-		const struct pack *p = w->in->packs[i];
+		const struct tally_pack *p = w->in->packs[i];
 
 		for (size_t k = 0; k < p->n_rules; k++) {
 			const struct rule *r = &p->rules[k];

@@ -133,7 +133,7 @@ decimals(void)
 struct input {
 	struct estate estate;
 	struct tally_bytes origins[64];
-	struct pack packs[8], *list[8];
+	struct tally_pack packs[8], *list[8];
 	size_t n_packs;
 };
 
@@ -172,7 +172,7 @@ host_of(const struct input *in, const char *name)
 static void
 add_rule(struct input *in, char *f[FIELDS])
 {
-	struct pack *p = &in->packs[in->n_packs];
+	struct tally_pack *p = &in->packs[in->n_packs];
 	struct rule *r = tally_alloc(sizeof(*r));
 
 	TALLY_ASSERT(in->n_packs < 8);
@@ -182,7 +182,7 @@ add_rule(struct input *in, char *f[FIELDS])
 	r->os = words(f[6]);
 	r->editions = words(f[7]);
 	r->clock = (unsigned)strtoul(f[8], NULL, 10);
-	*p = (struct pack){
+	*p = (struct tally_pack){
 		.id = tally_strdup(f[2]), .version = tally_strdup(f[3]), .rules = r, .n_rules = 1
 	};
 	in->list[in->n_packs++] = p;
