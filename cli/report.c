@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `tally report`: what ran in a period, from ledgers and exports. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +14,15 @@
 #include "cli.h"
 #include "source.h"
 
-#define TEXT_WIDTH 100 /* of a text report that does not go to a terminal */
+#define OLD_MAX    (256U << 20) /* bytes of a report over many machines */
+#define TEXT_WIDTH 100          /* of a text report that does not go to a terminal */
 
 enum format { TEXT, JSON, CSV };
 struct options {
 	struct cli_input input;
 	const char **paths;
 	size_t count;
-	const char *from, *to, *zone, *out;
+	const char *from, *to, *zone, *out, *compare;
 	enum format format;
 };
 
@@ -28,8 +30,8 @@ struct options {
 static error_t
 refuse_later(struct options *o, int key)
 {
-	static const char *const names[] = { "--rules",  "--entitlements", "--prices", "--roster",
-					     "--strict", "--compare",      "--for" };
+	static const char *const names[] = { "--rules",  "--entitlements", "--prices",
+					     "--roster", "--strict",       "--for" };
 
 	return cli_refuse(&o->input, "%s is not there in this version", names[key - 0x101]);
 }
@@ -67,6 +69,8 @@ parse(int key, char *arg, struct argp_state *state)
 		return cli_take_one(&o->input, &o->zone, "--tz", arg);
 	case 'F':
 		return take_format(o, arg);
+	case 'c':
+		return cli_take_one(&o->input, &o->compare, "--compare", arg);
 	case 'o':
 		return cli_take_one(&o->input, &o->out, "-o", arg);
 	case ARGP_KEY_ARG:
@@ -74,7 +78,7 @@ parse(int key, char *arg, struct argp_state *state)
 		o->paths[o->count++] = arg;
 		return 0;
 	default:
-		return key >= 0x101 && key <= 0x107 ? refuse_later(o, key) : ARGP_ERR_UNKNOWN;
+		return key >= 0x101 && key <= 0x106 ? refuse_later(o, key) : ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -84,13 +88,14 @@ static const struct argp_option argp_options[] = {
 	{ "tz", 'z', "ZONE", 0, "The IANA time zone of the calendar, or else UTC", 0 },
 	{ "format", 'F', "FORMAT", 0, "text (the default), json or csv", 0 },
 	{ NULL, 'o', "OUT", 0, "The file to write; - is standard output", 0 },
+	{ "compare", 'c', "OLD", 0, "The JSON report that this one supersedes: tell what changed",
+	  0 },
 	{ "rules", 0x101, "DIR", OPTION_HIDDEN, NULL, 0 },
 	{ "entitlements", 0x102, "FILE", OPTION_HIDDEN, NULL, 0 },
 	{ "prices", 0x103, "FILE", OPTION_HIDDEN, NULL, 0 },
 	{ "roster", 0x104, "FILE", OPTION_HIDDEN, NULL, 0 },
 	{ "strict", 0x105, NULL, OPTION_HIDDEN, NULL, 0 },
-	{ "compare", 0x106, "OLD", OPTION_HIDDEN, NULL, 0 },
-	{ "for", 0x107, "LICENSOR", OPTION_HIDDEN, NULL, 0 },
+	{ "for", 0x106, "LICENSOR", OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
 };
 static const struct argp argp = {
@@ -153,6 +158,26 @@ run(const struct options *o, struct tally_report_options *ro, struct tally_err *
 	return status;
 }
 
+/* A report of anybody's. */
+static int
+read_old(const char *path, struct tally_buf *content, struct tally_report_input *old,
+	 struct tally_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *real = realpath(path, NULL);
+	int r;
+
+	if (!real)
+		return tally_err_sys(err, "%s", path);
+	r = tally_file_read(AT_FDCWD, real, OLD_MAX, content, err);
+	free(real);
+	if (r <= 0)
+		return r < 0 ? -1 : tally_err_set(err, TALLY_SYS, "%s: not there", path);
+	old->name = slash ? slash + 1 : path;
+	old->content = tally_buf_view(content);
+	return 0;
+}
+
 static int
 read_period(const struct options *o, const struct tally_zone *zone, struct tally_report_options *ro,
 	    struct tally_err *err)
@@ -181,6 +206,8 @@ cli_report(int argc, char **argv, struct tally_err *err)
 {
 	struct options o = { 0 };
 	struct tally_report_options ro = { .tool = "tally " TALLY_VERSION, .sha256 = tally_sha256 };
+	struct tally_report_input old;
+	struct tally_buf content = TALLY_BUF_INIT;
 	struct tally_zone *zone = NULL;
 	int status = cli_parse(&argp, argc, argv, &o.input, err);
 
@@ -193,12 +220,18 @@ cli_report(int argc, char **argv, struct tally_err *err)
 		(void)tally_err_prefix(err, "--tz");
 	if (status == 0)
 		status = read_period(&o, zone, &ro, err);
+	if (status == 0 && o.compare) {
+		ro.old = &old;
+		if ((status = read_old(o.compare, &content, &old, err)) < 0)
+			(void)tally_err_prefix(err, "--compare");
+	}
 	if (status == 0) {
 		ro.zone = zone;
 		ro.tzdata = tally_zone_tzdata();
 		status = run(&o, &ro, err);
 	}
 	tally_zone_free(zone);
+	tally_buf_deinit(&content);
 	free(o.paths);
 	return status;
 }

@@ -34,6 +34,12 @@ aside_add(struct aside *a, const struct tally_entry *e)
 	}
 }
 
+uint64_t
+aside_index(const struct aside *a, size_t i)
+{
+	return a->items[i].h.index;
+}
+
 static int
 read_next(void *ctx, struct tally_entry *out, struct tally_err *err)
 {

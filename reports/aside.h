@@ -17,6 +17,7 @@ struct aside {
 };
 void aside_deinit(struct aside *a);
 void aside_add(struct aside *a, const struct tally_entry *e);
+uint64_t aside_index(const struct aside *a, size_t i); /* of its i-th entry, in the ledger */
 /* As a part's cursor, in the order in which they were added; no ledger is read. */
 struct tally_entries aside_entries(struct aside *a);
 

@@ -17,6 +17,7 @@ static const struct {
 				 "report",
 				 "entries lie behind the newest checkpoint and are not in this "
 				 "report" },
+	[F_CHANGED] = { "changed", "info", "", "" },
 	[F_CLOCK_STEP] = { "clock-step", "warning", "step of the wall clock",
 			   "steps of the wall clock" },
 	[F_COVERAGE_LOW] = { "coverage-low", "warning", "host was metered too little",
@@ -214,13 +215,33 @@ void
 findings_finish(struct findings *f, const struct tally_bytes *hosts,
 		const struct tally_bytes *origins)
 {
-	for (size_t i = 0; i < f->count; i++) {
+	for (size_t i = 0; i < f->count; i++)
 		finish(f->list[i], hosts);
+	findings_sort(f, origins);
+}
+
+struct finding *
+findings_add(struct findings *f, enum finding_kind kind, struct tally_buf *text)
+{
+	struct finding *g = tally_alloc(sizeof(*g));
+
+	g->kind = kind;
+	g->ledger = FLEET;
+	g->text = *text;
+	*text = (struct tally_buf)TALLY_BUF_INIT;
+	f->list = array_grow(f->list, &f->cap, f->count, sizeof(struct finding *));
+	f->list[f->count++] = g;
+	return g;
+}
+
+void
+findings_sort(struct findings *f, const struct tally_bytes *origins)
+{
+	for (size_t i = 0; i < f->count; i++)
 		if (f->list[i]->n_entries > 0)
 			qsort_r(f->list[i]->entries, f->list[i]->n_entries,
 				sizeof(*f->list[i]->entries), compare_entries,
 				(void *)(uintptr_t)origins);
-	}
 	if (f->count > 0)
 		qsort(f->list, f->count, sizeof(struct finding *), compare);
 }

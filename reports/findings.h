@@ -11,6 +11,7 @@
 
 enum finding_kind {
 	F_AFTER_CHECKPOINT,
+	F_CHANGED,
 	F_CLOCK_STEP,
 	F_COVERAGE_LOW,
 	F_ENTERED_ESTATE,
@@ -72,6 +73,10 @@ void finding_case(struct finding *g, const char *fmt, ...) __attribute__((format
 /* Texts whole, in the order of the report; names and origins are the ledgers'. */
 void findings_finish(struct findings *f, const struct tally_bytes *hosts,
 		     const struct tally_bytes *origins);
+/* One more of a kind, for the fleet, behind finish: it takes `text` as the whole.
+ * Entries may be added; sort when all are there. */
+struct finding *findings_add(struct findings *f, enum finding_kind kind, struct tally_buf *text);
+void findings_sort(struct findings *f, const struct tally_bytes *origins);
 const char *finding_name(enum finding_kind kind);
 const char *finding_severity(enum finding_kind kind);
 

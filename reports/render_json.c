@@ -138,6 +138,23 @@ put_finding(struct tally_jsonw *w, const struct tally_report *r, const struct fi
 }
 
 static void
+put_inputs(struct tally_jsonw *w, const struct tally_report *r)
+{
+	char hash[2 * TALLY_HASH + 1];
+
+	tally_jsonw_key(w, "inputs");
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < r->n_inputs; i++) {
+		tally_hex(hash, r->inputs[i].hash, TALLY_HASH);
+		tally_jsonw_object(w);
+		put_text(w, "name", tally_bytes_str(r->inputs[i].name));
+		put_text(w, "sha256", tally_bytes_str(hash));
+		tally_jsonw_end(w);
+	}
+	tally_jsonw_end(w);
+}
+
+static void
 put_report(struct tally_jsonw *w, const struct tally_report *r)
 {
 	tally_jsonw_object(w);
@@ -148,7 +165,7 @@ put_report(struct tally_jsonw *w, const struct tally_report *r)
 		tally_jsonw_string(w, r->ledgers[i].host);
 	tally_jsonw_end(w);
 	put_text(w, "id", tally_bytes_str(r->id));
-	put_empty(w, "inputs");
+	put_inputs(w, r);
 	if (r->has_issued) {
 		put_time(w, "issued", r->issued);
 	} else {
@@ -156,8 +173,12 @@ put_report(struct tally_jsonw *w, const struct tally_report *r)
 		tally_jsonw_null(w);
 	}
 	put_empty(w, "rule_packs");
-	tally_jsonw_key(w, "supersedes");
-	tally_jsonw_null(w);
+	if (r->supersedes[0]) {
+		put_text(w, "supersedes", tally_bytes_str(r->supersedes));
+	} else {
+		tally_jsonw_key(w, "supersedes");
+		tally_jsonw_null(w);
+	}
 	put_text(w, "timezone", tally_bytes_str(r->zone));
 	put_text(w, "to", tally_bytes_str(r->to_text));
 	put_text(w, "tool", tally_bytes_str(r->tool));

@@ -56,6 +56,8 @@ head_out(const struct tally_report *r, struct tally_buf *out)
 	tally_buf_addf(out, "Usage from %s to %s\n", r->from_text, r->to_text);
 	tally_buf_addf(out, "  calendar  %s, tzdata %s\n", r->zone, r->tzdata);
 	tally_buf_addf(out, "  report    %s\n  issued    %s by %s\n", r->id, issued, r->tool);
+	if (r->supersedes[0])
+		tally_buf_addf(out, "  replaces  %s\n", r->supersedes);
 	tally_buf_add_str(out, "  evidence  self-declared: a report alone anchors nothing,\n"
 			       "            tally verify --anchor does\n"
 			       "  figures   rounded, to the millisecond or down to the second;\n"

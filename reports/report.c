@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "compare.h"
 #include "report_internal.h"
 #include "survey.h"
 #include "tally/err.h"
@@ -127,9 +128,35 @@ make_id(struct tally_report *r, const struct tally_report_options *o)
 		add_item(&b, tally_bytes_str(size));
 		add_item(&b, tally_bytes(l->root, TALLY_HASH));
 	}
+	for (size_t i = 0; i < r->n_inputs; i++) {
+		add_item(&b, tally_bytes_str(r->inputs[i].name));
+		add_item(&b, tally_bytes(r->inputs[i].hash, TALLY_HASH));
+	}
 	o->sha256(hash, tally_buf_view(&b));
 	tally_hex(r->id, hash, TALLY_HASH);
 	tally_buf_deinit(&b);
+}
+
+static int
+compare_inputs(const void *a, const void *b)
+{
+	const struct report_input *x = a, *y = b;
+	int c = strcmp(x->name, y->name);
+
+	return c ? c : memcmp(x->hash, y->hash, TALLY_HASH);
+}
+
+static void
+add_input(struct tally_report *r, const struct tally_report_options *o,
+	  const struct tally_report_input *in)
+{
+	struct report_input *input;
+
+	r->inputs = tally_realloc_array(r->inputs, r->n_inputs + 1, sizeof(*r->inputs));
+	input = &r->inputs[r->n_inputs++];
+	input->name = tally_strdup(in->name);
+	o->sha256(input->hash, in->content);
+	qsort(r->inputs, r->n_inputs, sizeof(*r->inputs), compare_inputs);
 }
 
 static void
@@ -213,14 +240,57 @@ read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts, struct 
 	return rc;
 }
 
+/* Last of all: what it holds is compared as it stands. */
+static void
+supersede(struct tally_report *r, const struct compare *old, const struct survey *surveys)
+{
+	struct tally_bytes *origins = tally_alloc((r->n_ledgers + 1) * sizeof(*origins));
+
+	for (size_t i = 0; i < r->n_ledgers; i++)
+		origins[i] = r->ledgers[i].origin;
+	compare_report(old, r, surveys, origins);
+	memcpy(r->supersedes, old->id.p, old->id.len);
+	free(origins);
+}
+
+static int
+make(struct tally_report *r, struct survey *surveys, const struct tally_report_ledger *ledgers,
+     size_t n, const struct tally_report_options *o, struct tally_err *err)
+{
+	struct part *parts = tally_alloc((3 * n + 1) * sizeof(*parts));
+	struct compare old = { 0 };
+	size_t n_parts = 0;
+	int rc = o->old ? compare_read(&old, o->old, r, err) : 0;
+
+	if (rc == 0)
+		rc = survey_all(surveys, ledgers, n, err);
+	if (rc == 0) {
+		take_ledgers(r, surveys, n);
+		rc = o->old ? compare_ledgers(&old, r, err) : 0;
+	}
+	if (rc == 0) {
+		n_parts = make_parts(r, surveys, parts);
+		rc = read_ledgers(r, parts, n_parts, err);
+	}
+	if (rc == 0 && o->old) {
+		supersede(r, &old, surveys);
+		add_input(r, o, o->old);
+	}
+	if (rc == 0)
+		make_id(r, o);
+	for (size_t i = 0; i < n_parts; i++)
+		part_deinit(&parts[i]);
+	compare_deinit(&old);
+	free(parts);
+	return rc;
+}
+
 int
 tally_report_make(struct tally_report **out, const struct tally_report_ledger *ledgers, size_t n,
 		  const struct tally_report_options *o, struct tally_err *err)
 {
 	struct survey *surveys;
 	struct tally_report *r;
-	struct part *parts;
-	size_t n_parts = 0;
 	int rc;
 
 	TALLY_ASSERT(o->sha256 && n < UINT32_MAX);
@@ -239,19 +309,9 @@ tally_report_make(struct tally_report **out, const struct tally_report_ledger *l
 	residence_init(&r->residence, &r->strings);
 	findings_init(&r->findings, n);
 	surveys = tally_alloc((n + 1) * sizeof(*surveys));
-	parts = tally_alloc((3 * n + 1) * sizeof(*parts));
-	rc = survey_all(surveys, ledgers, n, err);
-	if (rc == 0) {
-		take_ledgers(r, surveys, n);
-		make_id(r, o);
-		n_parts = make_parts(r, surveys, parts);
-		rc = read_ledgers(r, parts, n_parts, err);
-	}
-	for (size_t i = 0; i < n_parts; i++)
-		part_deinit(&parts[i]);
+	rc = make(r, surveys, ledgers, n, o, err);
 	for (size_t i = 0; i < n; i++)
 		survey_deinit(&surveys[i]);
-	free(parts);
 	free(surveys);
 	if (rc < 0) {
 		tally_report_free(r);
@@ -273,6 +333,9 @@ tally_report_free(struct tally_report *r)
 	residence_deinit(&r->residence);
 	findings_deinit(&r->findings);
 	strings_deinit(&r->strings);
+	for (size_t i = 0; i < r->n_inputs; i++)
+		free(r->inputs[i].name);
+	free(r->inputs);
 	free(r->ledgers);
 	free(r->zone);
 	free(r->tool);

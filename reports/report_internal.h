@@ -13,10 +13,17 @@ struct report_ledger {
 	int64_t checkpoint; /* wall of the last entry */
 	struct host_coverage coverage;
 };
+struct report_input {
+	char *name;
+	uint8_t hash[TALLY_HASH];
+};
 struct tally_report {
 	int64_t from, to;
 	char from_text[TALLY_TIME_TEXT], to_text[TALLY_TIME_TEXT];
 	char id[2 * TALLY_HASH + 1];
+	char supersedes[2 * TALLY_HASH + 1]; /* empty: none */
+	struct report_input *inputs;         /* by name, then hash */
+	size_t n_inputs;
 	char *zone, *tool, *tzdata;
 	bool has_issued;
 	int64_t issued;

@@ -34,7 +34,8 @@ struct claims {
 	struct tally_json_doc *doc;
 	struct tally_report_options options;
 	struct tally_zone *zone;
-	char *tool, *tzdata;
+	struct tally_report_input old;
+	char *tool, *tzdata, *old_name;
 	struct tally_report_ledger *ledgers;
 	struct tally_export **exports;
 	size_t count;
@@ -53,6 +54,7 @@ claims_deinit(struct claims *c)
 	tally_zone_free(c->zone);
 	free(c->tool);
 	free(c->tzdata);
+	free(c->old_name);
 	free(c->ledgers);
 	free(c->exports);
 }
@@ -100,6 +102,55 @@ take_head(struct tally_verify *v, struct target *t, struct claims *c)
 	c->options.tzdata = c->tzdata;
 	c->options.sha256 = tally_sha256;
 	return true;
+}
+
+/* The input with this content, by its hash. */
+static struct tally_bytes
+input_name(const struct tally_json *inputs, struct tally_bytes content)
+{
+	char hash[2 * TALLY_HASH + 1];
+	uint8_t raw[TALLY_HASH];
+
+	tally_sha256(raw, content);
+	tally_hex(hash, raw, TALLY_HASH);
+	for (size_t i = 0; i < tally_json_count(inputs); i++) {
+		const struct tally_json *input = tally_json_at(inputs, i);
+
+		if (tally_bytes_eq(text(input, "sha256"), tally_bytes_str(hash)))
+			return text(input, "name");
+	}
+	return tally_bytes(NULL, 0);
+}
+
+/* The report that it supersedes is one of its inputs, and has to be among the
+ * paths: what became different cannot be told without it. */
+static bool
+take_old(struct tally_verify *v, struct target *t, struct claims *c)
+{
+	const struct tally_json *report = tally_json_get(tally_json_root(c->doc), "report");
+	const struct tally_json *is = tally_json_get(report, "supersedes");
+	const struct tally_json *inputs = tally_json_get(report, "inputs");
+
+	if (!is || tally_json_type(is) == TALLY_JSON_NULL)
+		return true;
+	for (size_t i = 0; inputs && i < v->count; i++) {
+		struct target *other = &v->targets[i];
+		struct tally_bytes name;
+
+		if (other->kind != TARGET_REPORT || other == t)
+			continue;
+		name = input_name(inputs, tally_buf_view(&other->content));
+		if (!name.p)
+			continue;
+		c->old_name = tally_strndup((const char *)name.p, name.len);
+		c->old =
+			(struct tally_report_input){ c->old_name, tally_buf_view(&other->content) };
+		c->options.old = &c->old;
+		return true;
+	}
+	TELL(v, t, "report %.*s, which it supersedes, is not among the paths",
+	     (int)tally_json_string(is).len, (const char *)tally_json_string(is).p);
+	return false;
 }
 
 /* "host NAME: N ..." of the finding after-checkpoint. */
@@ -305,7 +356,7 @@ report_check(struct tally_verify *v, struct target *t, struct tally_err *err)
 	}
 	if (tally_json_type(tally_json_root(c.doc)) != TALLY_JSON_OBJECT)
 		TELL(v, t, "not an object");
-	else if (take_head(v, t, &c))
+	else if (take_head(v, t, &c) && take_old(v, t, &c))
 		r = take_ledgers(v, t, &c, err);
 	if (r > 0)
 		r = recompute(v, t, &c, err);

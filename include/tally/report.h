@@ -17,12 +17,20 @@ struct tally_report_ledger {
 	uint8_t root[TALLY_HASH];
 	uint64_t beyond; /* entries after the checkpoint: finding after-checkpoint */
 };
+/* A file that a report is made from; `name` is its base name. */
+struct tally_report_input {
+	const char *name;
+	struct tally_bytes content;
+};
 struct tally_report_options {
 	struct tally_wall from, to;
 	const struct tally_zone *zone;
 	const char *tool, *tzdata; /* as printed; verify gives those of the report it checks */
 	/* tally_sha256 of ledger/log, for the report's id: there is no cryptography here. */
 	void (*sha256)(uint8_t out[TALLY_HASH], struct tally_bytes in);
+	/* The report that this one supersedes, in JSON; NULL: none. TALLY_USE, with its
+	 * name and place: no report, or one of another period or estate. */
+	const struct tally_report_input *old;
 };
 /* A price list; `name` stands before each error: NAME:LINE:COLUMN: what (TALLY_USE). */
 struct tally_prices;

@@ -11,6 +11,8 @@ static struct ledger one, two;
 static char *first, *second, *older, *mirror, *path;
 static struct tally_buf text;
 
+static const struct tally_report_input *superseded; /* by what is made next */
+
 /* A report over [0, size) of the exports, each up to what it holds. */
 static void
 make_report(struct tally_buf *out, char *const *dirs, size_t n, uint64_t beyond, const char *tool)
@@ -19,7 +21,8 @@ make_report(struct tally_buf *out, char *const *dirs, size_t n, uint64_t beyond,
 						.to = test_wall("2026-03-02T00:00:00Z"),
 						.tool = tool,
 						.tzdata = tally_zone_tzdata(),
-						.sha256 = tally_sha256 };
+						.sha256 = tally_sha256,
+						.old = superseded };
 	struct tally_report_ledger ledgers[2] = { 0 };
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_export *x[2];
@@ -89,10 +92,10 @@ tear_down(void **state)
 }
 
 static int
-verdict(struct tally_bytes report, const char *a, const char *b, const char *check,
-	const char *says)
+verdict3(struct tally_bytes report, const char *a, const char *b, const char *c, const char *check,
+	 const char *says)
 {
-	const char *paths[] = { path, a, b, NULL };
+	const char *paths[] = { path, a, b, c, NULL };
 	struct tally_buf pins = TALLY_BUF_INIT, out = TALLY_BUF_INIT;
 	struct tally_verify *v;
 	int exit;
@@ -111,12 +114,58 @@ verdict(struct tally_bytes report, const char *a, const char *b, const char *che
 	return exit;
 }
 
+static int
+verdict(struct tally_bytes report, const char *a, const char *b, const char *check,
+	const char *says)
+{
+	return verdict3(report, a, b, NULL, check, says);
+}
+
 static void
 a_report_comes_out_again_from_its_exports(void **state)
 {
 	(void)state;
 	assert_int_equal(verdict(tally_buf_view(&text), first, second, NULL, "it holds"), 0);
 	assert_int_equal(verdict(tally_buf_view(&text), second, first, NULL, "it holds"), 0);
+}
+
+/* What a report says of another one cannot be seen without that. */
+static void
+a_report_that_supersedes_one_is_checked_together_with_it(void **state)
+{
+	struct tally_buf before = TALLY_BUF_INIT, now = TALLY_BUF_INIT, other = TALLY_BUF_INIT;
+	char *dirs[] = { first, second }, *early[] = { older, second };
+	char *old_path = test_path(one.root, "old.json"), *made, *at;
+	struct tally_report_input old = { .name = "old.json" };
+
+	(void)state;
+	make_report(&before, early, 2, 0, "tally " TALLY_VERSION);
+	old.content = tally_buf_view(&before);
+	superseded = &old;
+	make_report(&now, dirs, 2, 0, "tally " TALLY_VERSION);
+	superseded = NULL;
+	test_file_write(old_path, before.p, before.len);
+	assert_int_equal(verdict3(tally_buf_view(&now), first, second, old_path, NULL, "it holds"),
+			 0);
+	assert_int_equal(
+		verdict(tally_buf_view(&now), first, second, "report", "which it supersedes"), 1);
+	/* Another report than the one that it names, though it says the same id. */
+	tally_buf_add_bytes(&other, tally_buf_view(&before));
+	tally_buf_add_str(&other, "\n");
+	test_file_write(old_path, other.p, other.len);
+	assert_int_equal(verdict3(tally_buf_view(&now), first, second, old_path, "report", NULL),
+			 1);
+	/* What changed is told otherwise. */
+	test_file_write(old_path, before.p, before.len);
+	made = (char *)now.p;
+	at = strstr(made, " -> ");
+	assert_non_null(at);
+	at[4] = at[4] == '1' ? '2' : '1';
+	assert_int_equal(verdict3(tally_buf_view(&now), first, second, old_path, "report",
+				  "is not what comes out"),
+			 1);
+	free(old_path);
+	tally_buf_deinit(&before), tally_buf_deinit(&now), tally_buf_deinit(&other);
 }
 
 static void
@@ -252,6 +301,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_comes_out_again_from_its_exports),
+		cmocka_unit_test(a_report_that_supersedes_one_is_checked_together_with_it),
 		cmocka_unit_test(no_changed_bit_of_a_report_holds),
 		cmocka_unit_test(the_line_that_differs_is_told_in_both_wordings),
 		cmocka_unit_test(another_program_or_tzdata_is_stated_and_no_fault),
