@@ -290,6 +290,30 @@ an_imported_history_and_an_operators_words_are_no_runs_of_ours(void **state)
 	assert_int_equal(w->r.witnessed.ns, seen);
 }
 
+/* Else the gap that is told next would begin when somebody corrected a tenant. */
+static void
+a_correction_that_was_written_meanwhile_is_no_sight_of_the_host(void **state)
+{
+	struct world *w = *state;
+	struct tally_event gap, fix = { .m = { .has_from = true, .from = 1 } };
+	int64_t seen;
+	host_boot(w, boot_1);
+	start(w, TALLY_STARTED, 1, 1);
+	seen = w->clock.now.wall.ns;
+	fix.i.tenant = tally_bytes_str("corrected");
+	put(w, TALLY_TAGS, 1, 0, fix);
+	put(w, TALLY_OS_CLAIM, 1, 0, fix);
+	put(w, TALLY_SOFTWARE, 1, 0, fix);
+	read_it(w, boot_1);
+	assert_int_equal(w->r.witnessed.ns, seen);
+	assert_int_equal(w->r.last.wall.ns, seen);
+	assert_int_equal(w->r.seen.ns, seen);
+	assert_int_equal(w->r.count, 1);
+	assert_string_not_equal(w->r.open[0].dom.tenant, "corrected");
+	assert_true(resume_gap(&w->r, w->clock.now, &gap));
+	assert_int_equal(gap.m.from, seen);
+}
+
 static void
 the_time_without_an_agent_is_a_gap(void **state)
 {
@@ -441,6 +465,7 @@ main(void)
 		CASE(what_ended_is_not_open),
 		CASE(another_boot_ends_all_runs_but_what_was_saved_stays),
 		CASE(an_imported_history_and_an_operators_words_are_no_runs_of_ours),
+		CASE(a_correction_that_was_written_meanwhile_is_no_sight_of_the_host),
 		CASE(the_time_without_an_agent_is_a_gap),
 		CASE(a_machine_that_adopts_goes_on_where_the_earlier_one_was),
 		CASE(a_long_ledger_leaves_what_is_open_at_its_end),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Claims, corrections, and the rows of `vms` that follow from them. */
+#include <string.h>
+#include "../../../reports/claims.h"
 #include "reportlib.h"
 
 #define HOST "h1 00:00 host cores_per_socket=8\nh2 00:00 host cores_per_socket=8\n"
@@ -241,6 +243,55 @@ a_second_correction_wins_and_its_end_shows_the_first_again(void **state)
 	assert_figure(r, "usage", "scope=cost_center id=d product=urn:z", "run_seconds", "3600");
 }
 
+static struct slot
+tag_environment(const char *environment, const char *from)
+{
+	struct slot e = { .ev = { .kind = TALLY_TAGS } };
+
+	e.ev.i.has_vm = true;
+	e.ev.m.environment = tally_bytes_str(environment);
+	e.ev.m.has_from = from != NULL;
+	e.ev.m.from = from ? (uint64_t)test_wall(from).ns : 0;
+	return e;
+}
+
+/* The one key that no list of the report shows by itself. */
+static void
+an_environment_is_corrected_as_the_other_keys_are(void **state)
+{
+	struct slot own = tag_environment("production", NULL),
+		    first = tag_environment("test", "2026-03-01T11:00:00Z"),
+		    second = tag_environment("dr", "2026-03-01T12:00:00Z");
+	struct correction fix[2], *active[2];
+	struct corrected corrected = { .all = fix, .n = 2, .active = active };
+	struct claims *c = claims_new();
+	struct effective now;
+	struct strings strings;
+
+	(void)state;
+	strings_init(&strings);
+	assert_false(correction_read(&fix[0], &own, 1, &strings));
+	assert_true(claims_take(c, &own.ev, 1, &strings, NULL));
+	assert_true(correction_read(&fix[0], &first, 2, &strings));
+	assert_true(correction_read(&fix[1], &second, 3, &strings));
+#define IS(text)                                                                                   \
+	(claims_effective(&now, c, &corrected),                                                    \
+	 tally_bytes_eq(strings_get(&strings, now.value[CLAIM_ENVIRONMENT]),                       \
+			tally_bytes_str(text)))
+	assert_true(IS("production"));
+	corrected_begin(&corrected, &fix[0]);
+	assert_true(IS("test"));
+	corrected_begin(&corrected, &fix[1]);
+	assert_true(IS("dr"));
+	corrected_end(&corrected, &fix[1]);
+	assert_true(IS("test"));
+	corrected_end(&corrected, &fix[0]);
+	assert_true(IS("production"));
+#undef IS
+	claims_unref(&c);
+	strings_deinit(&strings);
+}
+
 static void
 software_is_the_union_over_run_time(void **state)
 {
@@ -338,6 +389,7 @@ main(void)
 		cmocka_unit_test(what_an_operator_writes_beside_a_live_host_is_no_sight_of_it),
 		cmocka_unit_test(what_an_operator_writes_beside_an_import_adds_no_time_of_the_host),
 		cmocka_unit_test(a_second_correction_wins_and_its_end_shows_the_first_again),
+		cmocka_unit_test(an_environment_is_corrected_as_the_other_keys_are),
 		cmocka_unit_test(software_is_the_union_over_run_time),
 		cmocka_unit_test(a_software_correction_acts_where_it_was_recorded_in_the_order),
 		cmocka_unit_test(runs_of_one_product_share_a_row_over_a_stop),
