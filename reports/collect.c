@@ -35,6 +35,7 @@ tell_facts(struct sweep *s, const struct part *p, const struct slot *e)
 				.threads_per_core =
 					m->has_threads_per_core ? m->threads_per_core : 0,
 				.hypervisor = m->has_hypervisor ? m->hypervisor : 0,
+				.imported = !p->live,
 				.known = true,
 				.entry = e->h.index };
 	uint32_t *cores = tally_alloc((f.sockets + 1) * sizeof(*cores));
@@ -54,8 +55,8 @@ collect_entry(struct sweep *s, const struct part *p, const struct slot *e)
 {
 	struct estate_host *host;
 
-	if (!s->estate)
-		return;
+	if (!s->estate || p->aside)
+		return; /* what an operator says of a guest is no sight of its host */
 	host = &s->estate->hosts[p->ledger];
 	if (e->at < host->seen_from)
 		host->seen_from = e->at;

@@ -53,6 +53,7 @@ struct host_facts {
 	uint32_t max_sockets; /* 0 unknown */
 	uint32_t threads_per_core;
 	uint32_t hypervisor;
+	bool imported;
 	bool known; /* false: before the first facts, and behind the host's retirement */
 	uint64_t entry;
 };

@@ -54,6 +54,20 @@ static const struct {
 			    "claims of an OS disagree with others" },
 	[F_OS_UNKNOWN] = { "os-unknown", "warning", "VM ran without a known OS",
 			   "VMs ran without a known OS" },
+	[F_PIN_BREACH] = { "pin-breach", "error", "breach of a pin: its host counts in full",
+			   "breaches of pins: their hosts count in full" },
+	[F_PVU_MAX_SOCKETS] = { "pvu-max-sockets", "warning",
+				"host of which only the populated sockets are known, by which its "
+				"units were chosen",
+				"hosts of which only the populated sockets are known, by which "
+				"their "
+				"units were chosen" },
+	[F_RULE_VALIDITY] = { "rule-validity", "warning",
+			      "rule is not valid in a part of the time that it looks at",
+			      "rules are not valid in a part of the time that they look at" },
+	[F_SHORT_HISTORY] = { "short-history", "warning",
+			      "rule looks at days of which no ledger tells",
+			      "rules look at days of which no ledger tells" },
 	[F_STOP_UNCERTAIN] = { "stop-uncertain", "warning",
 			       "stop may have been earlier than it was seen",
 			       "stops may have been earlier than they were seen" },

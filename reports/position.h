@@ -6,9 +6,11 @@
  * estate's `strings`; `vm` and `host` are numbers of the estate's `vms` and
  * `hosts`. low <= measured <= high, always.
  */
-#include "estate.h"
-#include "rule.h"
+#include "counted.h"
 #include "usage.h"
+
+struct findings;
+struct tally_pack;
 
 #define POSITION_NONE UINT32_MAX /* no VM: a host's facts; no host: of no single one */
 /* `because` holds this many at most: the first in its order. */
@@ -35,7 +37,8 @@ struct position_evidence {
 	tally_i128 witnessed, declared, imported; /* ns */
 };
 struct position {
-	uint32_t rule; /* text: "windows-server-standard/host" */
+	const struct rule *applied; /* the newest version of it; lives with its pack */
+	uint32_t rule;              /* text: "windows-server-standard/host" */
 	uint32_t product;
 	enum scope scope; /* host, cluster, region or fleet */
 	uint32_t id;      /* text; the fleet's is "fleet" */
@@ -43,7 +46,8 @@ struct position {
 	struct reading need;
 	amount order;       /* what has to be ordered to cover `measured`: whole packs */
 	int64_t at;         /* first instant of the measured peak; INT64_MIN: there is none */
-	bool short_history; /* the window begins before the ledgers do */
+	int64_t from, to;   /* the window: the period, 90 days, the highest month, ... */
+	bool short_history; /* it begins before the ledgers do */
 
 	bool has_entitled; /* entitlement.c; false: none is held */
 	amount entitled;
@@ -66,6 +70,19 @@ struct positions {
 	struct position *p;
 	size_t n, cap;
 };
+struct positions_request {
+	const struct estate *estate;     /* its window reaches as far as positions_reach says */
+	struct tally_pack *const *packs; /* settled; they outlive the positions */
+	size_t n_packs;
+	int64_t from, to; /* the report's period */
+	const struct tally_zone *zone;
+	const struct counted_rights *rights; /* NULL: none are held */
+	struct findings *findings;           /* NULL: nobody is told */
+};
+/* The first instant that the packs' rules look at for a period. */
+int64_t positions_reach(struct tally_pack *const *packs, size_t n, int64_t from, int64_t to);
+/* `out` is empty. TALLY_FAILS: a figure is too large. */
+int positions_make(struct positions *out, const struct positions_request *q, struct tally_err *err);
 void positions_deinit(struct positions *list);
 /* The one of that rule, product, scope and id, or NULL. */
 struct position *positions_find(const struct positions *list, uint32_t rule, uint32_t product,

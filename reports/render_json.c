@@ -172,7 +172,8 @@ put_report(struct tally_jsonw *w, const struct tally_report *r)
 		tally_jsonw_key(w, "issued");
 		tally_jsonw_null(w);
 	}
-	put_empty(w, "rule_packs");
+	tally_jsonw_key(w, "rule_packs");
+	report_packs_json(w, r);
 	if (r->supersedes[0]) {
 		put_text(w, "supersedes", tally_bytes_str(r->supersedes));
 	} else {
@@ -286,7 +287,8 @@ tally_report_json(const struct tally_report *r, struct tally_buf *out)
 	for (size_t i = 0; i < r->findings.count; i++)
 		put_finding(w, r, r->findings.list[i]);
 	tally_jsonw_end(w);
-	put_empty(w, "positions");
+	tally_jsonw_key(w, "positions");
+	report_positions_json(w, r);
 	tally_jsonw_key(w, "report");
 	put_report(w, r);
 	tally_jsonw_key(w, "usage");

@@ -423,5 +423,6 @@ tally_report_text(const struct tally_report *r, struct tally_buf *out, unsigned 
 	usage_out(r, out, width);
 	states_out(r, out, width);
 	vms_out(r, out, width);
+	report_positions_text(r, out, width);
 	findings_out(r, out, width);
 }

@@ -128,6 +128,11 @@ make_id(struct tally_report *r, const struct tally_report_options *o)
 		add_item(&b, tally_bytes_str(size));
 		add_item(&b, tally_bytes(l->root, TALLY_HASH));
 	}
+	for (size_t i = 0; i < o->n_packs; i++) {
+		add_item(&b, tally_bytes_str(o->packs[i]->id));
+		add_item(&b, tally_bytes_str(o->packs[i]->version));
+		add_item(&b, tally_bytes(o->packs[i]->sha256, TALLY_HASH));
+	}
 	for (size_t i = 0; i < r->n_inputs; i++) {
 		add_item(&b, tally_bytes_str(r->inputs[i].name));
 		add_item(&b, tally_bytes(r->inputs[i].hash, TALLY_HASH));
@@ -214,9 +219,38 @@ make_coverage(struct tally_report *r, const struct plan *plan)
 	}
 }
 
+/* Rules look back farther than the period. */
+static struct estate *
+begin_estate(struct tally_report *r, const struct tally_report_options *o)
+{
+	if (o->n_packs == 0)
+		return NULL;
+	estate_init(&r->estate, &r->strings, positions_reach(o->packs, o->n_packs, r->from, r->to),
+		    r->to);
+	r->has_estate = true;
+	return &r->estate;
+}
+
+static int
+make_positions(struct tally_report *r, const struct tally_report_options *o, struct tally_err *err)
+{
+	struct positions_request q = { .estate = &r->estate,
+				       .packs = o->packs,
+				       .n_packs = o->n_packs,
+				       .from = r->from,
+				       .to = r->to,
+				       .zone = o->zone,
+				       .findings = &r->findings };
+
+	r->packs = o->packs;
+	r->n_packs = o->n_packs;
+	return o->n_packs > 0 ? positions_make(&r->positions, &q, err) : 0;
+}
+
 /* Both readings, and what they find. */
 static int
-read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts, struct tally_err *err)
+read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts,
+	     const struct tally_report_options *o, struct tally_err *err)
 {
 	struct span period = { r->from, r->to };
 	struct tally_bytes *names = tally_alloc((r->n_ledgers + 1) * 2 * sizeof(*names));
@@ -232,9 +266,12 @@ read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts, struct 
 		       err);
 	if (rc == 0) {
 		make_coverage(r, &plan);
-		rc = sweep_make(&r->sweep, &plan, parts, n_parts, names, r->n_ledgers, NULL, err);
+		rc = sweep_make(&r->sweep, &plan, parts, n_parts, names, r->n_ledgers,
+				begin_estate(r, o), err);
 	}
 	plan_deinit(&plan);
+	if (rc == 0)
+		rc = make_positions(r, o, err);
 	findings_finish(&r->findings, names, origins);
 	free(names);
 	return rc;
@@ -270,7 +307,7 @@ make(struct tally_report *r, struct survey *surveys, const struct tally_report_l
 	}
 	if (rc == 0) {
 		n_parts = make_parts(r, surveys, parts);
-		rc = read_ledgers(r, parts, n_parts, err);
+		rc = read_ledgers(r, parts, n_parts, o, err);
 	}
 	if (rc == 0 && o->old) {
 		supersede(r, &old, surveys);
@@ -328,6 +365,9 @@ tally_report_free(struct tally_report *r)
 		return;
 	for (size_t i = 0; i < r->n_ledgers; i++)
 		host_coverage_deinit(&r->ledgers[i].coverage);
+	positions_deinit(&r->positions);
+	if (r->has_estate)
+		estate_deinit(&r->estate);
 	if (r->sweep.residence)
 		sweep_deinit(&r->sweep);
 	residence_deinit(&r->residence);

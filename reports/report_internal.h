@@ -3,7 +3,9 @@
 #define TALLY_REPORTS_INTERNAL_H
 /* A report that is made: what the renderers read. Ledgers stand in the byte order
  * of their hosts' names; every list is in the order of the report. */
+#include "position.h"
 #include "sweep.h"
+#include "tally/json.h"
 #include "tally/report.h"
 
 struct report_ledger {
@@ -34,6 +36,12 @@ struct tally_report {
 	struct residence residence;
 	struct sweep sweep; /* its usage and vms */
 	struct findings findings;
+
+	struct tally_pack *const *packs; /* the caller's */
+	size_t n_packs;
+	bool has_estate; /* where somebody asks for one */
+	struct estate estate;
+	struct positions positions;
 };
 
 static inline struct tally_bytes
@@ -43,6 +51,10 @@ report_text(const struct tally_report *r, uint32_t number)
 }
 /* run_seconds / (to - from) in millionths, half up. */
 uint64_t report_average(const struct tally_report *r, const struct usage_row *row);
+/* render_positions.c */
+void report_positions_json(struct tally_jsonw *w, const struct tally_report *r);
+void report_packs_json(struct tally_jsonw *w, const struct tally_report *r);
+void report_positions_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
 /* "1.625000" */
 void report_millionths(char out[32], uint64_t millionths);
 

@@ -8,6 +8,7 @@
 
 struct tally_err;
 struct tally_report;
+struct tally_pack;
 
 struct tally_report_ledger {
 	struct tally_entries entries;  /* [0, size); closed by the caller */
@@ -31,6 +32,9 @@ struct tally_report_options {
 	/* The report that this one supersedes, in JSON; NULL: none. TALLY_USE, with its
 	 * name and place: no report, or one of another period or estate. */
 	const struct tally_report_input *old;
+	/* Rule packs, settled; they outlive the report. None: no positions. */
+	struct tally_pack *const *packs;
+	size_t n_packs;
 };
 /* A price list; `name` stands before each error: NAME:LINE:COLUMN: what (TALLY_USE). */
 struct tally_prices;

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The report is read back from its JSON, so every case proves the renderer too. */
+#include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../../../reports/rule.h"
 #include "reportlib.h"
 #include "tally/err.h"
 
+#define MOST_PACKS 32
+
+static struct tally_pack *packs[MOST_PACKS];
+static size_t n_packs;
 static struct tally_json_doc *doc;
 static struct tally_buf text;
 
@@ -30,7 +37,9 @@ report_bytes(const struct test_history *h, const char *from, const char *to, con
 {
 	struct tally_report_options o = { .tool = "tally 0.1.0",
 					  .tzdata = "2025b",
-					  .sha256 = no_hash };
+					  .sha256 = no_hash,
+					  .packs = packs,
+					  .n_packs = n_packs };
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_report_ledger ledgers[16];
 	struct tally_report *r;
@@ -55,12 +64,75 @@ report_bytes(const struct test_history *h, const char *from, const char *to, con
 	tally_zone_free(z);
 }
 
+static void
+add_pack(const char *path, struct tally_bytes text_of)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+
+	assert_true(n_packs < MOST_PACKS);
+	must(tally_pack_parse(&packs[n_packs], path, text_of, &err), &err);
+	no_hash(packs[n_packs++]->sha256, text_of);
+}
+
+static void
+settle_packs(void)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+
+	must(tally_packs_settle(packs, n_packs, &err), &err);
+}
+
+static void
+drop_packs(void)
+{
+	while (n_packs > 0)
+		tally_pack_free(packs[--n_packs]);
+}
+
 void
-report_done(void)
+report_by_all_packs(void)
+{
+	const char *dir = getenv("TALLY_PACKS");
+	struct tally_buf b = TALLY_BUF_INIT;
+	glob_t found;
+
+	drop_packs();
+	assert_non_null(dir);
+	tally_buf_addf(&b, "%s/*.yaml", dir);
+	assert_int_equal(glob(tally_buf_cstr(&b), 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		struct tally_err err = TALLY_ERR_INIT;
+
+		tally_buf_clear(&b);
+		must(tally_file_read(AT_FDCWD, found.gl_pathv[i], 1 << 20, &b, &err) - 1, &err);
+		add_pack(found.gl_pathv[i], tally_buf_view(&b));
+	}
+	settle_packs();
+	globfree(&found);
+	tally_buf_deinit(&b);
+}
+
+void
+report_by_pack(const char *yaml)
+{
+	drop_packs();
+	add_pack("test.yaml", tally_bytes_str(yaml));
+	settle_packs();
+}
+
+static void
+drop_report(void)
 {
 	tally_json_free(doc);
 	doc = NULL;
 	tally_buf_deinit(&text);
+}
+
+void
+report_done(void)
+{
+	drop_report();
+	drop_packs();
 }
 
 const struct tally_json *
@@ -69,7 +141,7 @@ report_of_history(const struct test_history *h, const char *from, const char *to
 	struct tally_buf out = TALLY_BUF_INIT;
 	struct tally_err err = TALLY_ERR_INIT;
 
-	report_done();
+	drop_report();
 	report_bytes(h, from, to, "UTC", 'j', &out);
 	must(tally_json_parse(&doc, tally_buf_view(&out), &err), &err);
 	tally_buf_deinit(&out);
@@ -83,7 +155,7 @@ report_of(const char *lines, const char *from, const char *to, const char *zone)
 	struct tally_err err = TALLY_ERR_INIT;
 	struct test_history h;
 
-	report_done();
+	drop_report();
 	test_history_init(&h);
 	test_history_add(&h, lines);
 	report_bytes(&h, from, to, zone, 'j', &out);
@@ -108,6 +180,9 @@ value_out(const struct tally_json *v, struct tally_buf *out)
 		break;
 	case TALLY_JSON_INT:
 		tally_buf_addf(out, "%" PRId64, tally_json_int(v));
+		break;
+	case TALLY_JSON_BOOL:
+		tally_buf_add_str(out, tally_json_bool(v) ? "true" : "false");
 		break;
 	case TALLY_JSON_NULL:
 		tally_buf_add_str(out, "null");

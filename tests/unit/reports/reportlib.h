@@ -20,6 +20,10 @@ const struct tally_json *report_of_history(const struct test_history *h, const c
 void report_bytes(const struct test_history *h, const char *from, const char *to, const char *zone,
 		  char format, struct tally_buf *out);
 void report_done(void);
+/* Reports from here on are by these rules, until report_done: all packs that the
+ * product has, or one that is written here. */
+void report_by_all_packs(void);
+void report_by_pack(const char *yaml);
 
 /* A field of the only row of an array whose members agree with `where`, which is
  * "key=value key=value"; "" where there is no such row, a number in decimal, null

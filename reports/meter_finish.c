@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the walk cannot know before its end: sums of the hosts' own peaks, what
+ * each host of a cluster would need in the worst case, regions' sums, time, and
+ * how few licences would have done.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "meter.h"
+#include "tally/err.h"
+#include "tokens.h"
+
+static void
+make_figure(struct meter *m, struct meter_node *n, const tally_i128 *parts, unsigned r)
+{
+	if (!metric_figure(&n->peak[r], m->rule, &m->groups, &parts[r * m->parts],
+			   n->scope == SCOPE_FLEET))
+		m->too_large = true;
+}
+
+static void
+finish_time(struct meter *m)
+{
+	for (size_t i = 0; i < m->n_nodes; i++) {
+		struct meter_node *n = &m->nodes[i];
+
+		for (unsigned r = 0; r < READINGS; r++) {
+			make_figure(m, n, n->sum, r);
+			n->peak_at[r] = n->peak[r] > 0 ? m->from : INT64_MIN;
+		}
+		if (!formula_order_packs(&n->order_top, m->rule, n->peak[MEASURED]))
+			m->too_large = true;
+	}
+}
+
+/* The host as if its whole cluster stood on it; the larger of that and what it is. */
+static void
+reach_host(struct meter *m, uint32_t host, const struct host_facts *f)
+{
+	uint32_t cluster = meter_node(m, SCOPE_CLUSTER, f->cluster);
+	struct meter_node *n = &m->nodes[m->hosts[host].node];
+	const struct meter_node *c = &m->nodes[cluster];
+	struct formula_host see = meter_see(m, f);
+	tally_i128 *parts;
+	amount worst;
+
+	see.vms = c->vms_top;
+	see.vcpus = c->vcpus_top;
+	if (f->cluster == 0 || see.vms == 0)
+		return;
+	parts = tally_alloc(m->parts * sizeof(*parts));
+	if (!metric_host(parts, m->rule, &m->groups, &see, see.vcpus, false) ||
+	    !metric_figure(&worst, m->rule, &m->groups, parts, false)) {
+		m->too_large = true;
+	} else if (worst > n->peak[HIGH]) {
+		n->peak[HIGH] = worst;
+		memcpy(&n->top[HIGH * m->parts], parts, m->parts * sizeof(*parts));
+	}
+	free(parts);
+}
+
+static void
+reach_worst(struct meter *m)
+{
+	const struct estate *e = m->estate;
+
+	for (size_t i = 0; i < e->n_facts; i++) {
+		const struct host_facts *f = &e->facts[i];
+
+		if (f->known && f->from < m->to && f->to > m->from)
+			reach_host(m, f->host, f);
+	}
+}
+
+static void
+add_host(struct meter *m, struct meter_node *to, const struct meter_node *host)
+{
+	for (size_t i = 0; i < READINGS * m->parts; i++)
+		to->top[i] += host->top[i];
+	to->order_top += host->order_top;
+	/* The sum was reached when the last of them came to its own peak. */
+	for (unsigned r = 0; r < READINGS; r++)
+		if (host->peak_at[r] > to->peak_at[r])
+			to->peak_at[r] = host->peak_at[r];
+}
+
+static void
+finish_hosts(struct meter *m)
+{
+	for (size_t i = 0; i < m->n_nodes; i++) {
+		struct meter_node *n = &m->nodes[i];
+
+		if (n->scope == SCOPE_HOST)
+			continue;
+		memset(n->top, 0, READINGS * m->parts * sizeof(*n->top));
+		n->order_top = 0;
+		for (unsigned r = 0; r < READINGS; r++)
+			n->peak_at[r] = INT64_MIN;
+	}
+	for (size_t i = 0; i < m->estate->n_hosts; i++) {
+		const struct meter_host *h = &m->hosts[i];
+		const struct meter_node *own = &m->nodes[h->node];
+
+		add_host(m, &m->nodes[m->fleet], own);
+		if (h->cluster_top != NO_NODE)
+			add_host(m, &m->nodes[h->cluster_top], own);
+		if (h->region_top != NO_NODE)
+			add_host(m, &m->nodes[h->region_top], own);
+	}
+	for (size_t i = 0; i < m->n_nodes; i++)
+		for (unsigned r = 0; r < READINGS && m->nodes[i].scope != SCOPE_HOST; r++)
+			make_figure(m, &m->nodes[i], m->nodes[i].top, r);
+}
+
+static void
+finish_regions(struct meter *m)
+{
+	struct meter_node *fleet = &m->nodes[m->fleet];
+
+	memset(fleet->peak, 0, sizeof(fleet->peak));
+	fleet->order_top = 0;
+	for (unsigned r = 0; r < READINGS; r++)
+		fleet->peak_at[r] = INT64_MIN;
+	for (size_t i = 0; i < m->n_nodes; i++) {
+		const struct meter_node *n = &m->nodes[i];
+
+		for (unsigned r = 0; r < READINGS && n->scope == SCOPE_REGION; r++) {
+			fleet->peak[r] += n->peak[r];
+			if (n->peak_at[r] > fleet->peak_at[r])
+				fleet->peak_at[r] = n->peak_at[r];
+		}
+		if (n->scope == SCOPE_REGION)
+			fleet->order_top += n->order_top;
+	}
+}
+
+/* Whether a host's licences may go round in the scope of a node. */
+static bool
+belongs(const struct meter *m, uint32_t host, uint32_t node)
+{
+	const struct meter_host *h = &m->hosts[host];
+
+	return node == m->fleet || h->node == node || h->cluster_top == node ||
+	       h->region_top == node;
+}
+
+static int
+compare_failures(const void *a, const void *b)
+{
+	const struct token_failure *x = a, *y = b;
+
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static void
+count_tokens(struct meter *m, uint32_t node, struct token_step *steps,
+	     struct token_failure *failures)
+{
+	struct token_problem p = { .hosts = (uint32_t)m->estate->n_hosts,
+				   .steps = steps,
+				   .failures = failures,
+				   .cooling = (int64_t)m->rule->move_days * 86400 * TALLY_SECOND };
+	struct meter_node *n = &m->nodes[node];
+	struct token_answer answer;
+
+	for (size_t i = 0; i < m->n_steps; i++)
+		if (belongs(m, m->steps[i].host, node))
+			steps[p.n_steps++] = m->steps[i];
+	for (uint32_t i = 0; i < m->estate->n_hosts; i++)
+		if (m->estate->hosts[i].failed < m->to && belongs(m, i, node))
+			failures[p.n_failures++] =
+				(struct token_failure){ m->estate->hosts[i].failed, i };
+	if (p.n_failures > 1)
+		qsort(failures, p.n_failures, sizeof(*failures), compare_failures);
+	tokens_count(&answer, &p);
+	if (answer.need == UINT64_MAX)
+		m->too_large = true;
+	else if ((amount)answer.need * AMOUNT_ONE < n->peak[LOW])
+		n->peak[LOW] = (amount)answer.need * AMOUNT_ONE;
+}
+
+/* A host alone needs what it needed at once, so only sums of hosts can be less. */
+static void
+finish_tokens(struct meter *m)
+{
+	struct token_step *steps = tally_alloc((m->n_steps + 1) * sizeof(*steps));
+	struct token_failure *failures = tally_alloc((m->estate->n_hosts + 1) * sizeof(*failures));
+
+	for (uint32_t i = 0; i < m->n_nodes; i++)
+		if (m->nodes[i].scope != SCOPE_HOST && m->nodes[i].peak[LOW] > 0)
+			count_tokens(m, i, steps, failures);
+	free(steps);
+	free(failures);
+}
+
+void
+meter_finish(struct meter *m)
+{
+	if (m->rule->aggregation == AGG_TIME)
+		finish_time(m);
+	if (m->rule->reach == REACH_WORST)
+		reach_worst(m);
+	if (m->rule->aggregation == AGG_HOST_PEAKS)
+		finish_hosts(m);
+	if (m->rule->aggregation == AGG_REGION_PEAKS)
+		finish_regions(m);
+	if (m->rule->low == LOW_TOKENS)
+		finish_tokens(m);
+	for (size_t i = 0; i < m->n_nodes; i++) {
+		struct meter_node *n = &m->nodes[i];
+
+		if (!m->rule->order_per_host &&
+		    !formula_order_packs(&n->order_top, m->rule, n->peak[MEASURED]))
+			m->too_large = true;
+		if (n->scope == SCOPE_FLEET)
+			n->order_top = formula_order_least(m->rule, n->order_top);
+		TALLY_ASSERT(m->too_large || (n->peak[LOW] <= n->peak[MEASURED] &&
+					      n->peak[MEASURED] <= n->peak[HIGH]));
+	}
+}

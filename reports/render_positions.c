@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Positions and the packs behind them, in JSON and as a table. */
+#include <inttypes.h>
+#include <stdio.h>
+#include "columns.h"
+#include "report_internal.h"
+#include "tally/event.h"
+
+static void
+put_text(struct tally_jsonw *w, const char *key, struct tally_bytes text)
+{
+	tally_jsonw_key(w, key);
+	tally_jsonw_string(w, text);
+}
+
+static void
+put_null(struct tally_jsonw *w, const char *key)
+{
+	tally_jsonw_key(w, key);
+	tally_jsonw_null(w);
+}
+
+static void
+put_time(struct tally_jsonw *w, const char *key, int64_t at)
+{
+	char text[TALLY_TIME_TEXT];
+
+	tally_wall_text(text, (struct tally_wall){ at });
+	put_text(w, key, tally_bytes_str(text));
+}
+
+static void
+put_origin(struct tally_jsonw *w, const struct tally_report *r, uint32_t ledger, uint64_t index)
+{
+	tally_jsonw_key(w, "index");
+	tally_jsonw_u64(w, index);
+	put_text(w, "origin", r->ledgers[ledger].origin);
+}
+
+/* As exact as it is; without decimals where there are none. */
+static void
+amount_text(char out[64], amount a)
+{
+	/* The same digits as of seconds, of which there are a thousand times as many. */
+	tally_seconds_text(out, a * 1000);
+}
+
+/* An integer; of a rule that keeps decimals a decimal text. */
+static void
+put_amount(struct tally_jsonw *w, const char *key, const struct position *p, amount a)
+{
+	char text[64];
+
+	tally_jsonw_key(w, key);
+	if (p->applied->decimals == 0 && a % AMOUNT_ONE == 0 && a / AMOUNT_ONE <= INT64_MAX &&
+	    a / AMOUNT_ONE >= INT64_MIN) {
+		tally_jsonw_i64(w, (int64_t)(a / AMOUNT_ONE));
+		return;
+	}
+	amount_text(text, a);
+	tally_jsonw_str(w, text);
+}
+
+static void
+put_because(struct tally_jsonw *w, const struct tally_report *r, const struct position *p)
+{
+	tally_jsonw_key(w, "because");
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < p->n_because; i++) {
+		const struct position_because *b = &p->because[i];
+		char uuid[TALLY_UUID_TEXT];
+
+		tally_jsonw_object(w);
+		put_time(w, "at", b->at);
+		put_text(w, "host", report_text(r, r->estate.hosts[b->host].name));
+		put_origin(w, r, b->ledger, b->index);
+		if (b->vm == POSITION_NONE) {
+			put_null(w, "vm");
+		} else {
+			tally_uuid_text(uuid, r->estate.vms[b->vm].uuid);
+			put_text(w, "vm", tally_bytes_str(uuid));
+		}
+		tally_jsonw_end(w);
+	}
+	tally_jsonw_end(w);
+}
+
+static void
+put_vms(struct tally_jsonw *w, const char *key, const struct tally_report *r,
+	const struct position_vm *vms, size_t n)
+{
+	tally_jsonw_key(w, key);
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < n; i++) {
+		char uuid[TALLY_UUID_TEXT];
+
+		tally_uuid_text(uuid, r->estate.vms[vms[i].vm].uuid);
+		tally_jsonw_object(w);
+		put_text(w, "host", report_text(r, r->estate.hosts[vms[i].host].name));
+		put_text(w, "name", report_text(r, vms[i].name));
+		put_text(w, "vm", tally_bytes_str(uuid));
+		put_text(w, "why", report_text(r, vms[i].why));
+		tally_jsonw_end(w);
+	}
+	tally_jsonw_end(w);
+}
+
+static void
+put_share(struct tally_jsonw *w, const char *key, tally_i128 part, tally_i128 whole)
+{
+	char text[32];
+
+	report_millionths(text, whole > 0 ? (uint64_t)((part * 2000000 + whole) / (whole * 2)) : 0);
+	put_text(w, key, tally_bytes_str(text));
+}
+
+static void
+put_evidence(struct tally_jsonw *w, const struct position *p)
+{
+	const struct position_evidence *e = &p->evidence;
+	tally_i128 all = e->witnessed + e->declared + e->imported;
+
+	tally_jsonw_key(w, "evidence");
+	tally_jsonw_object(w);
+	put_share(w, "declared", e->declared, all);
+	put_share(w, "imported", e->imported, all);
+	put_share(w, "witnessed", e->witnessed, all);
+	tally_jsonw_end(w);
+}
+
+static void
+put_held(struct tally_jsonw *w, const struct position *p)
+{
+	tally_jsonw_key(w, "surplus");
+	tally_jsonw_object(w);
+	if (p->has_entitled) {
+		put_amount(w, "high", p, p->surplus.high);
+		put_amount(w, "low", p, p->surplus.low);
+		put_amount(w, "measured", p, p->surplus.measured);
+	} else {
+		put_null(w, "high");
+		put_null(w, "low");
+		put_null(w, "measured");
+	}
+	tally_jsonw_end(w);
+}
+
+static void
+put_cheapest(struct tally_jsonw *w, const struct tally_report *r, const struct position *p)
+{
+	if (!p->has_cheapest) {
+		put_null(w, "cheapest");
+		return;
+	}
+	tally_jsonw_key(w, "cheapest");
+	tally_jsonw_object(w);
+	put_amount(w, "quantity", p, p->cheapest);
+	put_text(w, "rule", report_text(r, p->cheapest_rule));
+	tally_jsonw_end(w);
+}
+
+static void
+put_position(struct tally_jsonw *w, const struct tally_report *r, const struct position *p)
+{
+	tally_jsonw_object(w);
+	if (p->at == INT64_MIN)
+		put_null(w, "at");
+	else
+		put_time(w, "at", p->at);
+	put_because(w, r, p);
+	put_cheapest(w, r, p);
+	if (p->has_entitled)
+		put_amount(w, "entitled", p, p->entitled);
+	else
+		put_null(w, "entitled");
+	put_evidence(w, p);
+	put_vms(w, "excluded", r, p->excluded, p->n_excluded);
+	put_time(w, "from", p->from);
+	put_amount(w, "high", p, p->need.high);
+	put_text(w, "id", report_text(r, p->id));
+	put_amount(w, "low", p, p->need.low);
+	put_amount(w, "measured", p, p->need.measured);
+	put_amount(w, "order", p, p->order);
+	put_text(w, "product", report_text(r, p->product));
+	put_text(w, "rule", report_text(r, p->rule));
+	put_text(w, "scope", tally_bytes_str(usage_scope_name(p->scope)));
+	tally_jsonw_key(w, "short_history");
+	tally_jsonw_bool(w, p->short_history);
+	put_held(w, p);
+	put_time(w, "to", p->to);
+	put_text(w, "unit", report_text(r, p->unit));
+	put_vms(w, "unresolved", r, p->unresolved, p->n_unresolved);
+	tally_jsonw_end(w);
+}
+
+void
+report_positions_json(struct tally_jsonw *w, const struct tally_report *r)
+{
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < r->positions.n; i++)
+		put_position(w, r, &r->positions.p[i]);
+	tally_jsonw_end(w);
+}
+
+void
+report_packs_json(struct tally_jsonw *w, const struct tally_report *r)
+{
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < r->n_packs; i++) {
+		char hash[2 * TALLY_HASH + 1];
+
+		tally_hex(hash, r->packs[i]->sha256, TALLY_HASH);
+		tally_jsonw_object(w);
+		put_text(w, "id", tally_bytes_str(r->packs[i]->id));
+		put_text(w, "sha256", tally_bytes_str(hash));
+		put_text(w, "version", tally_bytes_str(r->packs[i]->version));
+		tally_jsonw_end(w);
+	}
+	tally_jsonw_end(w);
+}
+
+static void
+add_amount(struct columns *c, amount a)
+{
+	char text[64];
+
+	amount_text(text, a);
+	columns_str(c, text);
+}
+
+static void
+add_position(struct columns *c, const struct tally_report *r, const struct position *p)
+{
+	columns_add(c, report_text(r, p->rule));
+	columns_add(c, report_text(r, p->product));
+	columns_add(c, report_text(r, p->id));
+	add_amount(c, p->need.low);
+	add_amount(c, p->need.measured);
+	add_amount(c, p->need.high);
+	add_amount(c, p->order);
+	if (p->has_entitled) {
+		add_amount(c, p->entitled);
+		add_amount(c, p->surplus.measured);
+	} else {
+		columns_str(c, "-");
+		columns_str(c, "-");
+	}
+}
+
+/* The fleet and what has a name in it; hosts are in the other formats. */
+void
+report_positions_text(const struct tally_report *r, struct tally_buf *out, unsigned width)
+{
+	static const char *const heads[] = { "-rule",  "-product",  "-scope",
+					     ">low",   ">measured", ">high",
+					     ">order", ">entitled", ">surplus" };
+	struct columns c;
+
+	if (r->n_packs == 0)
+		return;
+	columns_init(&c, heads, sizeof(heads) / sizeof(*heads));
+	for (size_t i = 0; i < r->positions.n; i++) {
+		const struct position *p = &r->positions.p[i];
+
+		if (p->scope == SCOPE_FLEET ||
+		    (p->scope != SCOPE_HOST && report_text(r, p->id).len > 0))
+			add_position(&c, r, p);
+	}
+	tally_buf_add_str(out, "\nLicence positions\n");
+	if (c.count > 0)
+		columns_print(&c, out, width);
+	else
+		tally_buf_add_str(out, "  no product of the rules occurs\n");
+	columns_deinit(&c);
+}
