@@ -82,6 +82,19 @@ int charges_invoices(const struct charges *c, struct invoice **out, size_t *n,
 
 struct tally_jsonw;
 void charges_json(const struct charges *c, struct tally_jsonw *w); /* the array */
+
+/* The FinOps FOCUS 1.2 data set as CSV, and what describes it (render_focus.c).
+ * `roots` are those of the report's ledgers, by origin. */
+struct charge_root {
+	struct tally_bytes origin;
+	const uint8_t *root; /* TALLY_HASH bytes */
+};
+void charges_focus(const struct charges *c, const struct charge_root *roots, size_t n,
+		   struct tally_buf *out);
+/* `name` and `bytes` are those of the CSV file; TALLY_USE: an overflow. */
+int charges_focus_metadata(const struct charges *c, const char *name, uint64_t bytes,
+			   struct tally_buf *out, struct tally_err *err);
+
 const char *charge_evidence_name(enum charge_evidence e);
 const char *charge_kind_name(enum charge_kind kind);
 #endif

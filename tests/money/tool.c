@@ -4,6 +4,8 @@
  *
  *	money-tool decimal                              operations on stdin, a result a line
  *	money-tool charges PRICES FROM TO ZONE [OLD]    an estate on stdin; JSON, or an error and 2
+ *	money-tool focus PRICES FROM TO ZONE [OLD]      the same as FOCUS
+ *	money-tool metadata PRICES FROM TO ZONE [OLD]   what describes that, as of focus.csv
  *
  * Operations: "add A B", "sub A B", "mul A B", "cmp A B", "round A DECIMALS HOW",
  * "minor A DIGITS", "ratio NUM DEN DECIMALS HOW", "exact NUM DEN"; "none" where it
@@ -307,6 +309,29 @@ print(const struct charges *c, const struct charge_inputs *ci, struct tally_err 
 	tally_buf_deinit(&out);
 }
 
+/* Each ledger's root is its number, 32 times. */
+static void
+print_focus(const struct charges *c, const struct input *in, bool metadata, struct tally_err *err)
+{
+	uint8_t roots[64][TALLY_HASH];
+	struct charge_root list[64];
+	struct tally_buf csv = TALLY_BUF_INIT, json = TALLY_BUF_INIT;
+	size_t n = in->estate.n_hosts;
+
+	for (size_t i = 0; i < n; i++) {
+		memset(roots[i], (int)i, TALLY_HASH);
+		list[i] = (struct charge_root){ in->origins[i], roots[i] };
+	}
+	charges_focus(c, list, n, &csv);
+	TALLY_ASSERT(charges_focus_metadata(c, "focus.csv", csv.len, &json, err) == 0);
+	if (metadata)
+		fwrite(json.p, 1, json.len, stdout);
+	else
+		fwrite(csv.p, 1, csv.len, stdout);
+	tally_buf_deinit(&csv);
+	tally_buf_deinit(&json);
+}
+
 static void
 read_file(const char *path, struct tally_buf *out)
 {
@@ -370,8 +395,10 @@ charge(char **argv, struct tally_err *err)
 		rc = charges_make(&c, &ci, err);
 		if (rc == 0 && argv[6])
 			rc = correct(&c, argv[6], err);
-		if (rc == 0)
+		if (rc == 0 && strcmp(argv[1], "charges") == 0)
 			print(&c, &ci, err);
+		else if (rc == 0)
+			print_focus(&c, &in, strcmp(argv[1], "metadata") == 0, err);
 		charges_deinit(&c);
 	}
 	free_packs(&in);
@@ -390,7 +417,7 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "decimal") == 0)
 		return decimals();
-	TALLY_ASSERT((argc == 6 || argc == 7) && strcmp(argv[1], "charges") == 0);
+	TALLY_ASSERT(argc == 6 || argc == 7);
 	if (charge(argv, &err) == 0)
 		return 0;
 	fprintf(stderr, "%s\n", err.text);
