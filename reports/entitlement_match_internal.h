@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_REPORTS_ENTITLEMENT_MATCH_INTERNAL_H
+#define TALLY_REPORTS_ENTITLEMENT_MATCH_INTERNAL_H
+/* What the files that lay licences beside positions share. */
+#include "entitlement_match.h"
+
+struct serving { /* numbers of entitlements */
+	uint32_t *p;
+	size_t n, cap;
+};
+struct tally_bytes match_text(const struct entitlement_match *m, uint32_t number);
+/* The instant of a position: of its peak, or else the last of the period. */
+int64_t match_instant(const struct entitlement_match *m, const struct position *p);
+/* Its rule in the version of that instant, or NULL. */
+const struct rule *match_rule(const struct entitlement_match *m, const struct position *p);
+uint32_t match_host(const struct entitlement_match *m, const char *name); /* POSITION_NONE */
+/* What serves a rule and product, of a scope that there is. `out` may be used again. */
+void match_serving(const struct entitlement_match *m, const struct rule *rule,
+		   struct tally_bytes product, struct serving *out);
+/* Where a licence is: its host, or as far as its scope says. */
+void match_place(const struct entitlement_match *m, const struct entitlement *e, int64_t at,
+		 struct entitlement_place *out);
+/* What it is worth for the rule then. */
+amount match_units(const struct entitlement *e, const struct rule *rule, int64_t at);
+
+#endif
