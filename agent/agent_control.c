@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent_operator.h"
 #include "tally/err.h"
 #include "tally/json.h"
 #include "tally/log.h"
@@ -183,6 +184,23 @@ answer_checkpoint(struct agent_control *c, struct tally_buf *out, struct tally_e
 }
 
 static int
+answer_append(struct agent_control *c, const struct tally_json *request, struct tally_buf *out,
+	      struct tally_err *err)
+{
+	struct tally_jsonw *w;
+	size_t records;
+	if (agent_operator_append(c->agent, request, &records, err) < 0)
+		return -1;
+	w = tally_jsonw_new(out, true);
+	tally_jsonw_object(w);
+	key_bool(w, "ok", true);
+	key_u64(w, "records", records);
+	tally_jsonw_end(w);
+	tally_jsonw_free(w);
+	return 0;
+}
+
+static int
 answer(void *ctx, struct tally_bytes request, struct tally_buf *out)
 {
 	struct agent_control *c = ctx;
@@ -197,12 +215,16 @@ answer(void *ctx, struct tally_bytes request, struct tally_buf *out)
 		if (op != NULL && tally_json_type(op) == TALLY_JSON_STRING)
 			name = tally_json_string(op);
 	}
-	if (tally_bytes_eq(name, tally_bytes_str("status")))
+	if (tally_bytes_eq(name, tally_bytes_str("status"))) {
 		answer_status(c, out);
-	else if (!tally_bytes_eq(name, tally_bytes_str("checkpoint")))
+	} else if (tally_bytes_eq(name, tally_bytes_str("append"))) {
+		if (answer_append(c, tally_json_root(doc), out, &err) < 0)
+			answer_error(out, err.text);
+	} else if (!tally_bytes_eq(name, tally_bytes_str("checkpoint"))) {
 		answer_error(out, "unknown request");
-	else if (answer_checkpoint(c, out, &err) < 0)
+	} else if (answer_checkpoint(c, out, &err) < 0) {
 		answer_error(out, err.text);
+	}
 	tally_json_free(doc);
 	return 0;
 }

@@ -86,6 +86,67 @@ recorder_step(struct recorder *r)
 	return (struct tally_uptime){ at };
 }
 
+/* One more turn for one who waits for the writer; false: it is not worth it. With
+ * the lock held. */
+static bool
+wait_for_writer(struct recorder *r, int64_t end)
+{
+	if (!r->o.threads) {
+		uint64_t done = r->done;
+		(void)turn(r);
+		return r->done > done;
+	}
+	if (r->hurry || tally_clock_now(r->o.clock).uptime.ns >= end)
+		return false;
+	pthread_cond_signal(&r->wake);
+	recorder_wait(r, &r->progress, end);
+	return true;
+}
+
+static int
+refuse_to_wait(const struct recorder *r, struct tally_err *err)
+{
+	return tally_err_set(err, TALLY_SYS, "%s",
+			     r->hurry ? "the agent is about to stop"
+				      : "the ledger does not answer in time");
+}
+
+int
+recorder_add(struct recorder *r, const struct tally_event *ev, struct tally_err *err)
+{
+	int64_t end = tally_clock_now(r->o.clock).uptime.ns + PATIENCE;
+	int rc = 0;
+	pthread_mutex_lock(&r->lock);
+	while (r->queued >= r->o.queue / 2 && rc == 0)
+		if (!wait_for_writer(r, end))
+			rc = refuse_to_wait(r, err);
+	pthread_mutex_unlock(&r->lock);
+	if (rc == 0)
+		recorder_put(r, ev);
+	return rc;
+}
+
+int
+recorder_flush(struct recorder *r, struct tally_err *err)
+{
+	int64_t end = tally_clock_now(r->o.clock).uptime.ns + PATIENCE;
+	uint64_t goal;
+	int rc = 0;
+	pthread_mutex_lock(&r->lock);
+	goal = r->put;
+	r->failure.code = TALLY_OK;
+	while (r->done < goal && rc == 0) {
+		if (r->failure.code != TALLY_OK) {
+			*err = r->failure;
+			rc = -1;
+		} else if (!wait_for_writer(r, end)) {
+			rc = refuse_to_wait(r, err);
+		}
+	}
+	pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
 /* Nothing more is to be waited for: 1, 0 not yet, -1 it failed. */
 static int
 is_attested(struct recorder *r, uint64_t goal, struct tally_err *err)

@@ -33,6 +33,11 @@ void recorder_attest_interval(struct recorder *r, struct tally_span interval);
 int recorder_start(struct recorder *r, struct tally_err *err);
 /* Queues a copy. Never blocks on the disk. */
 void recorder_put(struct recorder *r, const struct tally_event *ev);
+/* For one who can wait, beside the host's records: queues it when half of the queue
+ * is free. -1: that took too long, or somebody hurries; it is not queued. */
+int recorder_add(struct recorder *r, const struct tally_event *ev, struct tally_err *err);
+/* Waits until all that was queued before is committed. */
+int recorder_flush(struct recorder *r, struct tally_err *err);
 struct recorder_note {
 	uint64_t sequence, size;
 	uint8_t root[TALLY_HASH];

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "tally/err.h"
-#include "tally/json.h"
 #include "cli.h"
 #include "ledger.h"
 
@@ -37,35 +36,6 @@ static const struct argp argp = {
 	NULL,
 };
 
-/* The holder answers {"ok":true,...} when the checkpoint stands. */
-static int
-ask_holder(const char *path, struct tally_err *err)
-{
-	struct tally_buf answer = TALLY_BUF_INIT;
-	struct tally_json_doc *doc = NULL;
-	const struct tally_json *ok, *what;
-	int status =
-		tally_control_ask(path, "{\"op\":\"checkpoint\"}", TALLY_CONTROL_MS, &answer, err);
-
-	if (status == 0 && tally_json_parse(&doc, tally_buf_view(&answer), err) < 0) {
-		err->code = TALLY_SYS;
-		status = tally_err_prefix(err, "%s: the holder's answer", path);
-	}
-	if (status == 0) {
-		ok = tally_json_get(tally_json_root(doc), "ok");
-		what = tally_json_get(tally_json_root(doc), "error");
-		if (!ok || !tally_json_bool(ok)) {
-			struct tally_bytes text =
-				what ? tally_json_string(what) : tally_bytes_str("no answer");
-			status = tally_err_set(err, TALLY_SYS, "%s: the holder: %.*s", path,
-					       (int)text.len, (const char *)text.p);
-		}
-	}
-	tally_json_free(doc);
-	tally_buf_deinit(&answer);
-	return status;
-}
-
 /* The newest note covers every entry and carries its evidence. Starting the
  * TPM would itself add an entry, so this is asked before. */
 static int
@@ -94,7 +64,7 @@ make(const char *path, struct tally_err *err)
 	if (cli_ledger_open(&l, path, true, err) < 0)
 		return -1;
 	if (!l.store) {
-		status = ask_holder(path, err);
+		status = cli_ledger_ask(path, "{\"op\":\"checkpoint\"}", err);
 	} else if ((status = is_fresh(l.store, err)) == 0) {
 		status = cli_ledger_seal(&l, false, err);
 		if (status == 0)

@@ -8,6 +8,7 @@
 
 #include "tally/entry.h"
 #include "tally/err.h"
+#include "tally/json.h"
 #include "ledger.h"
 
 int
@@ -86,6 +87,33 @@ cli_ledger_close(struct cli_ledger *l)
 		tally_store_close(l->store);
 	tally_buf_deinit(&l->vkey);
 	*l = (struct cli_ledger){ 0 };
+}
+
+int
+cli_ledger_ask(const char *path, const char *request, struct tally_err *err)
+{
+	struct tally_buf answer = TALLY_BUF_INIT;
+	struct tally_json_doc *doc = NULL;
+	const struct tally_json *ok, *what;
+	int status = tally_control_ask(path, request, TALLY_CONTROL_MS, &answer, err);
+
+	if (status == 0 && tally_json_parse(&doc, tally_buf_view(&answer), err) < 0) {
+		err->code = TALLY_SYS;
+		status = tally_err_prefix(err, "%s: the holder's answer", path);
+	}
+	if (status == 0) {
+		ok = tally_json_get(tally_json_root(doc), "ok");
+		what = tally_json_get(tally_json_root(doc), "error");
+		if (!ok || !tally_json_bool(ok)) {
+			struct tally_bytes text =
+				what ? tally_json_string(what) : tally_bytes_str("no answer");
+			status = tally_err_set(err, TALLY_SYS, "%s: the holder: %.*s", path,
+					       (int)text.len, (const char *)text.p);
+		}
+	}
+	tally_json_free(doc);
+	tally_buf_deinit(&answer);
+	return status;
 }
 
 int

@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "tally/entry.h"
@@ -129,36 +130,82 @@ tell(const struct options *o, const struct map_file *f, const struct map_state *
 	return 0;
 }
 
-/* The ledger is read by its writer, so that nobody writes in between. */
+/* One at a time, also where an agent holds the ledger: the folder is locked. */
+static int
+lock_folder(const char *path, int *fd, struct tally_err *err)
+{
+	*fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd < 0)
+		return tally_err_sys(err, "%s", path);
+	if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return tally_err_set(err, TALLY_HELD, "%s: another 'tally map' is at work on it",
+				     path);
+	return tally_err_sys(err, "%s: lock", path);
+}
+
+static int
+look(const struct options *o, const struct map_file *f, const struct map_action *a,
+     struct tally_store *store, bool held, struct map_state *state, struct tally_err *err)
+{
+	struct cli_progress progress;
+	char hex[2 * TALLY_HASH + 1];
+	int status;
+
+	cli_progress_begin(&progress, "map: entries read");
+	status = map_ledger_read(state, store, f, a->hash, o->unknown_ok, &progress, err);
+	cli_progress_end(&progress);
+	if (status < 0 || state->progress != MAP_DONE || !(held ? state->covered : state->sealed))
+		return status;
+	tally_hex(hex, a->hash, TALLY_HASH);
+	return tally_err_set(err, TALLY_USE, "%s: this file was mapped before (SHA-256 %s)",
+			     o->from, hex);
+}
+
+/* By the agent that holds the ledger: it may write between our look and our asking,
+ * but no claims. Whether its checkpoints are attested is its own affair. */
+static int
+map_by_holder(const struct options *o, const struct map_file *f, const struct map_action *a,
+	      struct map_state *state, struct tally_err *err)
+{
+	struct tally_store *store;
+	int status;
+
+	if (tally_store_open(&store, o->ledger, TALLY_STORE_READ, tally_clock_real(), err) < 0)
+		return -1;
+	status = look(o, f, a, store, true, state, err);
+	tally_store_close(store);
+	return status == 0 ? map_ask(o->ledger, f, state, a, err) : -1;
+}
+
+static int
+map_by_ourselves(const struct options *o, struct cli_ledger *l, const struct map_file *f,
+		 const struct map_action *a, struct map_state *state, struct tally_err *err)
+{
+	if (look(o, f, a, l->store, false, state, err) < 0 || cli_ledger_seal(l, false, err) < 0 ||
+	    map_store(l->store, f, state, a, err) < 0)
+		return -1;
+	return cli_ledger_checkpoint(l, err) < 0 ? -1 : 0;
+}
+
 static int
 map_into(const struct options *o, const struct map_file *f, const struct map_action *a,
 	 struct tally_err *err)
 {
-	struct cli_progress progress;
 	struct map_state state;
 	struct cli_ledger l;
-	int status;
+	int fd, status = lock_folder(o->ledger, &fd, err);
 
-	if (cli_ledger_open(&l, o->ledger, false, err) < 0)
-		return cli_ledger_prefix(o->ledger, err);
-	cli_progress_begin(&progress, "map: entries read");
-	status = map_ledger_read(&state, l.store, f, a->hash, o->unknown_ok, &progress, err);
-	cli_progress_end(&progress);
-	if (status == 0 && state.progress == MAP_DONE && state.sealed) {
-		char hex[2 * TALLY_HASH + 1];
-
-		tally_hex(hex, a->hash, TALLY_HASH);
-		status =
-			tally_err_set(err, TALLY_USE,
-				      "%s: this file was mapped before (SHA-256 %s)", o->from, hex);
+	if (status == 0)
+		status = cli_ledger_open(&l, o->ledger, true, err);
+	if (status == 0) {
+		status = l.store ? map_by_ourselves(o, &l, f, a, &state, err)
+				 : map_by_holder(o, f, a, &state, err);
+		cli_ledger_close(&l);
 	}
-	if (status == 0)
-		status = cli_ledger_seal(&l, false, err);
-	if (status == 0)
-		status = map_store(l.store, f, &state, a, err);
-	if (status == 0)
-		status = cli_ledger_checkpoint(&l, err);
-	cli_ledger_close(&l);
+	if (fd >= 0)
+		close(fd);
 	if (status < 0)
 		return err->code == TALLY_USE ? -1 : cli_ledger_prefix(o->ledger, err);
 	if (state.progress == MAP_DONE)

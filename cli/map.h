@@ -47,7 +47,8 @@ enum map_progress {
 };
 struct map_state {
 	enum map_progress progress;
-	bool sealed;    /* DONE, and under a checkpoint */
+	bool covered;   /* DONE, and under a checkpoint, */
+	bool sealed;    /* which is attested */
 	uint64_t have;  /* entries of this file that are there */
 	uint64_t due;   /* what its operator-action announced */
 	uint64_t size;  /* of the ledger when it was read */
@@ -65,8 +66,12 @@ struct map_action {
 	const char *name; /* the file's base name */
 	const char *by, *reason;
 };
+struct tally_event map_action_event(const struct map_file *f, const struct map_action *a);
 /* The operator-action where it is missing, then the claims from `have` on. */
 int map_store(struct tally_store *store, const struct map_file *f, const struct map_state *state,
 	      const struct map_action *a, struct tally_err *err);
+/* The same by whoever holds the ledger, and a checkpoint behind it. */
+int map_ask(const char *ledger, const struct map_file *f, const struct map_state *state,
+	    const struct map_action *a, struct tally_err *err);
 
 #endif

@@ -224,15 +224,15 @@ decide(struct reading *r, struct tally_err *err)
 	return 0;
 }
 
-/* The newest note covers everything of this file and carries its evidence. */
+/* Whether the newest note covers everything of this file, and carries its evidence. */
 static int
 read_seal(struct reading *r, struct tally_store *store, struct tally_err *err)
 {
 	struct cli_newest newest;
 	int n = cli_newest_read(&newest, store, err);
 
-	if (n > 0)
-		r->state->sealed = newest.checkpoint.size >= r->end && newest.note.lines > 1;
+	r->state->covered = n > 0 && newest.checkpoint.size >= r->end;
+	r->state->sealed = r->state->covered && newest.note.lines > 1;
 	cli_newest_deinit(&newest);
 	return n < 0 ? -1 : 0;
 }

@@ -40,12 +40,10 @@ store_batch(struct tally_store *store, const struct map_claim *claims, size_t n,
 	return status;
 }
 
-static int
-store_action(struct tally_store *store, const struct map_file *f, const struct map_action *a,
-	     struct tally_err *err)
+struct tally_event
+map_action_event(const struct map_file *f, const struct map_action *a)
 {
 	struct tally_event ev = { .kind = TALLY_OPERATOR_ACTION };
-	uint64_t index;
 
 	ev.o.has_source = true;
 	ev.o.source = TALLY_SRC_OPERATOR;
@@ -58,16 +56,19 @@ store_action(struct tally_store *store, const struct map_file *f, const struct m
 	ev.o.file_lines = f->rows;
 	ev.o.has_records = true;
 	ev.o.records = f->count;
-	return tally_store_append_event(store, &ev, &index, err);
+	return ev;
 }
 
 int
 map_store(struct tally_store *store, const struct map_file *f, const struct map_state *state,
 	  const struct map_action *a, struct tally_err *err)
 {
+	struct tally_event action = map_action_event(f, a);
+	uint64_t index;
+
 	if (state->progress == MAP_DONE)
 		return 0;
-	if (state->progress == MAP_NEW && store_action(store, f, a, err) < 0)
+	if (state->progress == MAP_NEW && tally_store_append_event(store, &action, &index, err) < 0)
 		return -1;
 	for (size_t i = (size_t)state->have; i < f->count; i += BATCH) {
 		size_t n = f->count - i < BATCH ? f->count - i : BATCH;

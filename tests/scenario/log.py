@@ -101,6 +101,26 @@ def followed(suite, top):
             reader.end()
 
 
+def claims(suite, ledger):
+    """Claims into a ledger that an agent holds."""
+    found = [json.loads(line) for line in suite.must("log", ledger, "--kind", "baseline", "--json").text.splitlines()]
+    vm = found[0]["identity"]["vm"]
+    file = suite.scratch / "cmdb.csv"
+    file.write_text("vm,tenant,software,from,reason\n" + "".join(
+        f"{vm},t{i},sql-server-standard,2026-01-01,{'because ' * 100}\n" for i in range(300)), encoding="utf-8")
+    with suite.case("an agent that holds the ledger appends claims, and signs them"):
+        text = suite.must("map", ledger, "--from", file).text
+        check(text == "600 claims of 300 rows mapped\n", text)
+        lines = suite.must("log", ledger, "--kind", "tags", "--json").text.splitlines()
+        told = [json.loads(line) for line in lines if "operator" in line]
+        check([e["identity"]["tenant"] for e in told] == [f"t{i}" for i in range(300)], f"{len(told)} of them")
+        made = json.loads(suite.must("report", ledger, "--from", "2026-01-01", "--to", "2030-01-01", "--format", "json",
+                                     "-o", "-").text)
+        check({row["tenant"] for row in made["vms"]} == {"t299"}, str(made["vms"]))
+    with suite.case("and refuses the same file again"):
+        suite.refused("map", ledger, "--from", file, code=2, names=["mapped before"])
+
+
 def live(suite):
     ledger, config = suite.scratch / "ledger", suite.scratch / "tallyd.yaml"
     suite.must("init", ledger)
@@ -126,6 +146,7 @@ def live(suite):
             check(found["agent"]["connected"] is True and found["agent"]["running"] == 1, str(found))
             text = suite.must("status", ledger).text
             check(f"agent        process {agent.pid}" in text and "hypervisor   connected; 1 VM ran" in text, text)
+        claims(suite, ledger)
         with suite.case("status of an agent that is stuck comes to an end, and names it"):
             agent.send_signal(signal.SIGSTOP)
             began = time.monotonic()

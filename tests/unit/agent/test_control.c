@@ -185,13 +185,130 @@ a_status_says_what_the_loop_published_and_the_recorder_did(void **state)
 static void
 what_it_does_not_know_it_refuses(void **state)
 {
-	static const char *const requests[] = { "{\"op\":\"stop\"}", "{}", "[]", "7",
-						"{\"op\":3}",        "no" };
+	static const char *const requests[] = { "{\"op\":\"stop\"}",
+						"{}",
+						"[]",
+						"7",
+						"{\"op\":3}",
+						"no",
+						"{\"op\":\"append\"}",
+						"{\"op\":\"append\",\"entries\":[]}",
+						"{\"op\":\"append\",\"entries\":7}",
+						"{\"op\":\"append\",\"entries\":[7]}",
+						"{\"op\":\"append\",\"entries\":[{\"kind\":42}]}",
+						"{\"op\":\"append\",\"entries\":[{\"kind\":42,"
+						"\"groups\":[\"?\",\"\",\"\"]}]}",
+						"{\"op\":\"append\",\"entries\":[{\"kind\":42,"
+						"\"groups\":[\"////\",\"\",\"\"]}]}",
+						"{\"op\":\"append\",\"entries\":[{\"kind\":-1,"
+						"\"groups\":[\"\",\"\",\"\"]}]}" };
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		struct tally_json_doc *doc = ask(*state, requests[i]);
 		assert_false(tally_json_bool(get(doc, "ok")));
 		tally_json_free(doc);
 	}
+}
+
+/* A request to append one event, or several. */
+static struct tally_json_doc *
+append(struct world *w, const struct tally_event *const *events, size_t n)
+{
+	struct tally_buf line = TALLY_BUF_INIT;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_json_doc *doc;
+	tally_buf_add_str(&line, "{\"op\":\"append\",\"entries\":[");
+	for (size_t i = 0; i < n; i++) {
+		struct tally_buf group[TALLY_GROUPS] = { TALLY_BUF_INIT, TALLY_BUF_INIT,
+							 TALLY_BUF_INIT };
+		assert_int_equal(tally_event_encode(events[i], group, &err), 0);
+		tally_buf_add_str(&line, i ? ",{\"groups\":[" : "{\"groups\":[");
+		for (int g = 0; g < TALLY_GROUPS; g++) {
+			tally_buf_add_str(&line, g ? ",\"" : "\"");
+			tally_buf_add_base64(&line, group[g].p, group[g].len);
+			tally_buf_add_str(&line, "\"");
+			tally_buf_deinit(&group[g]);
+		}
+		tally_buf_addf(&line, "],\"kind\":%u}", events[i]->kind);
+	}
+	tally_buf_add_str(&line, "]}");
+	doc = ask(w, tally_buf_cstr(&line));
+	tally_buf_deinit(&line);
+	return doc;
+}
+
+static struct tally_event
+claim(void)
+{
+	struct tally_event ev = { .kind = TALLY_TAGS };
+	ev.i.has_vm = true;
+	ev.i.tenant = tally_bytes_str("acme");
+	ev.m.has_from = true;
+	ev.o.has_source = true;
+	ev.o.source = TALLY_SRC_OPERATOR;
+	return ev;
+}
+
+static int64_t
+records(struct world *w)
+{
+	struct tally_json_doc *doc = ask(w, "{\"op\":\"status\"}");
+	int64_t n;
+	assert_int_equal(tally_json_int(get(doc, "queued")), 0);
+	n = tally_json_int(get(doc, "records"));
+	tally_json_free(doc);
+	return n;
+}
+
+/* More of them than half of the queue holds: they take turns with the writer. */
+static void
+an_operators_claims_are_committed_when_the_answer_comes(void **state)
+{
+	struct world *w = *state;
+	const struct tally_event action = { .kind = TALLY_OPERATOR_ACTION,
+					    .o = { .has_source = true,
+						   .source = TALLY_SRC_OPERATOR } },
+				 tag = claim();
+	const struct tally_event *all[100] = { &action };
+	struct tally_json_doc *doc;
+	int64_t before;
+	tally_json_free(ask(w, "{\"op\":\"checkpoint\"}"));
+	before = records(w);
+	for (size_t i = 1; i < 100; i++)
+		all[i] = &tag;
+	doc = append(w, all, 100);
+	assert_true(tally_json_bool(get(doc, "ok")));
+	assert_int_equal(tally_json_int(get(doc, "records")), 100);
+	tally_json_free(doc);
+	assert_int_equal(records(w), before + 100);
+}
+
+static void
+what_only_the_agent_may_say_nobody_has_it_say(void **state)
+{
+	struct world *w = *state;
+	const struct tally_event good = claim();
+	struct tally_event bad[8];
+	int64_t before;
+	for (size_t i = 0; i < 8; i++)
+		bad[i] = claim();
+	bad[0].kind = TALLY_STARTED;
+	bad[1].kind = TALLY_HEARTBEAT;
+	bad[2].m.has_from = false; /* no correction: it would be a sight of the VM */
+	bad[3].i.has_vm = false;
+	bad[4].o.source = TALLY_SRC_EVENT;
+	bad[5].m.has_time = true;
+	bad[6].m.has_run = true;
+	bad[7].m.has_uptime = true;
+	tally_json_free(ask(w, "{\"op\":\"checkpoint\"}"));
+	before = records(w);
+	for (size_t i = 0; i < 8; i++) {
+		const struct tally_event *both[] = { &good, &bad[i] };
+		struct tally_json_doc *doc = append(w, both, 2);
+		assert_false(tally_json_bool(get(doc, "ok")));
+		assert_memory_equal(tally_json_string(get(doc, "error")).p, "entries[1]: ", 12);
+		tally_json_free(doc);
+	}
+	assert_int_equal(records(w), before); /* not the good one either */
 }
 
 static void *
@@ -254,6 +371,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_status_says_what_the_loop_published_and_the_recorder_did),
 		CASE(what_it_does_not_know_it_refuses),
+		CASE(an_operators_claims_are_committed_when_the_answer_comes),
+		CASE(what_only_the_agent_may_say_nobody_has_it_say),
 		CASE(one_who_waits_for_the_tpm_keeps_nobody_else_waiting),
 		CASE(a_stop_waits_for_nobody_who_waits),
 	};
