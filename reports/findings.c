@@ -18,6 +18,11 @@ static const struct {
 				 "entries lie behind the newest checkpoint and are not in this "
 				 "report" },
 	[F_CHANGED] = { "changed", "info", "", "" },
+	[F_CHARGE_UNKNOWN] = { "charge-unknown", "warning",
+			       "SKU of the price list could not count run time whose vCPUs or "
+			       "memory nobody knows",
+			       "SKUs of the price list could not count run time whose vCPUs or "
+			       "memory nobody knows" },
 	[F_CLOCK_STEP] = { "clock-step", "warning", "step of the wall clock",
 			   "steps of the wall clock" },
 	[F_COVERAGE_LOW] = { "coverage-low", "warning", "host was metered too little",
@@ -70,6 +75,8 @@ static const struct {
 			   "VMs ran without a known OS" },
 	[F_PIN_BREACH] = { "pin-breach", "error", "breach of a pin: its host counts in full",
 			   "breaches of pins: their hosts count in full" },
+	[F_PRICE_UNUSED] = { "price-unused", "info", "SKU of the price list counted nothing",
+			     "SKUs of the price list counted nothing" },
 	[F_PVU_MAX_SOCKETS] = { "pvu-max-sockets", "warning",
 				"host of which only the populated sockets are known, by which its "
 				"units were chosen",

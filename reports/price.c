@@ -450,6 +450,7 @@ tally_prices_parse(struct tally_prices **out, const char *name, struct tally_byt
 	int rc = -1;
 
 	p->file = tally_strdup(name);
+	tally_buf_add_bytes(&p->content, in);
 	p->quantity_decimals = QUANTITY_DECIMALS;
 	if (tally_yaml_parse(&root, name, in, err) == 0 &&
 	    tally_yaml_read(name, root, list_fields, p, err) == 0)
@@ -469,6 +470,7 @@ tally_prices_free(struct tally_prices *p)
 	if (!p)
 		return;
 	tally_yaml_release(list_fields, p);
+	tally_buf_deinit(&p->content);
 	free(p->file);
 	free(p);
 }

@@ -60,7 +60,8 @@ struct price_sku {
 	unsigned line, column;
 };
 struct tally_prices {
-	char *file; /* base name */
+	char *file;               /* base name */
+	struct tally_buf content; /* as it was read: an input of the report */
 	char *currency;
 	unsigned minor_digits;
 	char *provider, *publisher, *issuer;

@@ -40,14 +40,6 @@ put_number(struct tally_jsonw *w, const char *key, uint64_t n)
 }
 
 static void
-put_empty(struct tally_jsonw *w, const char *key)
-{
-	tally_jsonw_key(w, key);
-	tally_jsonw_array(w);
-	tally_jsonw_end(w);
-}
-
-static void
 put_ratio(struct tally_jsonw *w, const char *key, uint64_t millionths)
 {
 	char text[32];
@@ -274,7 +266,8 @@ tally_report_json(const struct tally_report *r, struct tally_buf *out)
 	struct tally_jsonw *w = tally_jsonw_new(out, false);
 
 	tally_jsonw_object(w);
-	put_empty(w, "charges");
+	tally_jsonw_key(w, "charges");
+	report_charges_json(w, r);
 	tally_jsonw_key(w, "coverage");
 	tally_jsonw_array(w);
 	for (size_t i = 0; i < r->n_ledgers; i++)

@@ -424,5 +424,6 @@ tally_report_text(const struct tally_report *r, struct tally_buf *out, unsigned 
 	states_out(r, out, width);
 	vms_out(r, out, width);
 	report_positions_text(r, out, width);
+	report_charges_text(r, out);
 	findings_out(r, out, width);
 }

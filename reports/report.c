@@ -223,10 +223,13 @@ make_coverage(struct tally_report *r, const struct plan *plan)
 static struct estate *
 begin_estate(struct tally_report *r, const struct tally_report_options *o)
 {
-	if (o->n_packs == 0)
+	int64_t from = r->from;
+
+	if (o->n_packs == 0 && !o->prices)
 		return NULL;
-	estate_init(&r->estate, &r->strings, positions_reach(o->packs, o->n_packs, r->from, r->to),
-		    r->to);
+	if (o->n_packs > 0)
+		from = positions_reach(o->packs, o->n_packs, r->from, r->to);
+	estate_init(&r->estate, &r->strings, from, r->to);
 	r->has_estate = true;
 	return &r->estate;
 }
@@ -272,6 +275,8 @@ read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts,
 	plan_deinit(&plan);
 	if (rc == 0)
 		rc = make_positions(r, o, err);
+	if (rc == 0)
+		rc = report_charges(r, o, err);
 	findings_finish(&r->findings, names, origins);
 	free(names);
 	return rc;
@@ -308,6 +313,14 @@ make(struct tally_report *r, struct survey *surveys, const struct tally_report_l
 	if (rc == 0) {
 		n_parts = make_parts(r, surveys, parts);
 		rc = read_ledgers(r, parts, n_parts, o, err);
+	}
+	if (rc == 0 && o->old)
+		rc = report_correct(r, &old, err);
+	if (rc == 0 && o->prices) {
+		struct tally_report_input list = { o->prices->file,
+						   tally_buf_view(&o->prices->content) };
+
+		add_input(r, o, &list);
 	}
 	if (rc == 0 && o->old) {
 		supersede(r, &old, surveys);
@@ -365,6 +378,7 @@ tally_report_free(struct tally_report *r)
 		return;
 	for (size_t i = 0; i < r->n_ledgers; i++)
 		host_coverage_deinit(&r->ledgers[i].coverage);
+	charges_deinit(&r->charges);
 	positions_deinit(&r->positions);
 	if (r->has_estate)
 		estate_deinit(&r->estate);

@@ -3,6 +3,7 @@
 #define TALLY_REPORTS_INTERNAL_H
 /* A report that is made: what the renderers read. Ledgers stand in the byte order
  * of their hosts' names; every list is in the order of the report. */
+#include "charge.h"
 #include "position.h"
 #include "sweep.h"
 #include "tally/json.h"
@@ -42,6 +43,7 @@ struct tally_report {
 	bool has_estate; /* where somebody asks for one */
 	struct estate estate;
 	struct positions positions;
+	struct charges charges; /* without `prices`: none */
 };
 
 static inline struct tally_bytes
@@ -57,5 +59,13 @@ void report_packs_json(struct tally_jsonw *w, const struct tally_report *r);
 void report_positions_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
 /* "1.625000" */
 void report_millionths(char out[32], uint64_t millionths);
+
+/* report_charges.c: after the second reading; then, where the report supersedes another. */
+struct compare;
+int report_charges(struct tally_report *r, const struct tally_report_options *o,
+		   struct tally_err *err);
+int report_correct(struct tally_report *r, const struct compare *old, struct tally_err *err);
+void report_charges_json(struct tally_jsonw *w, const struct tally_report *r);
+void report_charges_text(const struct tally_report *r, struct tally_buf *out);
 
 #endif

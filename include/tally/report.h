@@ -9,6 +9,7 @@
 struct tally_err;
 struct tally_report;
 struct tally_pack;
+struct tally_prices;
 
 struct tally_report_ledger {
 	struct tally_entries entries;  /* [0, size); closed by the caller */
@@ -35,9 +36,11 @@ struct tally_report_options {
 	/* Rule packs, settled; they outlive the report. None: no positions. */
 	struct tally_pack *const *packs;
 	size_t n_packs;
+	/* A price list, which outlives the report. NULL: no charges. TALLY_USE, with its
+	 * name: use without a price, a rule that no pack has, more than money holds. */
+	const struct tally_prices *prices;
 };
 /* A price list; `name` stands before each error: NAME:LINE:COLUMN: what (TALLY_USE). */
-struct tally_prices;
 int tally_prices_parse(struct tally_prices **out, const char *name, struct tally_bytes in,
 		       struct tally_err *err);
 void tally_prices_free(struct tally_prices *p);
@@ -48,6 +51,14 @@ int tally_report_make(struct tally_report **out, const struct tally_report_ledge
 void tally_report_free(struct tally_report *r);
 void tally_report_json(const struct tally_report *r, struct tally_buf *out);
 void tally_report_csv(const struct tally_report *r, struct tally_buf *out);
+bool tally_report_has_charges(const struct tally_report *r);
+/* FOCUS 1.2 as CSV (FORMAT.md section 22), of a report that has charges; and what
+ * describes it, where it lies as `name` with so many bytes. TALLY_USE: an overflow. */
+void tally_report_focus(const struct tally_report *r, struct tally_buf *out);
+int tally_report_focus_metadata(const struct tally_report *r, const char *name, uint64_t bytes,
+				struct tally_buf *out, struct tally_err *err);
+/* Usage in the shape of ISO/IEC 19770-4, XML; FORMAT.md section 23. */
+void tally_report_rum(const struct tally_report *r, struct tally_buf *out);
 /* An overview with rounded figures; `width` is at least 40. */
 void tally_report_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
 

@@ -56,6 +56,8 @@ report_bytes(const struct test_history *h, const char *from, const char *to, con
 		tally_report_json(r, out);
 	else if (format == 'c')
 		tally_report_csv(r, out);
+	else if (format == 'x')
+		tally_report_rum(r, out);
 	else
 		tally_report_text(r, out, format == 'n' ? 80 : 160);
 	tally_report_free(r);

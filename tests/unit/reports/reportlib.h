@@ -15,7 +15,7 @@ const struct tally_json *report_of_day(const char *lines);
 /* Of a history that stands, over [from, to) in UTC; freed as the others are. */
 const struct tally_json *report_of_history(const struct test_history *h, const char *from,
 					   const char *to);
-/* Of a history that stands: its report's bytes. `format` is j, c, t, or n for
+/* Of a history that stands: its report's bytes. `format` is j, c, t, x, or n for
  * a narrow text. */
 void report_bytes(const struct test_history *h, const char *from, const char *to, const char *zone,
 		  char format, struct tally_buf *out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The three renderings of one history against golden files, and that the bytes
+ * The renderings of one history against golden files, and that the bytes
  * depend on nothing but the ledgers. With TALLY_GOLDEN_WRITE set, the files are
  * written anew instead of compared; look at what changed before keeping it.
  */
@@ -86,6 +86,32 @@ the_text_is_the_golden_one(void **state)
 {
 	(void)state;
 	compare_golden('t', "report.txt");
+}
+
+static void
+the_measurements_are_the_golden_ones(void **state)
+{
+	(void)state;
+	compare_golden('x', "report.xml");
+}
+
+/* Names with quotes, controls and marks come from strangers. */
+static void
+the_measurements_are_plain_characters_between_tags_of_ours(void **state)
+{
+	struct tally_buf out = TALLY_BUF_INIT;
+	const char *p;
+
+	(void)state;
+	render('x', &out);
+	p = tally_buf_cstr(&out);
+	assert_true(tally_utf8_valid(out.p, out.len));
+	for (size_t i = 0; i < out.len; i++)
+		assert_true(out.p[i] >= 0x20 || out.p[i] == '\n');
+	assert_null(strchr(p, '\''));
+	assert_non_null(strstr(p, "=cmd|&#39;x&#39;!A1</AssetName>"));
+	assert_non_null(strstr(p, "line&#10;break\xef\xbf\xbd[31m"));
+	tally_buf_deinit(&out);
 }
 
 static void
@@ -296,6 +322,8 @@ main(void)
 		cmocka_unit_test(the_json_is_the_golden_one),
 		cmocka_unit_test(the_csv_is_the_golden_one),
 		cmocka_unit_test(the_text_is_the_golden_one),
+		cmocka_unit_test(the_measurements_are_the_golden_ones),
+		cmocka_unit_test(the_measurements_are_plain_characters_between_tags_of_ours),
 		cmocka_unit_test(a_narrow_text_stays_inside_its_width),
 		cmocka_unit_test(a_text_rounds_and_leaves_out_what_is_not_there),
 		cmocka_unit_test(the_text_holds_no_control_character_but_the_newline),

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Charges as a part of the report: what its price list makes of its estate, what an
+ * earlier report billed already, and what the list could not count. */
+#include <stdlib.h>
+#include "compare.h"
+#include "report_internal.h"
+#include "tally/csv.h"
+#include "tally/err.h"
+
+/* Time that is not charged for want of a figure must not pass for free time. */
+static void
+note_sku(struct tally_report *r, const struct price_sku *sku, const struct charge_note *note)
+{
+	struct finding *g;
+	char seconds[64];
+
+	if (note->unknown_ns > 0) {
+		g = findings_count(&r->findings, F_CHARGE_UNKNOWN, FLEET, 1);
+		tally_seconds_text(seconds, note->unknown_ns);
+		finding_case(g, "%s, %s s", sku->id, seconds);
+		finding_entry(g, note->ledger, note->entry);
+	}
+	if (note->lines == 0 && note->unknown_ns == 0)
+		finding_case(findings_count(&r->findings, F_PRICE_UNUSED, FLEET, 1), "%s", sku->id);
+}
+
+int
+report_charges(struct tally_report *r, const struct tally_report_options *o, struct tally_err *err)
+{
+	struct tally_bytes *origins;
+	struct charge_inputs in = { .estate = &r->estate,
+				    .prices = o->prices,
+				    .zone = o->zone,
+				    .from = r->from,
+				    .to = r->to,
+				    .packs = o->packs,
+				    .n_packs = o->n_packs };
+	int rc;
+
+	if (!o->prices)
+		return 0;
+	origins = tally_alloc((r->n_ledgers + 1) * sizeof(*origins));
+	for (size_t i = 0; i < r->n_ledgers; i++)
+		origins[i] = r->ledgers[i].origin;
+	in.origins = origins;
+	rc = charges_make(&r->charges, &in, err);
+	free(origins);
+	for (size_t i = 0; rc == 0 && i < o->prices->skus.count; i++)
+		note_sku(r, prices_sku(o->prices, i), &r->charges.notes[i]);
+	return rc;
+}
+
+int
+report_correct(struct tally_report *r, const struct compare *old, struct tally_err *err)
+{
+	const struct tally_json *charges = tally_json_get(tally_json_root(old->doc), "charges");
+
+	/* Nothing was billed, so there is nothing to correct. */
+	if (charges && tally_json_type(charges) == TALLY_JSON_ARRAY &&
+	    tally_json_count(charges) == 0)
+		return 0;
+	if (!r->charges.prices)
+		return tally_err_set(err, TALLY_USE,
+				     "%s: it has charges: without a price list they would be lost",
+				     old->name);
+	if (charges_correct(&r->charges, charges, err) < 0)
+		return tally_err_prefix(err, "%s", old->name);
+	return 0;
+}
+
+void
+report_charges_json(struct tally_jsonw *w, const struct tally_report *r)
+{
+	if (r->charges.prices) {
+		charges_json(&r->charges, w);
+		return;
+	}
+	tally_jsonw_array(w);
+	tally_jsonw_end(w);
+}
+
+bool
+tally_report_has_charges(const struct tally_report *r)
+{
+	return r->charges.prices != NULL;
+}
+
+void
+tally_report_focus(const struct tally_report *r, struct tally_buf *out)
+{
+	struct charge_root *roots = tally_alloc((r->n_ledgers + 1) * sizeof(*roots));
+
+	TALLY_ASSERT(r->charges.prices);
+	for (size_t i = 0; i < r->n_ledgers; i++)
+		roots[i] = (struct charge_root){ r->ledgers[i].origin, r->ledgers[i].root };
+	charges_focus(&r->charges, roots, r->n_ledgers, out);
+	free(roots);
+}
+
+int
+tally_report_focus_metadata(const struct tally_report *r, const char *name, uint64_t bytes,
+			    struct tally_buf *out, struct tally_err *err)
+{
+	TALLY_ASSERT(r->charges.prices);
+	return charges_focus_metadata(&r->charges, name, bytes, out, err);
+}
+
+void
+report_charges_text(const struct tally_report *r, struct tally_buf *out)
+{
+	const struct charges *c = &r->charges;
+	struct tally_err ignored = TALLY_ERR_INIT;
+	struct invoice *list = NULL;
+	size_t n = 0;
+
+	if (!c->prices || charges_invoices(c, &list, &n, &ignored) < 0)
+		return;
+	tally_buf_add_str(out, "\nInvoices\n");
+	if (n == 0)
+		tally_buf_add_str(out, "  nothing is charged\n");
+	for (size_t i = 0; i < n; i++) {
+		char digits[DECIMAL_TEXT];
+
+		decimal_text(digits, list[i].billed, c->prices->minor_digits);
+		tally_buf_add_str(out, "  ");
+		tally_printable(out, strings_get(c->strings, list[i].id));
+		tally_buf_addf(out, "  %s %s, %zu lines\n", digits, c->prices->currency,
+			       list[i].lines);
+	}
+	free(list);
+}
