@@ -163,3 +163,31 @@ cli_packs_open(struct cli_packs *p, const char *given, struct tally_err *err)
 	tally_buf_deinit(&dir);
 	return status;
 }
+
+int
+cli_packs_each(const char *given,
+	       void (*each)(void *ctx, const char *path, struct tally_bytes content), void *ctx,
+	       struct tally_err *err)
+{
+	struct tally_buf dir = TALLY_BUF_INIT;
+	char **paths = NULL;
+	size_t count = 0;
+	int status = 0;
+
+	cli_rules_dir(&dir, given);
+	if (access(tally_buf_cstr(&dir), F_OK) == 0)
+		status = list_packs(tally_buf_cstr(&dir), &paths, &count, err);
+	for (size_t i = 0; i < count; i++) {
+		struct tally_buf text = TALLY_BUF_INIT;
+
+		if (status == 0)
+			status = cli_read_input(paths[i], CLI_PACK_MOST, &text, err);
+		if (status == 0)
+			each(ctx, paths[i], tally_buf_view(&text));
+		tally_buf_deinit(&text);
+		free(paths[i]);
+	}
+	free(paths);
+	tally_buf_deinit(&dir);
+	return status;
+}

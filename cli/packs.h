@@ -18,6 +18,10 @@ void cli_rules_dir(struct tally_buf *path, const char *given);
 int cli_packs_open(struct cli_packs *p, const char *given, struct tally_err *err);
 /* Just these files. */
 int cli_packs_read(struct cli_packs *p, char *const *paths, size_t count, struct tally_err *err);
+/* The bytes of each file of the folder, as they are; none where there is no folder. */
+int cli_packs_each(const char *given,
+		   void (*each)(void *ctx, const char *path, struct tally_bytes content), void *ctx,
+		   struct tally_err *err);
 void cli_packs_deinit(struct cli_packs *p);
 
 #endif

@@ -12,6 +12,7 @@
 #include "tally/file.h"
 #include "tally/report.h"
 #include "cli.h"
+#include "packs.h"
 #include "source.h"
 
 #define OLD_MAX    (256U << 20) /* bytes of a report over many machines */
@@ -22,7 +23,7 @@ struct options {
 	struct cli_input input;
 	const char **paths;
 	size_t count;
-	const char *from, *to, *zone, *out, *compare;
+	const char *from, *to, *zone, *out, *compare, *rules;
 	enum format format;
 };
 
@@ -30,10 +31,10 @@ struct options {
 static error_t
 refuse_later(struct options *o, int key)
 {
-	static const char *const names[] = { "--rules",  "--entitlements", "--prices",
-					     "--roster", "--strict",       "--for" };
+	static const char *const names[] = { "--entitlements", "--prices", "--roster", "--strict",
+					     "--for" };
 
-	return cli_refuse(&o->input, "%s is not there in this version", names[key - 0x101]);
+	return cli_refuse(&o->input, "%s is not there in this version", names[key - 0x102]);
 }
 
 static error_t
@@ -71,6 +72,8 @@ parse(int key, char *arg, struct argp_state *state)
 		return take_format(o, arg);
 	case 'c':
 		return cli_take_one(&o->input, &o->compare, "--compare", arg);
+	case 'r':
+		return cli_take_one(&o->input, &o->rules, "--rules", arg);
 	case 'o':
 		return cli_take_one(&o->input, &o->out, "-o", arg);
 	case ARGP_KEY_ARG:
@@ -78,7 +81,7 @@ parse(int key, char *arg, struct argp_state *state)
 		o->paths[o->count++] = arg;
 		return 0;
 	default:
-		return key >= 0x101 && key <= 0x106 ? refuse_later(o, key) : ARGP_ERR_UNKNOWN;
+		return key >= 0x102 && key <= 0x106 ? refuse_later(o, key) : ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -90,7 +93,8 @@ static const struct argp_option argp_options[] = {
 	{ NULL, 'o', "OUT", 0, "The file to write; - is standard output", 0 },
 	{ "compare", 'c', "OLD", 0, "The JSON report that this one supersedes: tell what changed",
 	  0 },
-	{ "rules", 0x101, "DIR", OPTION_HIDDEN, NULL, 0 },
+	{ "rules", 'r', "DIR", 0, "The folder of the rule packs, in place of the installed one",
+	  0 },
 	{ "entitlements", 0x102, "FILE", OPTION_HIDDEN, NULL, 0 },
 	{ "prices", 0x103, "FILE", OPTION_HIDDEN, NULL, 0 },
 	{ "roster", 0x104, "FILE", OPTION_HIDDEN, NULL, 0 },
@@ -103,7 +107,8 @@ static const struct argp argp = {
 	parse,
 	"LEDGER|EXPORT... --from T --to T -o OUT",
 	"Work out what ran in a period: run time, virtual CPUs and peaks by product and scope, the "
-	"machines, how much of the hosts' time was metered, and what an auditor ought to know "
+	"machines, what licences that took by the rules, how much of the hosts' time was metered, "
+	"and what an auditor ought to know "
 	"beside "
 	"it. A report rests on each ledger's newest checkpoint.\v"
 	"Example:\n  tally report estate/* --from 2026-03 --to 2026-04 --tz Europe/Berlin -o -\n",
@@ -144,8 +149,14 @@ run(const struct options *o, struct tally_report_options *ro, struct tally_err *
 {
 	struct cli_sources sources;
 	struct tally_report *report = NULL;
-	int status = cli_sources_open(&sources, o->paths, o->count, err);
+	struct cli_packs packs;
+	int status = cli_packs_open(&packs, o->rules, err);
 
+	if (status < 0)
+		return -1;
+	ro->packs = packs.packs;
+	ro->n_packs = packs.count;
+	status = cli_sources_open(&sources, o->paths, o->count, err);
 	if (status == 0)
 		status = tally_report_make(&report, sources.ledgers, sources.count, ro, err);
 	cli_progress_end(&sources.progress);
@@ -155,6 +166,7 @@ run(const struct options *o, struct tally_report_options *ro, struct tally_err *
 		status = write_report(o, report, err);
 	tally_report_free(report);
 	cli_sources_deinit(&sources);
+	cli_packs_deinit(&packs);
 	return status;
 }
 

@@ -8,6 +8,7 @@
 #include "tally/err.h"
 #include "tally/verify.h"
 #include "cli.h"
+#include "packs.h"
 
 #define ANCHOR_MAX (1U << 20)
 
@@ -59,7 +60,8 @@ static const struct argp argp = {
 	argp_options,
 	parse,
 	"PATH...",
-	"Check exports, public mirrors, proofs, and reports together with their exports. Nothing "
+	"Check exports, public mirrors, proofs, and reports together with their exports (and what "
+	"else they were made from; installed rule packs are found). Nothing "
 	"in them "
 	"can anchor itself: without --anchor the best answer is exit 4, consistent but not "
 	"anchored.\v"
@@ -108,6 +110,12 @@ take_anchors(const struct options *o, struct tally_verify *v, struct tally_err *
 	return status;
 }
 
+static void
+take_pack(void *ctx, const char *path, struct tally_bytes content)
+{
+	tally_verify_input(ctx, path, content);
+}
+
 static int
 run(const struct options *o, struct tally_verify *v, struct tally_err *err)
 {
@@ -116,6 +124,8 @@ run(const struct options *o, struct tally_verify *v, struct tally_err *err)
 
 	if (status == 0 && o->require)
 		status = tally_verify_require(v, o->require, err);
+	if (status == 0)
+		status = cli_packs_each(NULL, take_pack, v, err);
 	for (size_t i = 0; i < o->count && status == 0; i++)
 		status = tally_verify_path(v, o->paths[i], err);
 	if (status == 0)

@@ -230,7 +230,10 @@ note_place(struct meter *m, uint32_t host)
 	struct meter_host *h = &m->hosts[host];
 	const struct meter_node *n = &m->nodes[h->node];
 
-	if (n->peak_at[MEASURED] != m->now && h->cluster_top != NO_NODE)
+	if (n->peak_at[MEASURED] != INT64_MIN && n->peak_at[MEASURED] != m->now)
+		return;
+	/* Where a host stood before it was known, or was gone, is nowhere. */
+	if (h->cluster_top != NO_NODE && !h->facts->known)
 		return;
 	h->cluster_top = h->cluster;
 	h->region_top = h->region;

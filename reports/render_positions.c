@@ -251,7 +251,7 @@ add_position(struct columns *c, const struct tally_report *r, const struct posit
 void
 report_positions_text(const struct tally_report *r, struct tally_buf *out, unsigned width)
 {
-	static const char *const heads[] = { "-rule",  "-product",  "-scope",
+	static const char *const heads[] = { "!rule",  "-product",  "-scope",
 					     ">low",   ">measured", ">high",
 					     ">order", ">entitled", ">surplus" };
 	struct columns c;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tally/json.h"
+#include "tally/pack.h"
 #include "tally/parse.h"
 #include "tally/report.h"
 #include "verify_internal.h"
@@ -39,6 +40,8 @@ struct claims {
 	struct tally_report_ledger *ledgers;
 	struct tally_export **exports;
 	size_t count;
+	struct tally_pack **packs;
+	size_t n_packs;
 };
 
 static void
@@ -50,6 +53,9 @@ claims_deinit(struct claims *c)
 		if (c->ledgers[i].entries2.close)
 			c->ledgers[i].entries2.close(c->ledgers[i].entries2.ctx);
 	}
+	for (size_t i = 0; i < c->n_packs; i++)
+		tally_pack_free(c->packs[i]);
+	free(c->packs);
 	tally_json_free(c->doc);
 	tally_zone_free(c->zone);
 	free(c->tool);
@@ -151,6 +157,49 @@ take_old(struct tally_verify *v, struct target *t, struct claims *c)
 	TELL(v, t, "report %.*s, which it supersedes, is not among the paths",
 	     (int)tally_json_string(is).len, (const char *)tally_json_string(is).p);
 	return false;
+}
+
+/* One pack of the report's, by its hash. */
+static bool
+take_pack(struct tally_verify *v, struct target *t, struct claims *c, const struct tally_json *is)
+{
+	struct tally_bytes hash = text(is, "sha256"), id = text(is, "id");
+	const struct input *in = verify_find_input(v, hash);
+	struct tally_err err = TALLY_ERR_INIT;
+
+	if (!in) {
+		TELL(v, t, "rule pack %.*s (SHA-256 %.*s) is neither installed nor among the paths",
+		     (int)id.len, (const char *)id.p, (int)hash.len, (const char *)hash.p);
+		return false;
+	}
+	if (tally_pack_parse(&c->packs[c->n_packs], in->name, tally_buf_view(&in->content), &err) <
+	    0) {
+		TELL(v, t, "%s", err.text);
+		return false;
+	}
+	tally_pack_set_hash(c->packs[c->n_packs++], in->hash);
+	return true;
+}
+
+static bool
+take_packs(struct tally_verify *v, struct target *t, struct claims *c)
+{
+	const struct tally_json *report = tally_json_get(tally_json_root(c->doc), "report");
+	const struct tally_json *list = tally_json_get(report, "rule_packs");
+	struct tally_err err = TALLY_ERR_INIT;
+	size_t n = list && tally_json_type(list) == TALLY_JSON_ARRAY ? tally_json_count(list) : 0;
+	bool all = true;
+
+	c->packs = tally_alloc((n + 1) * sizeof(struct tally_pack *));
+	for (size_t i = 0; i < n; i++)
+		all = take_pack(v, t, c, tally_json_at(list, i)) && all;
+	if (all && tally_packs_settle(c->packs, c->n_packs, &err) < 0) {
+		TELL(v, t, "%s", err.text);
+		return false;
+	}
+	c->options.packs = c->packs;
+	c->options.n_packs = c->n_packs;
+	return all;
 }
 
 /* "host NAME: N ..." of the finding after-checkpoint. */
@@ -356,7 +405,7 @@ report_check(struct tally_verify *v, struct target *t, struct tally_err *err)
 	}
 	if (tally_json_type(tally_json_root(c.doc)) != TALLY_JSON_OBJECT)
 		TELL(v, t, "not an object");
-	else if (take_head(v, t, &c) && take_old(v, t, &c))
+	else if (take_head(v, t, &c) && take_packs(v, t, &c) && take_old(v, t, &c))
 		r = take_ledgers(v, t, &c, err);
 	if (r > 0)
 		r = recompute(v, t, &c, err);

@@ -31,7 +31,12 @@ tally_verify_free(struct tally_verify *v)
 		tally_buf_deinit(&v->targets[i].content);
 		free(v->targets[i].path);
 	}
+	for (size_t i = 0; i < v->n_inputs; i++) {
+		tally_buf_deinit(&v->inputs[i].content);
+		free(v->inputs[i].name);
+	}
 	problems_deinit(&v->problems);
+	free(v->inputs);
 	free(v->targets);
 	free(v->anchors.keys);
 	free(v->view);
@@ -101,6 +106,52 @@ add_target(struct tally_verify *v, const char *path)
 	return &v->targets[v->count++];
 }
 
+static void
+add_input(struct tally_verify *v, const char *name, struct tally_bytes content, bool of_path)
+{
+	struct input *in;
+
+	v->inputs = tally_realloc_array(v->inputs, v->n_inputs + 1, sizeof(*v->inputs));
+	in = &v->inputs[v->n_inputs++];
+	*in = (struct input){ .name = tally_strdup(name), .of_path = of_path };
+	tally_buf_add_bytes(&in->content, content);
+	tally_sha256(in->hash, content);
+}
+
+void
+tally_verify_input(struct tally_verify *v, const char *name, struct tally_bytes content)
+{
+	add_input(v, name, content, false);
+}
+
+const struct input *
+verify_find_input(struct tally_verify *v, struct tally_bytes hash)
+{
+	uint8_t raw[TALLY_HASH];
+
+	if (!tally_unhex(raw, TALLY_HASH, (const char *)hash.p, hash.len))
+		return NULL;
+	for (size_t i = 0; i < v->n_inputs; i++)
+		if (memcmp(v->inputs[i].hash, raw, TALLY_HASH) == 0) {
+			v->inputs[i].named = true;
+			return &v->inputs[i];
+		}
+	return NULL;
+}
+
+/* An input of a report; whether one names it, the run shows. */
+static bool
+is_input(const char *path)
+{
+	static const char *const endings[] = { ".yaml", ".yml", ".csv" };
+	const char *dot = strrchr(path, '.');
+
+	for (size_t i = 0; dot && i < sizeof(endings) / sizeof(*endings); i++)
+		if (strcmp(dot, endings[i]) == 0)
+			return true;
+	return false;
+}
+
 /* A folder that holds any part of an export is one. */
 static bool
 is_export(int fd)
@@ -159,6 +210,10 @@ add_file(struct tally_verify *v, const char *path, struct tally_err *err)
 	} else if (report_recognised(tally_buf_view(&content))) {
 		t = add_target(v, path);
 		t->kind = TARGET_REPORT;
+	} else if (is_input(path)) {
+		add_input(v, path, tally_buf_view(&content), true);
+		tally_buf_deinit(&content);
+		return 0;
 	} else {
 		tally_buf_deinit(&content);
 		return tally_err_set(err, TALLY_USE,
@@ -245,6 +300,18 @@ run_others(struct tally_verify *v, struct tally_err *err)
 	return r;
 }
 
+static int
+check_inputs(const struct tally_verify *v, struct tally_err *err)
+{
+	/* Where something does not hold, it may be that this file is not what it was. */
+	for (size_t i = 0; i < v->n_inputs && v->problems.count == 0; i++)
+		if (v->inputs[i].of_path && !v->inputs[i].named)
+			return tally_err_set(err, TALLY_USE,
+					     "%s: no report among the paths was made from it",
+					     v->inputs[i].name);
+	return 0;
+}
+
 static enum tally_class
 lowest_class(const struct tally_verify *v)
 {
@@ -280,7 +347,7 @@ tally_verify_run(struct tally_verify *v, struct tally_err *err)
 	if (v->count == 0)
 		return tally_err_set(err, TALLY_USE, "nothing to verify");
 	v->ran = true;
-	if (run_exports(v, err) < 0 || run_others(v, err) < 0)
+	if (run_exports(v, err) < 0 || run_others(v, err) < 0 || check_inputs(v, err) < 0)
 		return -1;
 	check_required(v);
 	v->view = tally_alloc((v->problems.count + 1) * sizeof(*v->view));

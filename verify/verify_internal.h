@@ -208,8 +208,17 @@ struct target {
 	bool anchored;
 	enum tally_class class;
 };
+/* What a report was made from beside ledgers: found by its hash, not by its name. */
+struct input {
+	char *name;
+	uint8_t hash[TALLY_HASH];
+	struct tally_buf content;
+	bool of_path, named; /* given as a path; by a report */
+};
 struct tally_verify {
 	struct anchors anchors;
+	struct input *inputs;
+	size_t n_inputs;
 	bool require_hardware, require_witness;
 	struct target *targets;
 	size_t count;
@@ -217,6 +226,8 @@ struct tally_verify {
 	struct tally_problem *view;
 	bool ran;
 };
+/* The input with this SHA-256, in hex, now named; NULL: it is not there. */
+const struct input *verify_find_input(struct tally_verify *v, struct tally_bytes hash);
 int proof_check(struct tally_verify *v, struct target *t, struct tally_err *err);
 bool report_recognised(struct tally_bytes content);
 int report_check(struct tally_verify *v, struct target *t, struct tally_err *err);

@@ -32,7 +32,11 @@ int tally_verify_anchor(struct tally_verify *v, const char *name, struct tally_b
  * `hardware` (class hardware-*) and `witness` (a pinned witness's signature).
  * What is not met becomes a problem `require`. Before run. TALLY_USE: an unknown word. */
 int tally_verify_require(struct tally_verify *v, const char *list, struct tally_err *err);
-/* Paths first, then run. 0 = it ran (see holds); -1: TALLY_USE unrecognised, TALLY_SYS unreadable.
+/* A file that reports may name, by its content: a rule pack of the machine's. Before
+ * run; nobody misses it. */
+void tally_verify_input(struct tally_verify *v, const char *name, struct tally_bytes content);
+/* Paths first, then run. A file in YAML or CSV is an input of a report among the paths. 0 = it ran
+ * (see holds); -1: TALLY_USE unrecognised, TALLY_SYS unreadable.
  */
 int tally_verify_path(struct tally_verify *v, const char *path, struct tally_err *err);
 int tally_verify_run(struct tally_verify *v, struct tally_err *err);

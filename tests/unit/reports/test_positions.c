@@ -99,6 +99,22 @@ a_licence_that_went_there_and_back_within_90_days_is_two(void **state)
 }
 
 static void
+a_host_that_ran_nothing_is_reached_in_its_cluster(void **state)
+{
+	const struct tally_json *r =
+		report_of_day("h1 00:00 host cores_per_socket=8,8 cluster=c1\n"
+			      "h2 00:00 host cores_per_socket=8,8 cluster=c1\n"
+			      "h3 00:00 host cores_per_socket=8,8 cluster=c2\n"
+			      "h1 01:00 start a vcpus=1 " WIN "\nh1 02:00 heartbeat\n");
+
+	(void)state;
+	assert_reading(r, STANDARD " scope=cluster id=c1", "16", "16", "32");
+	assert_reading(r, STANDARD " scope=cluster id=c2", "0", "0", "0");
+	assert_reading(r, STANDARD FLEET, "16", "16", "32");
+	assert_reading(r, STANDARD " id=h2", "0", "0", "16");
+}
+
+static void
 the_window_of_90_days_begins_before_the_period(void **state)
 {
 	const char *lines = "h1 2026-01-01T00:00:00Z host cores_per_socket=8,8\n"
@@ -501,6 +517,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_hosts_of_which_one_was_emptied_for_two_hours),
 		cmocka_unit_test(a_licence_that_went_there_and_back_within_90_days_is_two),
+		cmocka_unit_test(a_host_that_ran_nothing_is_reached_in_its_cluster),
 		cmocka_unit_test(the_window_of_90_days_begins_before_the_period),
 		cmocka_unit_test(a_guest_of_unknown_os_raises_high_alone),
 		cmocka_unit_test(a_crash_of_the_host_has_its_bound_in_high),

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "fixture.h"
+#include "tally/pack.h"
 #include "tally/report.h"
 
 static struct ledger one, two;
@@ -12,6 +13,7 @@ static char *first, *second, *older, *mirror, *path;
 static struct tally_buf text;
 
 static const struct tally_report_input *superseded; /* by what is made next */
+static struct tally_pack *pack;                     /* what it is made by; NULL: no rules */
 
 /* A report over [0, size) of the exports, each up to what it holds. */
 static void
@@ -22,7 +24,9 @@ make_report(struct tally_buf *out, char *const *dirs, size_t n, uint64_t beyond,
 						.tool = tool,
 						.tzdata = tally_zone_tzdata(),
 						.sha256 = tally_sha256,
-						.old = superseded };
+						.old = superseded,
+						.packs = &pack,
+						.n_packs = pack != NULL };
 	struct tally_report_ledger ledgers[2] = { 0 };
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_export *x[2];
@@ -127,6 +131,67 @@ a_report_comes_out_again_from_its_exports(void **state)
 	(void)state;
 	assert_int_equal(verdict(tally_buf_view(&text), first, second, NULL, "it holds"), 0);
 	assert_int_equal(verdict(tally_buf_view(&text), second, first, NULL, "it holds"), 0);
+}
+
+static const char rules[] =
+	"pack: test\nversion: \"1\"\ntitle: Test\nvendor: Nobody\n"
+	"rules:\n"
+	"  - rule: test/vm\n    title: Guests\n    metric: instances\n    of: vms\n"
+	"    valid_from: 2020-01-01\n"
+	"    source: {text: here, read: 2026-01-01}\n"
+	"    unit: vm\n    product: test\n    guests: {os: [\"http://x.example/os\"]}\n"
+	"tests:\n"
+	"  - {rule: test/vm, source: here, input: {vms: [{vcpus: 2}]}, expect: 1}\n";
+
+static void
+a_report_by_rules_is_checked_together_with_them(void **state)
+{
+	struct tally_bytes yaml = tally_bytes_str(rules);
+	char *dirs[] = { first, second }, *pack_path = test_path(one.root, "rules.yaml");
+	const char *alone[] = { first, pack_path, NULL };
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_buf made = TALLY_BUF_INIT;
+	struct tally_verify *v;
+	uint8_t hash[TALLY_HASH];
+
+	(void)state;
+	if (tally_pack_parse(&pack, "rules.yaml", yaml, &err) < 0)
+		fail_msg("%s", err.text);
+	tally_sha256(hash, yaml);
+	tally_pack_set_hash(pack, hash);
+	make_report(&made, dirs, 2, 0, "tally " TALLY_VERSION);
+	assert_non_null(strstr(tally_buf_cstr(&made), "\"id\": \"test\""));
+	test_file_write(pack_path, yaml.p, yaml.len);
+	assert_int_equal(
+		verdict3(tally_buf_view(&made), first, second, pack_path, NULL, "it holds"), 0);
+	assert_int_equal(verdict(tally_buf_view(&made), first, second, "report",
+				 "neither installed nor among the paths"),
+			 1);
+	/* Another version of it is another pack. */
+	test_file_write(pack_path, yaml.p, yaml.len - 1);
+	assert_int_equal(verdict3(tally_buf_view(&made), first, second, pack_path, "report",
+				  "rule pack test (SHA-256 "),
+			 1);
+	/* The machine's packs are found by their content. */
+	assert_int_equal(tally_verify_new(&v, &err), 0);
+	tally_verify_input(v, "anything", yaml);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(tally_verify_path(v, dirs[i], &err), 0);
+	assert_int_equal(tally_verify_path(v, path, &err), 0);
+	assert_int_equal(tally_verify_run(v, &err), 0);
+	assert_true(tally_verify_holds(v));
+	tally_verify_free(v);
+	/* What no report was made from has no business among the paths. */
+	assert_int_equal(tally_verify_new(&v, &err), 0);
+	for (size_t i = 0; alone[i]; i++)
+		assert_int_equal(tally_verify_path(v, alone[i], &err), 0);
+	assert_int_equal(tally_verify_run(v, &err), -1);
+	assert_int_equal(err.code, TALLY_USE);
+	tally_verify_free(v);
+	tally_pack_free(pack);
+	pack = NULL;
+	tally_buf_deinit(&made);
+	free(pack_path);
 }
 
 /* What a report says of another one cannot be seen without that. */
@@ -301,6 +366,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_comes_out_again_from_its_exports),
+		cmocka_unit_test(a_report_by_rules_is_checked_together_with_them),
 		cmocka_unit_test(a_report_that_supersedes_one_is_checked_together_with_it),
 		cmocka_unit_test(no_changed_bit_of_a_report_holds),
 		cmocka_unit_test(the_line_that_differs_is_told_in_both_wordings),
