@@ -4,6 +4,7 @@
 /* Which stays and hosts a version of a rule counts, for one product. */
 #include "estate.h"
 #include "rule.h"
+#include "tokens.h"
 
 /* Whether a right that somebody holds takes a stay out of the count: a text that
  * says so, 0 where none does. It depends on nothing but its arguments. */
@@ -13,6 +14,10 @@ struct counted_rights {
 			     const struct host_facts *where, int64_t at);
 	/* Whether what a rule needs maintenance for is under maintenance at the end. */
 	bool (*maintained)(void *ctx, const struct rule *r, uint32_t product);
+	/* What is on record as assigned to hosts: how many, and they, which are kept until
+	 * the next call. NULL: nothing is. */
+	size_t (*held)(void *ctx, const struct rule *r, uint32_t product,
+		       const struct token_held **out);
 };
 enum counted_class {
 	COUNTED_NOT,

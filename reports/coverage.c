@@ -168,6 +168,10 @@ host_coverage_make(struct host_coverage *out, struct part_coverage *const parts[
 	spans_cut(&metered, &limit);
 	out->powered = spans_sum(&powered);
 	out->metered = spans_sum(&metered);
+	if (powered.n > 0) {
+		out->begin = powered.p[0].from;
+		out->end = powered.p[powered.n - 1].to;
+	}
 	for (size_t i = 0; i < gaps->n; i++)
 		list_gap(&out->gaps, &gaps->p[i], &powered);
 	if (out->gaps.n > 0)

@@ -28,7 +28,8 @@ struct part_coverage {
 /* One host, when all is read. */
 struct host_coverage {
 	tally_i128 powered, metered;
-	struct gaps gaps; /* in the order of the report */
+	int64_t begin, end; /* of its powered time in the period; empty where it had none */
+	struct gaps gaps;   /* in the order of the report */
 };
 /* `gaps` collects those of the host that touch the period. */
 void part_coverage_step(struct part_coverage *c, const struct part *p, const struct slot *e,

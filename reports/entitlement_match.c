@@ -141,6 +141,14 @@ match_units(const struct entitlement *e, const struct rule *rule, int64_t at)
 	return entitlement_units(e);
 }
 
+/* Ever; what never had any is no licence for a rule that needs it. */
+static bool
+has_maintenance(const struct entitlement *e)
+{
+	return e->maintenance_from.given || e->maintenance_to.given ||
+	       (e->rights & (RIGHT_SOFTWARE_ASSURANCE | RIGHT_SUBSCRIPTION));
+}
+
 /* One of several products by a name that all of them share is nobody's. */
 static bool
 ambiguous(const struct entitlement_match *m, const struct entitlement *e, const struct rule *rule)
@@ -168,7 +176,7 @@ match_serving(const struct entitlement_match *m, const struct rule *rule,
 		const struct entitlement *e = &m->held->p[i];
 
 		if (!entitlement_serves(e, rule, product) || !known_scope(m, e) ||
-		    ambiguous(m, e, rule))
+		    ambiguous(m, e, rule) || (rule->needs_maintenance && !has_maintenance(e)))
 			continue;
 		out->p = array_grow(out->p, &out->cap, out->n, sizeof(*out->p));
 		out->p[out->n++] = (uint32_t)i;

@@ -152,6 +152,24 @@ compare_failures(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
+/* What is assigned to hosts in the scope of a node; the caller's to free. */
+static struct token_held *
+held_in(const struct meter *m, uint32_t node, size_t *n)
+{
+	const struct counted_rights *rights = m->counted->rights;
+	const struct token_held *all = NULL;
+	size_t count = rights && rights->held
+			       ? rights->held(rights->ctx, m->rule, m->counted->product, &all)
+			       : 0;
+	struct token_held *held = tally_realloc_array(NULL, count + 1, sizeof(*held));
+
+	*n = 0;
+	for (size_t i = 0; i < count; i++)
+		if (belongs(m, all[i].host, node))
+			held[(*n)++] = all[i];
+	return held;
+}
+
 static void
 count_tokens(struct meter *m, uint32_t node, struct token_step *steps,
 	     struct token_failure *failures)
@@ -161,8 +179,10 @@ count_tokens(struct meter *m, uint32_t node, struct token_step *steps,
 				   .failures = failures,
 				   .cooling = (int64_t)m->rule->move_days * 86400 * TALLY_SECOND };
 	struct meter_node *n = &m->nodes[node];
+	struct token_held *held = held_in(m, node, &p.n_held);
 	struct token_answer answer;
 
+	p.held = held;
 	for (size_t i = 0; i < m->n_steps; i++)
 		if (belongs(m, m->steps[i].host, node))
 			steps[p.n_steps++] = m->steps[i];
@@ -173,6 +193,7 @@ count_tokens(struct meter *m, uint32_t node, struct token_step *steps,
 	if (p.n_failures > 1)
 		qsort(failures, p.n_failures, sizeof(*failures), compare_failures);
 	tokens_count(&answer, &p);
+	free(held);
 	if (answer.need == UINT64_MAX)
 		m->too_large = true;
 	else if ((amount)answer.need * AMOUNT_ONE < n->peak[LOW])

@@ -225,7 +225,7 @@ begin_estate(struct tally_report *r, const struct tally_report_options *o)
 {
 	int64_t from = r->from;
 
-	if (o->n_packs == 0 && !o->prices)
+	if (o->n_packs == 0 && !o->prices && !o->roster)
 		return NULL;
 	if (o->n_packs > 0)
 		from = positions_reach(o->packs, o->n_packs, r->from, r->to);
@@ -243,6 +243,7 @@ make_positions(struct tally_report *r, const struct tally_report_options *o, str
 				       .from = r->from,
 				       .to = r->to,
 				       .zone = o->zone,
+				       .rights = report_rights(r),
 				       .findings = &r->findings };
 
 	r->packs = o->packs;
@@ -253,7 +254,8 @@ make_positions(struct tally_report *r, const struct tally_report_options *o, str
 /* Both readings, and what they find. */
 static int
 read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts,
-	     const struct tally_report_options *o, struct tally_err *err)
+	     const struct survey *surveys, const struct tally_report_options *o,
+	     struct tally_err *err)
 {
 	struct span period = { r->from, r->to };
 	struct tally_bytes *names = tally_alloc((r->n_ledgers + 1) * 2 * sizeof(*names));
@@ -275,6 +277,8 @@ read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts,
 	plan_deinit(&plan);
 	if (rc == 0)
 		rc = make_positions(r, o, err);
+	if (rc == 0)
+		rc = report_held_match(r, surveys, err);
 	if (rc == 0)
 		rc = report_charges(r, o, err);
 	findings_finish(&r->findings, names, origins);
@@ -305,6 +309,8 @@ make(struct tally_report *r, struct survey *surveys, const struct tally_report_l
 	int rc = o->old ? compare_read(&old, o->old, r, err) : 0;
 
 	if (rc == 0)
+		rc = report_held_read(r, o, err);
+	if (rc == 0)
 		rc = survey_all(surveys, ledgers, n, err);
 	if (rc == 0) {
 		take_ledgers(r, surveys, n);
@@ -312,7 +318,7 @@ make(struct tally_report *r, struct survey *surveys, const struct tally_report_l
 	}
 	if (rc == 0) {
 		n_parts = make_parts(r, surveys, parts);
-		rc = read_ledgers(r, parts, n_parts, o, err);
+		rc = read_ledgers(r, parts, n_parts, surveys, o, err);
 	}
 	if (rc == 0 && o->old)
 		rc = report_correct(r, &old, err);
@@ -326,6 +332,10 @@ make(struct tally_report *r, struct survey *surveys, const struct tally_report_l
 		supersede(r, &old, surveys);
 		add_input(r, o, o->old);
 	}
+	if (rc == 0 && o->entitlements)
+		add_input(r, o, o->entitlements);
+	if (rc == 0 && o->roster)
+		add_input(r, o, o->roster);
 	if (rc == 0)
 		make_id(r, o);
 	for (size_t i = 0; i < n_parts; i++)
@@ -380,6 +390,7 @@ tally_report_free(struct tally_report *r)
 		host_coverage_deinit(&r->ledgers[i].coverage);
 	charges_deinit(&r->charges);
 	positions_deinit(&r->positions);
+	report_held_free(r);
 	if (r->has_estate)
 		estate_deinit(&r->estate);
 	if (r->sweep.residence)

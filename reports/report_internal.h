@@ -9,6 +9,10 @@
 #include "tally/json.h"
 #include "tally/report.h"
 
+struct entitlements;
+struct roster;
+struct survey;
+
 struct report_ledger {
 	struct tally_bytes host, origin;
 	uint64_t size;
@@ -44,6 +48,13 @@ struct tally_report {
 	struct estate estate;
 	struct positions positions;
 	struct charges charges; /* without `prices`: none */
+
+	struct entitlements *entitlements; /* NULL: none are told */
+	struct counted_rights rights;      /* of theirs */
+	struct token_held *assigned;       /* what `rights` told last */
+	struct tally_buf shortfalls;       /* a line each */
+	size_t n_shortfalls;
+	struct roster *roster; /* NULL: none */
 };
 
 static inline struct tally_bytes
@@ -53,6 +64,12 @@ report_text(const struct tally_report *r, uint32_t number)
 }
 /* run_seconds / (to - from) in millionths, half up. */
 uint64_t report_average(const struct tally_report *r, const struct usage_row *row);
+/* report_held.c */
+int report_held_read(struct tally_report *r, const struct tally_report_options *o,
+		     struct tally_err *err);
+const struct counted_rights *report_rights(struct tally_report *r); /* NULL: none */
+int report_held_match(struct tally_report *r, const struct survey *surveys, struct tally_err *err);
+void report_held_free(struct tally_report *r);
 /* render_positions.c */
 void report_positions_json(struct tally_jsonw *w, const struct tally_report *r);
 void report_packs_json(struct tally_jsonw *w, const struct tally_report *r);

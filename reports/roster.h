@@ -29,9 +29,8 @@ int roster_settle(struct roster *r, const struct tally_zone *zone, struct tally_
 struct roster_host {
 	struct tally_bytes name, asset; /* asset empty: not told */
 	uint32_t ledger;
-	int64_t seen_from, seen_to; /* [,): INT64_MAX, INT64_MIN where nothing was seen */
+	int64_t seen_from, seen_to; /* [,), empty where nothing was seen */
 	int64_t retired;            /* INT64_MAX: not */
-	uint64_t retired_entry;
 };
 /* Findings of the period [from, to). */
 void roster_judge(const struct roster *r, const struct roster_host *hosts, size_t n, int64_t from,

@@ -88,7 +88,7 @@ judge_presence(const struct judge *j, const struct roster_line *l, const struct 
 
 	if (!h)
 		miss(j, l, "has no ledger here", NULL);
-	else if (h->seen_from >= to || h->seen_to < from)
+	else if (h->seen_from >= to || h->seen_to <= from || h->seen_from >= h->seen_to)
 		miss(j, l, "has a ledger that tells nothing of this time", NULL);
 	else if (h->retired >= from && h->retired < to && to - h->retired >= PATIENCE)
 		miss(j, l, "was retired on ", &h->retired);
@@ -115,7 +115,7 @@ judge_identity(const struct judge *j, const struct roster_line *l, const struct 
 		return;
 	}
 	/* The ledger says which machine it is now: the newest line ought to say the same. */
-	if (l->asset[0] == '\0' || h->asset.len == 0 || l->to.at <= h->seen_to ||
+	if (l->asset[0] == '\0' || h->asset.len == 0 || l->to.at < h->seen_to ||
 	    tally_bytes_eq(h->asset, tally_bytes_str(l->asset)))
 		return;
 	g = findings_count(j->f, F_IDENTITY_CHANGED, h->ledger, 1);
@@ -145,11 +145,11 @@ called_until(const struct roster *r, const struct roster_host *h, int64_t at)
 static void
 judge_host(const struct judge *j, const struct roster_host *h)
 {
-	int64_t at = later(h->seen_from, j->from), last = sooner(h->seen_to, j->to - 1);
+	int64_t at = later(h->seen_from, j->from), last = sooner(h->seen_to, j->to) - 1;
 	char when[TALLY_TIME_TEXT];
 	struct finding *g;
 
-	if (h->seen_from > h->seen_to)
+	if (h->seen_from >= h->seen_to)
 		return;
 	while (at <= last) {
 		int64_t next = called_until(j->roster, h, at);

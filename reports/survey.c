@@ -40,6 +40,10 @@ read_session(struct survey *s, const struct tally_event *ev, uint64_t index,
 	}
 	if (st.ledger_pcr == TALLY_NO_PCR)
 		note_at(s->no_pcr_at, &s->no_pcr, index);
+	if (s->has_host_id && memcmp(s->host_id, st.host_id.p, TALLY_HASH) != 0)
+		note_at(s->replaced_at, &s->replaced, index);
+	s->has_host_id = true;
+	memcpy(s->host_id, st.host_id.p, TALLY_HASH);
 	s->has_reset = true;
 	s->reset_count = st.reset_count;
 }
@@ -91,6 +95,10 @@ read_entry(struct survey *s, const struct tally_entry *e, struct tally_arena *ar
 		return -1;
 	if (kind == TALLY_SESSION_STATEMENT)
 		read_session(s, &ev, e->header.index, arena);
+	if (kind == TALLY_HOST_FACTS) {
+		tally_buf_clear(&s->asset);
+		tally_buf_add_bytes(&s->asset, ev.i.asset);
+	}
 	if (ev.i.host.p) {
 		tally_buf_clear(&s->host);
 		tally_buf_add_bytes(&s->host, ev.i.host);
@@ -156,6 +164,7 @@ survey_note(const struct survey *s, uint32_t ledger, struct findings *f)
 {
 	note_all(f, F_UNKNOWN_KIND, ledger, s->unknown, s->unknown_at, told(s->unknown));
 	note_all(f, F_UNDISCLOSED, ledger, s->undisclosed, s->undisclosed_at, told(s->undisclosed));
+	note_all(f, F_IDENTITY_CHANGED, ledger, s->replaced, s->replaced_at, told(s->replaced));
 	note_all(f, F_UNLOGGED_BOOT, ledger, s->unlogged, s->unlogged_at, s->n_unlogged_at);
 	note_all(f, F_NO_LEDGER_PCR, ledger, s->no_pcr, s->no_pcr_at, told(s->no_pcr));
 	note_all(f, F_AFTER_CHECKPOINT, ledger, s->ledger->beyond, NULL, 0);

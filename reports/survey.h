@@ -9,9 +9,10 @@
 
 struct survey {
 	const struct tally_report_ledger *ledger;
-	struct tally_buf host; /* of the newest entry that names it */
-	bool imported, live;   /* parts */
-	struct aside aside;    /* and the third one */
+	struct tally_buf host;  /* of the newest entry that names it */
+	struct tally_buf asset; /* of the newest facts */
+	bool imported, live;    /* parts */
+	struct aside aside;     /* and the third one */
 	uint64_t entries;
 	int64_t wall; /* of the last entry */
 	uint64_t unknown, undisclosed, unlogged, no_pcr;
@@ -21,6 +22,9 @@ struct survey {
 	uint64_t no_pcr_at[FINDING_ENTRIES]; /* session statements, too */
 	bool has_reset;
 	uint32_t reset_count;
+	bool has_host_id; /* of the newest session */
+	uint8_t host_id[TALLY_HASH];
+	uint64_t replaced, replaced_at[FINDING_ENTRIES]; /* sessions of another host id */
 };
 int survey_make(struct survey *s, const struct tally_report_ledger *ledger, struct tally_err *err);
 void survey_deinit(struct survey *s);

@@ -39,6 +39,9 @@ struct tally_report_options {
 	/* A price list, which outlives the report. NULL: no charges. TALLY_USE, with its
 	 * name: use without a price, a rule that no pack has, more than money holds. */
 	const struct tally_prices *prices;
+	/* What is held, in YAML or CSV, and who must report; NULL: not told. TALLY_USE, with
+	 * name and place: malformed. */
+	const struct tally_report_input *entitlements, *roster;
 };
 /* A price list; `name` stands before each error: NAME:LINE:COLUMN: what (TALLY_USE). */
 int tally_prices_parse(struct tally_prices **out, const char *name, struct tally_bytes in,
@@ -48,6 +51,12 @@ void tally_prices_free(struct tally_prices *p);
 /* TALLY_USE: an empty or reversed period, two ledgers with one host name. */
 int tally_report_make(struct tally_report **out, const struct tally_report_ledger *ledgers,
 		      size_t n, const struct tally_report_options *o, struct tally_err *err);
+/* What is short of what is held, over the fleet: a line each, which live as long as the
+ * report. Returns how many. */
+size_t tally_report_short(const struct tally_report *r, struct tally_bytes *lines);
+/* What a file is that a report was made from, by what it holds. */
+enum tally_report_role { TALLY_REPORT_OTHER, TALLY_REPORT_ENTITLEMENTS, TALLY_REPORT_ROSTER };
+enum tally_report_role tally_report_role(const struct tally_report_input *in);
 void tally_report_free(struct tally_report *r);
 void tally_report_json(const struct tally_report *r, struct tally_buf *out);
 void tally_report_csv(const struct tally_report *r, struct tally_buf *out);

@@ -14,6 +14,7 @@
 
 static struct tally_pack *packs[MOST_PACKS];
 static size_t n_packs;
+static struct tally_report_input held, roster;
 static struct tally_json_doc *doc;
 static struct tally_buf text;
 
@@ -39,7 +40,9 @@ report_bytes(const struct test_history *h, const char *from, const char *to, con
 					  .tzdata = "2025b",
 					  .sha256 = no_hash,
 					  .packs = packs,
-					  .n_packs = n_packs };
+					  .n_packs = n_packs,
+					  .entitlements = held.name ? &held : NULL,
+					  .roster = roster.name ? &roster : NULL };
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_report_ledger ledgers[16];
 	struct tally_report *r;
@@ -122,6 +125,15 @@ report_by_pack(const char *yaml)
 	settle_packs();
 }
 
+void
+report_with(const char *entitlements, const char *lines)
+{
+	held = (struct tally_report_input){ entitlements ? "held.yaml" : NULL,
+					    tally_bytes_str(entitlements) };
+	roster =
+		(struct tally_report_input){ lines ? "roster.yaml" : NULL, tally_bytes_str(lines) };
+}
+
 static void
 drop_report(void)
 {
@@ -135,6 +147,7 @@ report_done(void)
 {
 	drop_report();
 	drop_packs();
+	report_with(NULL, NULL);
 }
 
 const struct tally_json *

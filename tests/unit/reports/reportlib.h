@@ -24,6 +24,8 @@ void report_done(void);
  * product has, or one that is written here. */
 void report_by_all_packs(void);
 void report_by_pack(const char *yaml);
+/* And with these files, held.yaml and roster.yaml; NULL: without. */
+void report_with(const char *entitlements, const char *roster);
 
 /* A field of the only row of an array whose members agree with `where`, which is
  * "key=value key=value"; "" where there is no such row, a number in decimal, null

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a report is made from beside ledgers and rules: licences that are held, and
+ * the roster. Read first, for rights exclude machines; compared last. */
+#include <stdlib.h>
+#include "entitlement_match.h"
+#include "report_internal.h"
+#include "roster.h"
+#include "survey.h"
+#include "tally/err.h"
+
+static struct entitlement_match
+match_of(struct tally_report *r)
+{
+	return (struct entitlement_match){ .held = r->entitlements,
+					   .packs = r->packs,
+					   .n_packs = r->n_packs,
+					   .positions = &r->positions,
+					   .from = r->from,
+					   .to = r->to,
+					   .findings = &r->findings };
+}
+
+int
+report_held_read(struct tally_report *r, const struct tally_report_options *o,
+		 struct tally_err *err)
+{
+	if (o->entitlements) {
+		if (o->n_packs == 0)
+			return tally_err_set(err, TALLY_USE,
+					     "%s: entitlements say nothing without rule packs",
+					     o->entitlements->name);
+		if (entitlements_parse(&r->entitlements, o->entitlements->name,
+				       o->entitlements->content, err) < 0 ||
+		    entitlements_settle(r->entitlements, o->zone, err) < 0)
+			return -1;
+	}
+	if (o->roster && (roster_parse(&r->roster, o->roster->name, o->roster->content, err) < 0 ||
+			  roster_settle(r->roster, o->zone, err) < 0))
+		return -1;
+	return 0;
+}
+
+void
+report_held_free(struct tally_report *r)
+{
+	entitlements_free(r->entitlements);
+	roster_free(r->roster);
+	tally_buf_deinit(&r->shortfalls);
+	free(r->assigned);
+}
+
+static uint32_t
+excludes(void *ctx, const struct rule *rule, uint32_t product, const char *right,
+	 const struct host_facts *where, int64_t at)
+{
+	struct tally_report *r = ctx;
+	struct tally_bytes name = tally_bytes_str(right);
+	struct entitlement_place place = {
+		report_text(r, r->estate.hosts[where->host].name),
+		report_text(r, where->cluster),
+		report_text(r, where->region),
+	};
+	const struct entitlement *e = entitlement_excludes(
+		r->entitlements, rule, report_text(r, product), name, &place, at);
+	struct tally_buf why = TALLY_BUF_INIT;
+	uint32_t number;
+
+	if (!e)
+		return 0;
+	entitlement_reason(r->entitlements, e, name, &why);
+	number = strings_add(&r->strings, tally_buf_view(&why));
+	tally_buf_deinit(&why);
+	return number;
+}
+
+static bool
+maintained(void *ctx, const struct rule *rule, uint32_t product)
+{
+	struct tally_report *r = ctx;
+
+	for (size_t i = 0; i < r->entitlements->n; i++) {
+		const struct entitlement *e = &r->entitlements->p[i];
+
+		if (entitlement_valid(e, r->to - 1) && entitlement_maintained(e, r->to - 1) &&
+		    entitlement_serves(e, rule, report_text(r, product)))
+			return true;
+	}
+	return false;
+}
+
+/* In force at the end of the period, and assigned to a host of the report. */
+static size_t
+held(void *ctx, const struct rule *rule, uint32_t product, const struct token_held **out)
+{
+	struct tally_report *r = ctx;
+	const amount most = UINT32_MAX; /* of one row: no demand is larger, nor their sum */
+	size_t n = 0;
+
+	free(r->assigned);
+	r->assigned = tally_realloc_array(NULL, r->entitlements->n, sizeof(*r->assigned));
+	for (size_t i = 0; i < r->entitlements->n; i++) {
+		const struct entitlement *e = &r->entitlements->p[i];
+		amount units;
+
+		if (e->assigned_host[0] == '\0' || !entitlement_valid(e, r->to - 1) ||
+		    !entitlement_serves(e, rule, report_text(r, product)))
+			continue;
+		units = entitlement_units(e) / AMOUNT_ONE;
+		for (uint32_t h = 0; h < r->n_ledgers; h++)
+			if (tally_bytes_eq(r->ledgers[h].host, tally_bytes_str(e->assigned_host)))
+				r->assigned[n++] = (struct token_held){
+					.host = h,
+					.count = (uint64_t)(units < most ? units : most),
+					.assigned = e->assigned_date.at,
+				};
+	}
+	*out = r->assigned;
+	return n;
+}
+
+const struct counted_rights *
+report_rights(struct tally_report *r)
+{
+	if (!r->entitlements)
+		return NULL;
+	r->rights = (struct counted_rights){ r, excludes, maintained, held };
+	return &r->rights;
+}
+
+static void
+judge_roster(struct tally_report *r, const struct survey *surveys)
+{
+	struct roster_host *hosts = tally_alloc((r->n_ledgers + 1) * sizeof(*hosts));
+
+	for (uint32_t i = 0; i < r->n_ledgers; i++)
+		hosts[i] = (struct roster_host){ .name = r->ledgers[i].host,
+						 .asset = tally_buf_view(&surveys[i].asset),
+						 .ledger = i,
+						 .seen_from = r->ledgers[i].coverage.begin,
+						 .seen_to = r->ledgers[i].coverage.end,
+						 .retired = r->estate.hosts[i].retired };
+	roster_judge(r->roster, hosts, r->n_ledgers, r->from, r->to, &r->findings);
+	free(hosts);
+}
+
+int
+report_held_match(struct tally_report *r, const struct survey *surveys, struct tally_err *err)
+{
+	struct entitlement_match m = match_of(r);
+
+	if (r->roster)
+		judge_roster(r, surveys);
+	if (!r->entitlements)
+		return 0;
+	if (entitlements_match(&m, err) < 0)
+		return -1;
+	entitlements_check_editions(&m);
+	r->n_shortfalls = entitlements_short(&m, &r->shortfalls);
+	return 0;
+}
+
+size_t
+tally_report_short(const struct tally_report *r, struct tally_bytes *lines)
+{
+	*lines = tally_buf_view(&r->shortfalls);
+	return r->n_shortfalls;
+}
+
+/* What each of them must have, the other one refuses. */
+enum tally_report_role
+tally_report_role(const struct tally_report_input *in)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct entitlements *e;
+	struct roster *r;
+
+	if (entitlements_parse(&e, in->name, in->content, &err) == 0) {
+		entitlements_free(e);
+		return TALLY_REPORT_ENTITLEMENTS;
+	}
+	if (roster_parse(&r, in->name, in->content, &err) == 0) {
+		roster_free(r);
+		return TALLY_REPORT_ROSTER;
+	}
+	return TALLY_REPORT_OTHER;
+}
