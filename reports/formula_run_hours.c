@@ -7,7 +7,7 @@
 #include "tally/err.h"
 
 #define HOUR (3600 * (tally_i128)TALLY_SECOND)
-/* So that a sum times a factor (below 2^40) fits; some 10^7 vCPU-years. */
+/* So that a sum times a factor (below 2^40) fits; some 10^8 vCPU-years. */
 #define MOST_SUM    ((tally_i128)1 << 82)
 #define MOST_FACTOR ((amount)1 << 40)
 

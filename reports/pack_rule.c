@@ -244,7 +244,7 @@ check_sense(const struct raw_rule *raw, const struct pack_place *at)
 	return 0;
 }
 
-/* No empty text in a list: it would begin every OS and name every product. */
+/* No empty list, and no empty text in one: it would begin every OS and name every product. */
 static int
 check_lists(const struct rule *r, const struct pack_place *at)
 {
@@ -252,10 +252,20 @@ check_lists(const struct rule *r, const struct pack_place *at)
 		const char *key;
 		const struct tally_strings *list;
 	} lists[] = {
-		{ "licences", &r->licences },        { "guests.os", &r->os },
-		{ "guests.editions", &r->editions }, { "guests.software", &r->software },
-		{ "hosts.os", &r->host_os },         { "hosts.hypervisors", &r->hypervisors },
-		{ "approved", &r->approved },        { "covers_editions", &r->covers_editions },
+		{ "licences", &r->licences },
+		{ "guests.os", &r->os },
+		{ "guests.editions", &r->editions },
+		{ "guests.software", &r->software },
+		{ "hosts.os", &r->host_os },
+		{ "hosts.hypervisors", &r->hypervisors },
+		{ "approved", &r->approved },
+		{ "covers_editions", &r->covers_editions },
+		{ "guests.clock", NULL },
+		{ "scopes", NULL },
+		{ "factors", NULL },
+		{ "core_units", NULL },
+		{ "tiers", NULL },
+		{ "exclusions", NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -264,7 +274,7 @@ check_lists(const struct rule *r, const struct pack_place *at)
 		if (node && node->count == 0)
 			return tally_yaml_error(at->name, node, at->err, "'%s' is empty",
 						lists[i].key);
-		for (size_t k = 0; k < lists[i].list->count; k++)
+		for (size_t k = 0; lists[i].list && k < lists[i].list->count; k++)
 			if (!lists[i].list->items[k][0])
 				return tally_yaml_error(at->name, node->items[k], at->err,
 							"an empty text in '%s'", lists[i].key);
@@ -297,8 +307,8 @@ pack_rule_finish(struct raw_rule *raw, const struct pack_place *at)
 		return pack_error(at, "metric", "unknown metric kind '%s'", raw->metric);
 	r->kind = (enum metric_kind)kind;
 	if (check_id(r, at) < 0 || pack_rule_keys(at, r->kind) < 0 || read_words(raw, at) < 0 ||
-	    read_window(raw, at) < 0 || read_numbers(raw, at) < 0 || read_tables(raw, at) < 0 ||
-	    check_lists(r, at) < 0 || check_subjects(r, at) < 0 || check_sense(raw, at) < 0 ||
+	    read_window(raw, at) < 0 || read_numbers(raw, at) < 0 || check_lists(r, at) < 0 ||
+	    read_tables(raw, at) < 0 || check_subjects(r, at) < 0 || check_sense(raw, at) < 0 ||
 	    check_exclusions(r, at) < 0)
 		return -1;
 	if (r->os.count == 0)
