@@ -16,14 +16,15 @@
 #include "source.h"
 
 #define OLD_MAX    (256U << 20) /* bytes of a report over many machines */
-#define TEXT_WIDTH 100          /* of a text report that does not go to a terminal */
+#define PRICES_MAX (1U << 20)
+#define TEXT_WIDTH 100 /* of a text report that does not go to a terminal */
 
-enum format { TEXT, JSON, CSV };
+enum format { TEXT, JSON, CSV, FOCUS, RUM };
 struct options {
 	struct cli_input input;
 	const char **paths;
 	size_t count;
-	const char *from, *to, *zone, *out, *compare, *rules;
+	const char *from, *to, *zone, *out, *compare, *rules, *prices;
 	enum format format;
 };
 
@@ -31,7 +32,7 @@ struct options {
 static error_t
 refuse_later(struct options *o, int key)
 {
-	static const char *const names[] = { "--entitlements", "--prices", "--roster", "--strict",
+	static const char *const names[] = { "--entitlements", "", "--roster", "--strict",
 					     "--for" };
 
 	return cli_refuse(&o->input, "%s is not there in this version", names[key - 0x102]);
@@ -40,20 +41,16 @@ refuse_later(struct options *o, int key)
 static error_t
 take_format(struct options *o, const char *arg)
 {
-	static const char *const now[] = { "text", "json", "csv" }, *const later[] = { "html",
-										       "focus",
-										       "rum" };
+	static const char *const names[] = { "text", "json", "csv", "focus", "rum" };
 
-	for (unsigned i = 0; i < 3; i++)
-		if (strcmp(arg, now[i]) == 0) {
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(arg, names[i]) == 0) {
 			o->format = (enum format)i;
 			return 0;
 		}
-	for (unsigned i = 0; i < 3; i++)
-		if (strcmp(arg, later[i]) == 0)
-			return cli_refuse(&o->input, "--format: '%s' is not there in this version",
-					  arg);
-	return cli_refuse(&o->input, "--format: '%s' is none of text, json, csv", arg);
+	if (strcmp(arg, "html") == 0)
+		return cli_refuse(&o->input, "--format: '%s' is not there in this version", arg);
+	return cli_refuse(&o->input, "--format: '%s' is none of text, json, csv, focus, rum", arg);
 }
 
 static error_t
@@ -72,6 +69,8 @@ parse(int key, char *arg, struct argp_state *state)
 		return take_format(o, arg);
 	case 'c':
 		return cli_take_one(&o->input, &o->compare, "--compare", arg);
+	case 'p':
+		return cli_take_one(&o->input, &o->prices, "--prices", arg);
 	case 'r':
 		return cli_take_one(&o->input, &o->rules, "--rules", arg);
 	case 'o':
@@ -89,14 +88,14 @@ static const struct argp_option argp_options[] = {
 	{ "from", 'f', "T", 0, "Begin of the period: RFC 3339, a date, or a month", 0 },
 	{ "to", 't', "T", 0, "End of the period, which does not belong to it", 0 },
 	{ "tz", 'z', "ZONE", 0, "The IANA time zone of the calendar, or else UTC", 0 },
-	{ "format", 'F', "FORMAT", 0, "text (the default), json or csv", 0 },
+	{ "format", 'F', "FORMAT", 0, "text (the default), json, csv, focus or rum", 0 },
 	{ NULL, 'o', "OUT", 0, "The file to write; - is standard output", 0 },
 	{ "compare", 'c', "OLD", 0, "The JSON report that this one supersedes: tell what changed",
 	  0 },
 	{ "rules", 'r', "DIR", 0, "The folder of the rule packs, in place of the installed one",
 	  0 },
 	{ "entitlements", 0x102, "FILE", OPTION_HIDDEN, NULL, 0 },
-	{ "prices", 0x103, "FILE", OPTION_HIDDEN, NULL, 0 },
+	{ "prices", 'p', "FILE", 0, "A price list: charge what ran", 0 },
 	{ "roster", 0x104, "FILE", OPTION_HIDDEN, NULL, 0 },
 	{ "strict", 0x105, NULL, OPTION_HIDDEN, NULL, 0 },
 	{ "for", 0x106, "LICENSOR", OPTION_HIDDEN, NULL, 0 },
@@ -127,16 +126,41 @@ text_width(const char *out)
 	return TEXT_WIDTH;
 }
 
+/* The data set, and beside it what describes it. */
+static int
+write_focus(const struct options *o, const struct tally_report *r, struct tally_err *err)
+{
+	const char *slash = strrchr(o->out, '/');
+	struct tally_buf data = TALLY_BUF_INIT, about = TALLY_BUF_INIT, path = TALLY_BUF_INIT;
+	int status;
+
+	tally_report_focus(r, &data);
+	tally_buf_addf(&path, "%s.metadata.json", o->out);
+	status = tally_report_focus_metadata(r, slash ? slash + 1 : o->out, data.len, &about, err);
+	if (status == 0)
+		status = tally_output_write(o->out, tally_buf_view(&data), err);
+	if (status == 0 && strcmp(o->out, "-") != 0)
+		status = tally_output_write(tally_buf_cstr(&path), tally_buf_view(&about), err);
+	tally_buf_deinit(&data);
+	tally_buf_deinit(&about);
+	tally_buf_deinit(&path);
+	return status;
+}
+
 static int
 write_report(const struct options *o, const struct tally_report *r, struct tally_err *err)
 {
 	struct tally_buf text = TALLY_BUF_INIT;
 	int status;
 
+	if (o->format == FOCUS)
+		return write_focus(o, r, err);
 	if (o->format == JSON)
 		tally_report_json(r, &text);
 	else if (o->format == CSV)
 		tally_report_csv(r, &text);
+	else if (o->format == RUM)
+		tally_report_rum(r, &text);
 	else
 		tally_report_text(r, &text, text_width(o->out));
 	status = tally_output_write(o->out, tally_buf_view(&text), err);
@@ -145,15 +169,35 @@ write_report(const struct options *o, const struct tally_report *r, struct tally
 }
 
 static int
+read_prices(const char *path, struct tally_prices **out, struct tally_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	struct tally_buf text = TALLY_BUF_INIT;
+	int status = cli_read_input(path, PRICES_MAX, &text, err);
+
+	if (status == 0)
+		status = tally_prices_parse(out, slash ? slash + 1 : path, tally_buf_view(&text),
+					    err);
+	tally_buf_deinit(&text);
+	return status < 0 ? tally_err_prefix(err, "--prices") : 0;
+}
+
+static int
 run(const struct options *o, struct tally_report_options *ro, struct tally_err *err)
 {
 	struct cli_sources sources;
 	struct tally_report *report = NULL;
+	struct tally_prices *prices = NULL;
 	struct cli_packs packs;
 	int status = cli_packs_open(&packs, o->rules, err);
 
 	if (status < 0)
 		return -1;
+	if (o->prices && read_prices(o->prices, &prices, err) < 0) {
+		cli_packs_deinit(&packs);
+		return -1;
+	}
+	ro->prices = prices;
 	ro->packs = packs.packs;
 	ro->n_packs = packs.count;
 	status = cli_sources_open(&sources, o->paths, o->count, err);
@@ -167,6 +211,7 @@ run(const struct options *o, struct tally_report_options *ro, struct tally_err *
 	tally_report_free(report);
 	cli_sources_deinit(&sources);
 	cli_packs_deinit(&packs);
+	tally_prices_free(prices);
 	return status;
 }
 
@@ -210,6 +255,9 @@ check(const struct options *o, struct tally_err *err)
 		return cli_missing("report", "--from T", err);
 	if (!o->to)
 		return cli_missing("report", "--to T", err);
+	if (o->format == FOCUS && !o->prices)
+		return tally_err_set(err, TALLY_USE,
+				     "--format focus: there are no charges without --prices FILE");
 	return o->out ? 0 : cli_missing("report", "-o OUT", err);
 }
 

@@ -42,6 +42,7 @@ struct claims {
 	size_t count;
 	struct tally_pack **packs;
 	size_t n_packs;
+	struct tally_prices *prices;
 };
 
 static void
@@ -56,6 +57,7 @@ claims_deinit(struct claims *c)
 	for (size_t i = 0; i < c->n_packs; i++)
 		tally_pack_free(c->packs[i]);
 	free(c->packs);
+	tally_prices_free(c->prices);
 	tally_json_free(c->doc);
 	tally_zone_free(c->zone);
 	free(c->tool);
@@ -199,6 +201,55 @@ take_packs(struct tally_verify *v, struct target *t, struct claims *c)
 	}
 	c->options.packs = c->packs;
 	c->options.n_packs = c->n_packs;
+	return all;
+}
+
+static bool
+is_content(struct tally_bytes hash, struct tally_bytes content)
+{
+	char hex[2 * TALLY_HASH + 1];
+	uint8_t raw[TALLY_HASH];
+
+	tally_sha256(raw, content);
+	tally_hex(hex, raw, TALLY_HASH);
+	return tally_bytes_eq(hash, tally_bytes_str(hex));
+}
+
+/* One more file that the report was made from: what it is, it says by being that. */
+static bool
+take_input(struct tally_verify *v, struct target *t, struct claims *c, const struct tally_json *is)
+{
+	struct tally_bytes hash = text(is, "sha256"), name = text(is, "name");
+	struct tally_err ignored = TALLY_ERR_INIT;
+	const struct input *in;
+	char *base;
+
+	if (c->options.old && is_content(hash, c->old.content))
+		return true;
+	in = verify_find_input(v, hash);
+	if (!in) {
+		TELL(v, t, "%.*s (SHA-256 %.*s), which it was made from, is not among the paths",
+		     (int)name.len, (const char *)name.p, (int)hash.len, (const char *)hash.p);
+		return false;
+	}
+	base = tally_strndup((const char *)name.p, name.len);
+	if (!c->prices &&
+	    tally_prices_parse(&c->prices, base, tally_buf_view(&in->content), &ignored) == 0)
+		c->options.prices = c->prices;
+	free(base);
+	return true;
+}
+
+static bool
+take_inputs(struct tally_verify *v, struct target *t, struct claims *c)
+{
+	const struct tally_json *report = tally_json_get(tally_json_root(c->doc), "report");
+	const struct tally_json *list = tally_json_get(report, "inputs");
+	size_t n = list && tally_json_type(list) == TALLY_JSON_ARRAY ? tally_json_count(list) : 0;
+	bool all = true;
+
+	for (size_t i = 0; i < n; i++)
+		all = take_input(v, t, c, tally_json_at(list, i)) && all;
 	return all;
 }
 
@@ -405,7 +456,8 @@ report_check(struct tally_verify *v, struct target *t, struct tally_err *err)
 	}
 	if (tally_json_type(tally_json_root(c.doc)) != TALLY_JSON_OBJECT)
 		TELL(v, t, "not an object");
-	else if (take_head(v, t, &c) && take_packs(v, t, &c) && take_old(v, t, &c))
+	else if (take_head(v, t, &c) && take_packs(v, t, &c) && take_old(v, t, &c) &&
+		 take_inputs(v, t, &c))
 		r = take_ledgers(v, t, &c, err);
 	if (r > 0)
 		r = recompute(v, t, &c, err);

@@ -127,16 +127,18 @@ tally_verify_input(struct tally_verify *v, const char *name, struct tally_bytes 
 const struct input *
 verify_find_input(struct tally_verify *v, struct tally_bytes hash)
 {
+	const struct input *found = NULL;
 	uint8_t raw[TALLY_HASH];
 
 	if (!tally_unhex(raw, TALLY_HASH, (const char *)hash.p, hash.len))
 		return NULL;
+	/* The same file may be installed and among the paths, too. */
 	for (size_t i = 0; i < v->n_inputs; i++)
 		if (memcmp(v->inputs[i].hash, raw, TALLY_HASH) == 0) {
 			v->inputs[i].named = true;
-			return &v->inputs[i];
+			found = found ? found : &v->inputs[i];
 		}
-	return NULL;
+	return found;
 }
 
 /* An input of a report; whether one names it, the run shows. */
