@@ -9,21 +9,25 @@
 #include "meter.h"
 #include "tally/err.h"
 
-uint32_t
-meter_node(struct meter *m, enum scope scope, uint32_t id)
+static uint32_t
+make_node(struct meter *m, enum scope scope, uint32_t id, uint32_t host, uint32_t part_of)
 {
 	struct meter_node *n;
-	uint8_t key[16] = { 0 };
+	uint8_t key[16];
 	void **place;
 
 	tally_put_u32(key, (uint32_t)scope);
 	tally_put_u32(key + 4, id);
+	tally_put_u32(key + 8, host);
+	tally_put_u32(key + 12, part_of);
 	place = map_place(&m->node_slots, key);
 	if (*place)
 		return (uint32_t)((uintptr_t)*place - 1);
 	m->nodes = array_grow(m->nodes, &m->cap_nodes, m->n_nodes, sizeof(*m->nodes));
 	n = &m->nodes[m->n_nodes];
-	*n = (struct meter_node){ .scope = scope, .id = id, .since = m->now };
+	*n = (struct meter_node){
+		.scope = scope, .id = id, .host = host, .part_of = part_of, .since = m->now
+	};
 	n->now = tally_alloc(READINGS * m->parts * 3 * sizeof(*n->now));
 	n->top = n->now + READINGS * m->parts;
 	n->sum = n->top + READINGS * m->parts;
@@ -31,6 +35,18 @@ meter_node(struct meter *m, enum scope scope, uint32_t id)
 		n->peak_at[r] = INT64_MIN;
 	*place = (void *)((uintptr_t)m->n_nodes + 1);
 	return (uint32_t)m->n_nodes++;
+}
+
+uint32_t
+meter_node(struct meter *m, enum scope scope, uint32_t id)
+{
+	return make_node(m, scope, id, NO_NODE, NO_NODE);
+}
+
+uint32_t
+meter_part(struct meter *m, uint32_t host, uint32_t above)
+{
+	return make_node(m, SCOPE_HOST, m->estate->hosts[host].name, host, above);
 }
 
 static void
@@ -62,7 +78,7 @@ meter_init(struct meter *m, const struct estate *e, const struct rule *const *ru
 	for (size_t i = 0; i < e->n_hosts; i++) {
 		m->hosts[i].node = meter_node(m, SCOPE_HOST, e->hosts[i].name);
 		m->hosts[i].cluster = m->hosts[i].region = NO_NODE;
-		m->hosts[i].cluster_top = m->hosts[i].region_top = NO_NODE;
+		m->hosts[i].part[0] = m->hosts[i].part[1] = NO_NODE;
 	}
 }
 
@@ -162,16 +178,16 @@ figure(struct meter *m, const struct meter_node *n, const tally_i128 *parts, uns
 static void
 add_step(struct meter *m, uint32_t host, tally_i128 need)
 {
-	struct meter_host *h = &m->hosts[host];
+	const struct meter_host *h = &m->hosts[host];
 
-	if (need == h->need)
-		return;
-	h->need = need;
 	m->steps = array_grow(m->steps, &m->cap_steps, m->n_steps, sizeof(*m->steps));
-	m->steps[m->n_steps++] =
-		(struct token_step){ .at = m->now,
-				     .host = host,
-				     .demand = need < UINT64_MAX ? (uint64_t)need : UINT64_MAX };
+	m->steps[m->n_steps++] = (struct meter_step){
+		.at = m->now,
+		.host = host,
+		.cluster = h->cluster,
+		.region = h->region,
+		.need = need < UINT64_MAX ? (uint64_t)need : UINT64_MAX,
+	};
 }
 
 /* Gives up what the host brought, and takes what it brings now. */
@@ -187,6 +203,10 @@ renew_host(struct meter *m, uint32_t host)
 
 	make_parts(m, h, parts);
 	memcpy(was, n->now, READINGS * m->parts * sizeof(*was));
+	if (m->rule->low == LOW_TOKENS &&
+	    (was[MEASURED * m->parts] != parts[MEASURED * m->parts] || h->moved))
+		add_step(m, host, parts[MEASURED * m->parts]);
+	h->moved = false;
 	if (memcmp(was, parts, READINGS * m->parts * sizeof(*was)) != 0) {
 		meter_add(m, h->node, was, old, -1);
 		meter_add(m, h->node, parts, 0, 1);
@@ -199,8 +219,6 @@ renew_host(struct meter *m, uint32_t host)
 		for (size_t i = 0; i < 3; i++)
 			meter_add(m, above[i], was, order - old, 1);
 	}
-	if (m->rule->low == LOW_TOKENS)
-		add_step(m, host, parts[MEASURED * m->parts]);
 	free(parts);
 }
 
@@ -214,7 +232,10 @@ take_peak(struct meter *m, struct meter_node *n, int64_t at)
 		n->vcpus_top = n->vcpus[HIGH];
 	}
 	for (unsigned r = 0; r < READINGS; r++) {
-		if (!figure(m, n, n->now, r, &is) || is <= n->peak[r])
+		if (!figure(m, n, n->now, r, &is))
+			continue;
+		n->figure[r] = is;
+		if (is <= n->peak[r])
 			continue;
 		n->peak[r] = is;
 		n->peak_at[r] = at;
@@ -224,19 +245,23 @@ take_peak(struct meter *m, struct meter_node *n, int64_t at)
 	}
 }
 
+/* The host's peak in where it stands now. */
 static void
-note_place(struct meter *m, uint32_t host)
+take_part(struct meter *m, uint32_t host, uint32_t part)
 {
-	struct meter_host *h = &m->hosts[host];
-	const struct meter_node *n = &m->nodes[h->node];
+	const struct meter_host *h = &m->hosts[host];
+	const struct meter_node *own = &m->nodes[h->node];
+	struct meter_node *n = &m->nodes[part];
 
-	if (n->peak_at[MEASURED] != INT64_MIN && n->peak_at[MEASURED] != m->now)
-		return;
-	/* Where a host stood before it was known, or was gone, is nowhere. */
-	if (h->cluster_top != NO_NODE && !h->facts->known)
-		return;
-	h->cluster_top = h->cluster;
-	h->region_top = h->region;
+	for (unsigned r = 0; r < READINGS; r++) {
+		if (own->figure[r] <= n->peak[r])
+			continue;
+		n->peak[r] = own->figure[r];
+		n->peak_at[r] = m->now;
+		memcpy(&n->top[r * m->parts], &own->now[r * m->parts], m->parts * sizeof(*n->top));
+		if (r == MEASURED)
+			n->order_top = own->order;
+	}
 }
 
 static void
@@ -256,7 +281,8 @@ settled(void *ctx, int64_t from, int64_t to)
 			take_peak(m, n, from);
 	}
 	for (size_t i = 0; i < m->n_changed; i++) {
-		note_place(m, m->changed[i]);
+		for (unsigned k = 0; k < 2 && m->rule->aggregation == AGG_HOST_PEAKS; k++)
+			take_part(m, m->changed[i], m->hosts[m->changed[i]].part[k]);
 		m->hosts[m->changed[i]].changed = false;
 	}
 	m->n_changed = m->n_dirty = 0;
@@ -297,6 +323,7 @@ clear(struct meter *m, int64_t at)
 		meter_touch(m, i);
 		n->dirty = false;
 		memset(n->now, 0, READINGS * m->parts * sizeof(*n->now));
+		memset(n->figure, 0, sizeof(n->figure));
 		memset(n->vms, 0, sizeof(n->vms));
 		memset(n->vcpus, 0, sizeof(n->vcpus));
 		n->order = 0;

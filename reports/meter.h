@@ -8,20 +8,23 @@
  */
 #include "counted.h"
 #include "metric.h"
-#include "tokens.h"
 #include "usage.h"
 
 enum { LOW, MEASURED, HIGH, READINGS };
 #define NO_NODE UINT32_MAX
 
-/* A scope. `now`, `top` and `sum` have meter.parts numbers for each reading. */
+/* A scope. `now`, `top` and `sum` have meter.parts numbers for each reading. A host
+ * that goes over into another cluster has a peak of its own in each: a node that is
+ * part of the cluster's (and one of the region's), and has nothing but that peak. */
 struct meter_node {
 	enum scope scope;
 	uint32_t id;
-	bool known; /* a host with known facts has stood here */
+	uint32_t host, part_of; /* NO_NODE but of such a part */
+	bool known;             /* a host with known facts has stood here */
 	bool dirty;
 	tally_i128 *now, *top, *sum; /* top: a host's, at its own peak */
 	int64_t since;               /* up to which the sums are made */
+	amount figure[READINGS];     /* now */
 	amount peak[READINGS];
 	int64_t peak_at[READINGS];
 	uint64_t vms[READINGS], vcpus[READINGS]; /* that count in it now */
@@ -30,22 +33,26 @@ struct meter_node {
 };
 struct meter_host {
 	const struct host_facts *facts;
-	uint32_t node, cluster, region;   /* nodes */
-	uint32_t cluster_top, region_top; /* those of its peak */
+	uint32_t node, cluster, region; /* nodes */
+	uint32_t part[2];               /* of its cluster and region now */
 	struct metric_guests guests[READINGS];
 	uint32_t *pins; /* stays that count and are pinned */
 	size_t n_pins, cap_pins;
 	uint64_t unpinned; /* that count otherwise */
 	amount order;
-	tally_i128 need; /* of the newest step */
-	bool changed;
+	bool changed, moved; /* into another cluster or region */
+};
+struct meter_step {
+	int64_t at;
+	uint32_t host, cluster, region;
+	uint64_t need;
 };
 struct meter {
 	const struct estate *estate;
 	const struct rule *rule; /* the version that is walked */
 	const struct counted *counted;
 	const uint8_t *breached;  /* of each VM; LOW_PINNED only, else NULL */
-	struct token_step *steps; /* LOW_TOKENS only: what each host needs from when on */
+	struct meter_step *steps; /* LOW_TOKENS only: what each host needs from when on */
 	size_t n_steps, cap_steps;
 	struct metric_groups groups;
 	size_t parts;
@@ -79,6 +86,8 @@ void meter_facts(struct meter *m, const struct host_facts *f);
 void meter_change(struct meter *m, uint32_t host);
 /* The node of a scope, made where it is new; pointers to others die. */
 uint32_t meter_node(struct meter *m, enum scope scope, uint32_t id);
+/* That of a host's part in a node above it. */
+uint32_t meter_part(struct meter *m, uint32_t host, uint32_t above);
 /* Adds to a node; the factor is 1 or -1. */
 void meter_add(struct meter *m, uint32_t node, const tally_i128 *parts, amount order, int factor);
 /* The node changes: its sums are made up to now, its figure later. */

@@ -33,12 +33,25 @@ finish_time(struct meter *m)
 	}
 }
 
+static void
+take_worst(struct meter *m, uint32_t node, amount worst, const tally_i128 *parts)
+{
+	struct meter_node *n = &m->nodes[node];
+
+	if (worst <= n->peak[HIGH])
+		return;
+	n->peak[HIGH] = worst;
+	memcpy(&n->top[HIGH * m->parts], parts, m->parts * sizeof(*parts));
+}
+
 /* The host as if its whole cluster stood on it; the larger of that and what it is. */
 static void
 reach_host(struct meter *m, uint32_t host, const struct host_facts *f)
 {
 	uint32_t cluster = meter_node(m, SCOPE_CLUSTER, f->cluster);
-	struct meter_node *n = &m->nodes[m->hosts[host].node];
+	uint32_t region = meter_node(m, SCOPE_REGION, f->region);
+	uint32_t nodes[] = { m->hosts[host].node, meter_part(m, host, cluster),
+			     meter_part(m, host, region) };
 	const struct meter_node *c = &m->nodes[cluster];
 	struct formula_host see = meter_see(m, f);
 	tally_i128 *parts;
@@ -50,12 +63,11 @@ reach_host(struct meter *m, uint32_t host, const struct host_facts *f)
 		return;
 	parts = tally_alloc(m->parts * sizeof(*parts));
 	if (!metric_host(parts, m->rule, &m->groups, &see, see.vcpus, false) ||
-	    !metric_figure(&worst, m->rule, &m->groups, parts, false)) {
+	    !metric_figure(&worst, m->rule, &m->groups, parts, false))
 		m->too_large = true;
-	} else if (worst > n->peak[HIGH]) {
-		n->peak[HIGH] = worst;
-		memcpy(&n->top[HIGH * m->parts], parts, m->parts * sizeof(*parts));
-	}
+	else
+		for (size_t k = 0; k < 3; k++)
+			take_worst(m, nodes[k], worst, parts);
 	free(parts);
 }
 
@@ -97,15 +109,11 @@ finish_hosts(struct meter *m)
 		for (unsigned r = 0; r < READINGS; r++)
 			n->peak_at[r] = INT64_MIN;
 	}
-	for (size_t i = 0; i < m->estate->n_hosts; i++) {
-		const struct meter_host *h = &m->hosts[i];
-		const struct meter_node *own = &m->nodes[h->node];
+	for (size_t i = 0; i < m->n_nodes; i++) {
+		const struct meter_node *n = &m->nodes[i];
 
-		add_host(m, &m->nodes[m->fleet], own);
-		if (h->cluster_top != NO_NODE)
-			add_host(m, &m->nodes[h->cluster_top], own);
-		if (h->region_top != NO_NODE)
-			add_host(m, &m->nodes[h->region_top], own);
+		if (n->scope == SCOPE_HOST)
+			add_host(m, &m->nodes[n->part_of == NO_NODE ? m->fleet : n->part_of], n);
 	}
 	for (size_t i = 0; i < m->n_nodes; i++)
 		for (unsigned r = 0; r < READINGS && m->nodes[i].scope != SCOPE_HOST; r++)
@@ -134,14 +142,21 @@ finish_regions(struct meter *m)
 	}
 }
 
-/* Whether a host's licences may go round in the scope of a node. */
+/* Whether a host's licences go round in the scope of a node then. */
 static bool
-belongs(const struct meter *m, uint32_t host, uint32_t node)
+belongs(const struct meter *m, const struct meter_step *s, uint32_t node)
 {
-	const struct meter_host *h = &m->hosts[host];
+	return node == m->fleet || s->cluster == node || s->region == node;
+}
 
-	return node == m->fleet || h->node == node || h->cluster_top == node ||
-	       h->region_top == node;
+/* Whether a host was ever in it. */
+static bool
+stood_in(const struct meter *m, uint32_t host, uint32_t node)
+{
+	for (size_t i = 0; i < m->n_nodes; i++)
+		if (m->nodes[i].part_of == node && m->nodes[i].host == host)
+			return true;
+	return node == m->fleet;
 }
 
 static int
@@ -165,7 +180,7 @@ held_in(const struct meter *m, uint32_t node, size_t *n)
 
 	*n = 0;
 	for (size_t i = 0; i < count; i++)
-		if (belongs(m, all[i].host, node))
+		if (stood_in(m, all[i].host, node))
 			held[(*n)++] = all[i];
 	return held;
 }
@@ -183,11 +198,15 @@ count_tokens(struct meter *m, uint32_t node, struct token_step *steps,
 	struct token_answer answer;
 
 	p.held = held;
-	for (size_t i = 0; i < m->n_steps; i++)
-		if (belongs(m, m->steps[i].host, node))
-			steps[p.n_steps++] = m->steps[i];
+	for (size_t i = 0; i < m->n_steps; i++) {
+		const struct meter_step *s = &m->steps[i];
+
+		steps[p.n_steps++] = (struct token_step){
+			.at = s->at, .host = s->host, .demand = belongs(m, s, node) ? s->need : 0
+		};
+	}
 	for (uint32_t i = 0; i < m->estate->n_hosts; i++)
-		if (m->estate->hosts[i].failed < m->to && belongs(m, i, node))
+		if (m->estate->hosts[i].failed < m->to)
 			failures[p.n_failures++] =
 				(struct token_failure){ m->estate->hosts[i].failed, i };
 	if (p.n_failures > 1)

@@ -150,6 +150,8 @@ meter_facts(struct meter *m, const struct host_facts *f)
 	uint32_t cluster = meter_node(m, SCOPE_CLUSTER, f->cluster);
 	uint32_t region = meter_node(m, SCOPE_REGION, f->region);
 
+	h->part[0] = meter_part(m, f->host, cluster);
+	h->part[1] = meter_part(m, f->host, region);
 	m->now = f->from > m->now ? f->from : m->now;
 	h->facts = f;
 	if (f->known) {
@@ -161,6 +163,7 @@ meter_facts(struct meter *m, const struct host_facts *f)
 		attach(m, f->host, -1);
 		h->cluster = cluster;
 		h->region = region;
+		h->moved = true;
 		attach(m, f->host, 1);
 	}
 	meter_change(m, f->host);

@@ -88,7 +88,8 @@ take_figures(struct positions *out, const struct position_case *c, struct case_w
 		const struct meter_node *n = &w->meter.nodes[i];
 		struct position *p;
 
-		if (!scope_asked(r, n->scope) || (!n->known && n->peak[HIGH] == 0))
+		if (n->part_of != NO_NODE || !scope_asked(r, n->scope) ||
+		    (!n->known && n->peak[HIGH] == 0))
 			continue;
 		p = take_position(out, c, n, first);
 		if (n->peak[LOW] > p->need.low)

@@ -13,7 +13,7 @@
 struct details {
 	struct positions *out;
 	const struct position_case *c;
-	const struct case_window *w;
+	struct case_window *w;
 	struct map told; /* (vm, host, node, why) that stand in a list */
 	struct fact_nodes {
 		uint32_t cluster, region;
@@ -21,7 +21,7 @@ struct details {
 };
 
 static struct position *
-position_of(const struct details *d, uint32_t node)
+position_of(struct details *d, uint32_t node)
 {
 	size_t number = node == NO_NODE ? 0 : d->w->position[node];
 
@@ -56,7 +56,7 @@ struct places {
 };
 
 static struct places
-places_at(const struct details *d, uint32_t host, int64_t at)
+places_at(struct details *d, uint32_t host, int64_t at)
 {
 	const struct meter *m = &d->w->meter;
 	const struct host_facts *f = estate_facts(m->estate, host, at);
@@ -66,17 +66,18 @@ places_at(const struct details *d, uint32_t host, int64_t at)
 	return p;
 }
 
-/* Where its figure was made: of sums over time no instant is. */
+/* The instant at which the figure was made; where hosts' own peaks are added, that of
+ * the host's part in it; where regions' are, that of the region. */
 static int64_t
-instant_of(const struct meter *m, uint32_t host, uint32_t node)
+instant_of(struct details *d, uint32_t host, unsigned place, const struct places *places)
 {
-	bool own = m->rule->aggregation == AGG_HOST_PEAKS;
-	bool region = m->rule->aggregation == AGG_REGION_PEAKS && node == m->fleet;
+	struct meter *m = &d->w->meter;
+	uint32_t node = places->node[place];
 
-	if (own)
-		node = m->hosts[host].node;
-	else if (region)
-		node = m->hosts[host].region_top;
+	if (node != NO_NODE && m->rule->aggregation == AGG_HOST_PEAKS)
+		node = place == 0 || place == 3 ? m->hosts[host].node : meter_part(m, host, node);
+	else if (m->rule->aggregation == AGG_REGION_PEAKS && place == 3)
+		node = places->node[2];
 	return node == NO_NODE ? INT64_MIN : m->nodes[node].peak_at[MEASURED];
 }
 
@@ -90,7 +91,7 @@ add_because(struct position *p, int64_t at, uint32_t host, uint32_t vm, uint32_t
 
 /* The guest, and the facts of its host where these were counted. */
 static void
-blame(const struct details *d, const struct stay *s, struct position *p, int64_t at)
+blame(struct details *d, const struct stay *s, struct position *p, int64_t at)
 {
 	const struct estate *e = d->out->estate;
 	const struct host_facts *f = estate_facts(e, s->host, at);
@@ -103,42 +104,24 @@ blame(const struct details *d, const struct stay *s, struct position *p, int64_t
 }
 
 static void
-add_because_of(const struct details *d, const struct stay *s, const struct case_piece *piece)
+add_because_of(struct details *d, const struct stay *s, const struct case_piece *piece)
 {
-	const struct meter *m = &d->w->meter;
-	bool timed = m->rule->aggregation == AGG_TIME;
+	bool timed = d->w->meter.rule->aggregation == AGG_TIME;
 	int64_t from = s->from > piece->from ? s->from : piece->from;
-	uint32_t nodes[] = { m->hosts[s->host].node, NO_NODE, NO_NODE, m->fleet };
+	struct places places = places_at(d, s->host, from);
 
-	if (timed) {
-		struct places places = places_at(d, s->host, from);
-
-		for (unsigned i = 0; i < 4; i++)
-			if (position_of(d, places.node[i]) &&
-			    position_of(d, places.node[i])->n_because < POSITION_BECAUSE)
-				blame(d, s, position_of(d, places.node[i]), from);
-		return;
-	}
-	if (m->rule->aggregation == AGG_HOST_PEAKS) {
-		nodes[1] = m->hosts[s->host].cluster_top;
-		nodes[2] = m->hosts[s->host].region_top;
-	} else {
-		struct places places = places_at(d, s->host, from);
-
-		nodes[1] = places.node[1];
-		nodes[2] = places.node[2];
-	}
 	for (unsigned i = 0; i < 4; i++) {
-		struct position *p = position_of(d, nodes[i]);
-		int64_t at = p ? instant_of(m, s->host, nodes[i]) : INT64_MIN;
+		struct position *p = position_of(d, places.node[i]);
+		int64_t at = timed ? from : instant_of(d, s->host, i, &places);
 
-		if (p && at >= s->from && at < s->to && at >= piece->from && at < piece->to)
+		if (p && at >= from && at < s->to && at < piece->to &&
+		    !(timed && p->n_because >= POSITION_BECAUSE))
 			blame(d, s, p, at);
 	}
 }
 
 static void
-add_evidence(const struct details *d, const struct stay *s, const struct case_piece *piece)
+add_evidence(struct details *d, const struct stay *s, const struct case_piece *piece)
 {
 	const struct stay_claims *claims = &d->out->estate->claims[s->claims];
 	int64_t from = s->from > piece->from ? s->from : piece->from;
@@ -161,7 +144,7 @@ add_evidence(const struct details *d, const struct stay *s, const struct case_pi
 }
 
 static void
-add_vm(const struct details *d, const struct stay *s, bool excluded, uint32_t why)
+add_vm(struct details *d, const struct stay *s, bool excluded, uint32_t why)
 {
 	const struct estate *e = d->out->estate;
 	int64_t at = s->from > d->w->from ? s->from : d->w->from;
@@ -179,7 +162,7 @@ add_vm(const struct details *d, const struct stay *s, bool excluded, uint32_t wh
 		tally_put_u32(key + 4, v.host);
 		tally_put_u32(key + 8, why);
 		tally_put_u32(key + 12, places.node[i] << 1 | excluded);
-		place = map_place((struct map *)(uintptr_t)&d->told, key);
+		place = map_place(&d->told, key);
 		if (*place)
 			continue;
 		*place = (void *)(uintptr_t)1;
@@ -196,7 +179,7 @@ add_vm(const struct details *d, const struct stay *s, bool excluded, uint32_t wh
 }
 
 static void
-look_at(const struct details *d, const struct stay *s, const struct case_piece *piece)
+look_at(struct details *d, const struct stay *s, const struct case_piece *piece)
 {
 	const struct counted *k = &piece->counted;
 	const char *unresolved;
@@ -221,10 +204,9 @@ look_at(const struct details *d, const struct stay *s, const struct case_piece *
 
 /* A host that counts by itself. */
 static void
-look_at_host(const struct details *d, const struct host_facts *f, const struct case_piece *piece)
+look_at_host(struct details *d, const struct host_facts *f, const struct case_piece *piece)
 {
 	const struct estate *e = d->out->estate;
-	const struct meter *m = &d->w->meter;
 	int64_t from = f->from > piece->from ? f->from : piece->from;
 	int64_t to = f->to < piece->to ? f->to : piece->to;
 	struct places places;
@@ -234,7 +216,7 @@ look_at_host(const struct details *d, const struct host_facts *f, const struct c
 	places = places_at(d, f->host, from);
 	for (unsigned i = 0; i < 4; i++) {
 		struct position *p = position_of(d, places.node[i]);
-		int64_t at = p ? instant_of(m, f->host, places.node[i]) : INT64_MIN;
+		int64_t at = p ? instant_of(d, f->host, i, &places) : INT64_MIN;
 
 		if (!p)
 			continue;
@@ -246,7 +228,7 @@ look_at_host(const struct details *d, const struct host_facts *f, const struct c
 }
 
 void
-position_details(struct positions *out, const struct position_case *c, const struct case_window *w)
+position_details(struct positions *out, const struct position_case *c, struct case_window *w)
 {
 	struct details d = { .out = out, .c = c, .w = w, .of_facts = nodes_of_facts(&w->meter) };
 	const struct estate *e = out->estate;

@@ -33,8 +33,7 @@ struct position_case {
 int case_windows(struct position_case *c, struct tally_err *err);
 void case_deinit(struct position_case *c);
 /* position_detail.c: who made a window's figures, and what they rest on. */
-void position_details(struct positions *out, const struct position_case *c,
-		      const struct case_window *w);
+void position_details(struct positions *out, const struct position_case *c, struct case_window *w);
 void position_details_finish(const struct estate *e, struct position *p);
 /* position_pins.c: VMs whose pins are no proof; findings of it. */
 uint8_t *position_breaches(const struct position_case *c, const struct case_window *w);
