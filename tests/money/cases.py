@@ -3,11 +3,15 @@
 """Charges that were worked out by hand: each figure here stands in no code."""
 
 import datetime
+import json
+import os
 import sys
 import zoneinfo
 from fractions import Fraction
+from pathlib import Path
 
 from charges import Tool
+from model import text
 
 SECOND = 10**9
 VM = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -215,9 +219,24 @@ def corrections(c):
     c.refused("an earlier report without charges", prices, MARCH, APRIL, [], "no 'charges' in the earlier report", old={})
 
 
+def vectors(c):
+    """The public case of the licence vectors, where this checkout has them."""
+    path = Path(os.environ.get("TALLY_VECTORS", "")) / "licensing.json"
+    if not path.is_file():
+        print(f"skipped: the public licence cases: {path} is not there")
+        return
+    cases = [x for x in json.loads(path.read_text(encoding="utf-8"), parse_float=Fraction) if x["rule"] == "WS_PAYG"]
+    for case in cases:
+        given = case["input"]
+        lines, _, _ = c.charges(sku("meter: vcpu-hour", text(given["rate"])), MARCH, APRIL,
+                                [stay(MARCH, MARCH + given["hours"] * HOUR, vcpus=given["vcpus"])])
+        c.check(f"public case {case['id']}", [Fraction(x["billed"]) for x in lines], [Fraction(case["expect"])])
+    c.check("there are public cases", len(cases) > 0, True)
+
+
 def main():
     c = Cases(sys.argv[1])
-    for part in (plain, months, changes, money, refusals, corrections):
+    for part in (plain, months, changes, money, refusals, corrections, vectors):
         part(c)
     print(f"{c.count} cases, {c.failed} failed")
     sys.exit(c.failed > 0)
