@@ -193,7 +193,7 @@ static int
 map_into(const struct options *o, const struct map_file *f, const struct map_action *a,
 	 struct tally_err *err)
 {
-	struct map_state state;
+	struct map_state state = { 0 };
 	struct cli_ledger l;
 	int fd, status = lock_folder(o->ledger, &fd, err);
 
