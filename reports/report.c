@@ -286,6 +286,22 @@ read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts,
 	return rc;
 }
 
+/* All but the report that this one supersedes: that one has them, too. */
+static void
+add_inputs(struct tally_report *r, const struct tally_report_options *o)
+{
+	if (o->prices) {
+		struct tally_report_input list = { o->prices->file,
+						   tally_buf_view(&o->prices->content) };
+
+		add_input(r, o, &list);
+	}
+	if (o->entitlements)
+		add_input(r, o, o->entitlements);
+	if (o->roster)
+		add_input(r, o, o->roster);
+}
+
 /* Last of all: what it holds is compared as it stands. */
 static void
 supersede(struct tally_report *r, const struct compare *old, const struct survey *surveys)
@@ -322,20 +338,12 @@ make(struct tally_report *r, struct survey *surveys, const struct tally_report_l
 	}
 	if (rc == 0 && o->old)
 		rc = report_correct(r, &old, err);
-	if (rc == 0 && o->prices) {
-		struct tally_report_input list = { o->prices->file,
-						   tally_buf_view(&o->prices->content) };
-
-		add_input(r, o, &list);
-	}
+	if (rc == 0)
+		add_inputs(r, o);
 	if (rc == 0 && o->old) {
 		supersede(r, &old, surveys);
 		add_input(r, o, o->old);
 	}
-	if (rc == 0 && o->entitlements)
-		add_input(r, o, o->entitlements);
-	if (rc == 0 && o->roster)
-		add_input(r, o, o->roster);
 	if (rc == 0)
 		make_id(r, o);
 	for (size_t i = 0; i < n_parts; i++)

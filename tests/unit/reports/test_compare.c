@@ -11,10 +11,13 @@
 	HOST "h1 10:00 start a vcpus=2 os=urn:x edition=e1 tenant=t name=n\n"                      \
 	     "h1 14:00 stop a cause=shutdown\n"
 
+#define ROSTER "- host: "
+
 static struct test_history history;
 static struct tally_buf old, made;
 static struct tally_json_doc *doc;
 static struct tally_err err;
+static const char *roster; /* NULL: none is given */
 
 /* No hash, but one that tells contents apart. */
 static void
@@ -33,6 +36,8 @@ make(const char *from, const char *to, const char *zone, const struct tally_byte
 {
 	struct tally_report_options o = { .tool = "tally 0.1.0", .tzdata = "2025b", .sha256 = sum };
 	struct tally_report_input input = { .name = "old.json" };
+	struct tally_report_input list = { .name = "roster.yaml",
+					   .content = tally_bytes_str(roster) };
 	struct tally_report_ledger ledgers[16];
 	struct tally_report *r;
 	struct tally_zone *z;
@@ -42,6 +47,7 @@ make(const char *from, const char *to, const char *zone, const struct tally_byte
 	assert_int_equal(tally_zone_parse_t(z, from, &o.from, &err), 0);
 	assert_int_equal(tally_zone_parse_t(z, to, &o.to, &err), 0);
 	o.zone = z;
+	o.roster = roster ? &list : NULL;
 	if (compare) {
 		input.content = *compare;
 		o.old = &input;
@@ -188,6 +194,24 @@ where_nothing_differs_the_report_says_so(void **state)
 	r = issue_again("");
 	assert_non_null(changed(r, "nothing differs from the superseded report"));
 	assert_non_null(text_of(tally_json_get(r, "report"), "supersedes"));
+}
+
+/* Inputs that both reports have are no difference, and one that is changed is. */
+static void
+the_files_that_a_report_is_made_from_are_compared(void **state)
+{
+	const struct tally_json *r;
+
+	(void)state;
+	roster = ROSTER "h1\n";
+	issue(LIFE);
+	r = issue_again("");
+	assert_null(changed(r, "inputs: "));
+	roster = ROSTER "h2\n";
+	r = issue_again("");
+	assert_non_null(changed(r, "inputs: 1 row differs from the superseded report: name "
+				   "roster.yaml: sha256 "));
+	roster = NULL;
 }
 
 /* A chain: each names the one before it. */
@@ -378,6 +402,7 @@ main(void)
 		cmocka_unit_test(late_knowledge_of_a_host_is_told_too),
 		cmocka_unit_test(what_is_gone_is_told),
 		cmocka_unit_test(where_nothing_differs_the_report_says_so),
+		cmocka_unit_test(the_files_that_a_report_is_made_from_are_compared),
 		cmocka_unit_test(a_report_that_superseded_one_is_superseded_by_the_next),
 		cmocka_unit_test(of_many_rows_a_hundred_are_told_and_all_are_counted),
 		cmocka_unit_test(what_is_no_report_is_refused),
