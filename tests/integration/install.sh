@@ -37,6 +37,14 @@ prefix=${tally%/bin/tally}
 for file in bin/tally sbin/tallyd libexec/tallyd-tpm include/tally/verify.h; do
 	holds "$file is there" [ -s "$prefix/$file" ]
 done
+for pack in "$top"/rules/*.yaml; do
+	holds "the rule pack $(basename "$pack") is there" cmp "$pack" "$prefix/share/tallystick/rules/$(basename "$pack")"
+done
+finds_its_packs() {
+	env -u TALLY_RULES "$tally" rules check >"$scratch/packs" &&
+		[ "$(grep -c "/share/tallystick/rules/.*: good\$" "$scratch/packs")" = "$(find "$top/rules" -name '*.yaml' | wc -l)" ]
+}
+holds 'tally finds its rule packs' finds_its_packs
 for page in "$top"/docs/man/*.scd; do
 	name=$(basename "$page" .scd)
 	holds "the manual has $name" [ -s "$prefix/share/man/man${name##*.}/$name" ]
