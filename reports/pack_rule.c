@@ -271,7 +271,9 @@ check_lists(const struct rule *r, const struct pack_place *at)
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		const struct tally_yaml *node = pack_find(at->map, lists[i].key);
 
-		if (node && node->count == 0)
+		if (!node)
+			continue;
+		if (node->count == 0)
 			return tally_yaml_error(at->name, node, at->err, "'%s' is empty",
 						lists[i].key);
 		for (size_t k = 0; lists[i].list && k < lists[i].list->count; k++)
