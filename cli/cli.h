@@ -8,6 +8,7 @@
 #include <argp.h>
 #include "tally/bytes.h"
 #include "tally/err.h"
+#include "tally/report.h"
 
 struct cli_command {
 	const char *name;
@@ -48,6 +49,15 @@ error_t cli_take_u64(struct cli_input *input, uint64_t *out, const char *option,
 /* A file of the user's, whole; links are followed. TALLY_SYS where there is none or
  * it cannot be read, TALLY_USE where it is larger than `max` bytes. */
 int cli_read_input(const char *path, size_t max, struct tally_buf *out, struct tally_err *err);
+
+/* A file that a report is made from. `option` stands before the error. */
+struct cli_file {
+	struct tally_buf content;
+	struct tally_report_input input;
+};
+int cli_file_read(struct cli_file *f, const char *option, const char *path, size_t max,
+		  struct tally_err *err);
+void cli_file_deinit(struct cli_file *f);
 
 /* Progress on a terminal's stderr, from the second second on. */
 struct cli_progress {

@@ -2,6 +2,7 @@
 /* Input files that the user names. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,4 +45,23 @@ cli_read_input(const char *path, size_t max, struct tally_buf *out, struct tally
 		status = read_all(fd, max, out, err);
 	(void)close(fd);
 	return status < 0 ? tally_err_prefix(err, "%s", path) : 0;
+}
+
+int
+cli_file_read(struct cli_file *f, const char *option, const char *path, size_t max,
+	      struct tally_err *err)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (cli_read_input(path, max, &f->content, err) < 0)
+		return tally_err_prefix(err, "%s", option);
+	f->input = (struct tally_report_input){ slash ? slash + 1 : path,
+						tally_buf_view(&f->content), path };
+	return 0;
+}
+
+void
+cli_file_deinit(struct cli_file *f)
+{
+	tally_buf_deinit(&f->content);
 }

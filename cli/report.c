@@ -17,6 +17,8 @@
 
 #define OLD_MAX    (256U << 20) /* bytes of a report over many machines */
 #define PRICES_MAX (1U << 20)
+#define HELD_MAX   (64U << 20)
+#define ROSTER_MAX (1U << 20)
 #define TEXT_WIDTH 100 /* of a text report that does not go to a terminal */
 
 enum format { TEXT, JSON, CSV, FOCUS, RUM };
@@ -25,18 +27,10 @@ struct options {
 	const char **paths;
 	size_t count;
 	const char *from, *to, *zone, *out, *compare, *rules, *prices;
+	const char *entitlements, *roster;
+	bool strict;
 	enum format format;
 };
-
-/* Of the contract, but not of this version. */
-static error_t
-refuse_later(struct options *o, int key)
-{
-	static const char *const names[] = { "--entitlements", "", "--roster", "--strict",
-					     "--for" };
-
-	return cli_refuse(&o->input, "%s is not there in this version", names[key - 0x102]);
-}
 
 static error_t
 take_format(struct options *o, const char *arg)
@@ -73,14 +67,23 @@ parse(int key, char *arg, struct argp_state *state)
 		return cli_take_one(&o->input, &o->prices, "--prices", arg);
 	case 'r':
 		return cli_take_one(&o->input, &o->rules, "--rules", arg);
+	case 'e':
+		return cli_take_one(&o->input, &o->entitlements, "--entitlements", arg);
+	case 'h':
+		return cli_take_one(&o->input, &o->roster, "--roster", arg);
+	case 's':
+		o->strict = true;
+		return 0;
 	case 'o':
 		return cli_take_one(&o->input, &o->out, "-o", arg);
+	case 0x106: /* of the contract, but not of this version */
+		return cli_refuse(&o->input, "%s is not there in this version", "--for");
 	case ARGP_KEY_ARG:
 		o->paths = tally_realloc_array(o->paths, o->count + 1, sizeof(*o->paths));
 		o->paths[o->count++] = arg;
 		return 0;
 	default:
-		return key >= 0x102 && key <= 0x106 ? refuse_later(o, key) : ARGP_ERR_UNKNOWN;
+		return ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -94,10 +97,10 @@ static const struct argp_option argp_options[] = {
 	  0 },
 	{ "rules", 'r', "DIR", 0, "The folder of the rule packs, in place of the installed one",
 	  0 },
-	{ "entitlements", 0x102, "FILE", OPTION_HIDDEN, NULL, 0 },
+	{ "entitlements", 'e', "FILE", 0, "The licences that are held, in YAML or CSV", 0 },
 	{ "prices", 'p', "FILE", 0, "A price list: charge what ran", 0 },
-	{ "roster", 0x104, "FILE", OPTION_HIDDEN, NULL, 0 },
-	{ "strict", 0x105, NULL, OPTION_HIDDEN, NULL, 0 },
+	{ "roster", 'h', "FILE", 0, "The hosts that must report", 0 },
+	{ "strict", 's', NULL, 0, "Exit 1 where what is held does not cover what was measured", 0 },
 	{ "for", 0x106, "LICENSOR", OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
 };
@@ -168,6 +171,23 @@ write_report(const struct options *o, const struct tally_report *r, struct tally
 	return status;
 }
 
+/* One line, as every error: exit 1. */
+static int
+check_short(const struct tally_report *r, struct tally_err *err)
+{
+	struct tally_buf text = TALLY_BUF_INIT;
+	struct tally_bytes lines;
+
+	if (tally_report_short(r, &lines) == 0)
+		return 0;
+	for (size_t i = 0; i + 1 < lines.len; i++)
+		tally_buf_add(&text, lines.p[i] == '\n' ? "; " : (const char *)&lines.p[i],
+			      lines.p[i] == '\n' ? 2 : 1);
+	tally_err_set_(err, TALLY_FAILS, "%s", tally_buf_cstr(&text));
+	tally_buf_deinit(&text);
+	return -1;
+}
+
 static int
 read_prices(const char *path, struct tally_prices **out, struct tally_err *err)
 {
@@ -208,6 +228,8 @@ run(const struct options *o, struct tally_report_options *ro, struct tally_err *
 		status = cli_sources_check(&sources, err);
 	if (status == 0)
 		status = write_report(o, report, err);
+	if (status == 0 && o->strict)
+		status = check_short(report, err);
 	tally_report_free(report);
 	cli_sources_deinit(&sources);
 	cli_packs_deinit(&packs);
@@ -233,6 +255,28 @@ read_old(const char *path, struct tally_buf *content, struct tally_report_input 
 	old->name = slash ? slash + 1 : path;
 	old->content = tally_buf_view(content);
 	return 0;
+}
+
+/* What is held, and who must report. */
+static int
+run_with_files(const struct options *o, struct tally_report_options *ro, struct tally_err *err)
+{
+	struct cli_file held = { 0 }, roster = { 0 };
+	int status = 0;
+
+	if (o->entitlements) {
+		ro->entitlements = &held.input;
+		status = cli_file_read(&held, "--entitlements", o->entitlements, HELD_MAX, err);
+	}
+	if (status == 0 && o->roster) {
+		ro->roster = &roster.input;
+		status = cli_file_read(&roster, "--roster", o->roster, ROSTER_MAX, err);
+	}
+	if (status == 0)
+		status = run(o, ro, err);
+	cli_file_deinit(&held);
+	cli_file_deinit(&roster);
+	return status;
 }
 
 static int
@@ -288,7 +332,7 @@ cli_report(int argc, char **argv, struct tally_err *err)
 	if (status == 0) {
 		ro.zone = zone;
 		ro.tzdata = tally_zone_tzdata();
-		status = run(&o, &ro, err);
+		status = run_with_files(&o, &ro, err);
 	}
 	tally_zone_free(zone);
 	tally_buf_deinit(&content);

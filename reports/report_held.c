@@ -20,6 +20,20 @@ match_of(struct tally_report *r)
 					   .findings = &r->findings };
 }
 
+static const char *
+path_of(const struct tally_report_input *in)
+{
+	return in->path ? in->path : in->name;
+}
+
+/* Errors tell the path, the report the name. */
+static void
+rename_to(char **name, const struct tally_report_input *in)
+{
+	free(*name);
+	*name = tally_strdup(in->name);
+}
+
 int
 report_held_read(struct tally_report *r, const struct tally_report_options *o,
 		 struct tally_err *err)
@@ -29,14 +43,18 @@ report_held_read(struct tally_report *r, const struct tally_report_options *o,
 			return tally_err_set(err, TALLY_USE,
 					     "%s: entitlements say nothing without rule packs",
 					     o->entitlements->name);
-		if (entitlements_parse(&r->entitlements, o->entitlements->name,
+		if (entitlements_parse(&r->entitlements, path_of(o->entitlements),
 				       o->entitlements->content, err) < 0 ||
 		    entitlements_settle(r->entitlements, o->zone, err) < 0)
 			return -1;
+		rename_to(&r->entitlements->name, o->entitlements);
 	}
-	if (o->roster && (roster_parse(&r->roster, o->roster->name, o->roster->content, err) < 0 ||
-			  roster_settle(r->roster, o->zone, err) < 0))
-		return -1;
+	if (o->roster) {
+		if (roster_parse(&r->roster, path_of(o->roster), o->roster->content, err) < 0 ||
+		    roster_settle(r->roster, o->zone, err) < 0)
+			return -1;
+		rename_to(&r->roster->name, o->roster);
+	}
 	return 0;
 }
 

@@ -35,8 +35,8 @@ struct claims {
 	struct tally_json_doc *doc;
 	struct tally_report_options options;
 	struct tally_zone *zone;
-	struct tally_report_input old;
-	char *tool, *tzdata, *old_name;
+	struct tally_report_input old, held, roster;
+	char *tool, *tzdata, *old_name, *held_name, *roster_name;
 	struct tally_report_ledger *ledgers;
 	struct tally_export **exports;
 	size_t count;
@@ -63,6 +63,8 @@ claims_deinit(struct claims *c)
 	free(c->tool);
 	free(c->tzdata);
 	free(c->old_name);
+	free(c->held_name);
+	free(c->roster_name);
 	free(c->ledgers);
 	free(c->exports);
 }
@@ -215,6 +217,27 @@ is_content(struct tally_bytes hash, struct tally_bytes content)
 	return tally_bytes_eq(hash, tally_bytes_str(hex));
 }
 
+/* What is held, or who must report; the name has to live as long as the report. */
+static void
+take_role(struct claims *c, struct tally_bytes name, struct tally_bytes content)
+{
+	char *base = tally_strndup((const char *)name.p, name.len);
+	struct tally_report_input in = { .name = base, .content = content };
+	enum tally_report_role role = tally_report_role(&in);
+
+	if (role == TALLY_REPORT_ENTITLEMENTS && !c->held_name) {
+		c->held_name = base;
+		c->held = in;
+		c->options.entitlements = &c->held;
+	} else if (role == TALLY_REPORT_ROSTER && !c->roster_name) {
+		c->roster_name = base;
+		c->roster = in;
+		c->options.roster = &c->roster;
+	} else {
+		free(base);
+	}
+}
+
 /* One more file that the report was made from: what it is, it says by being that. */
 static bool
 take_input(struct tally_verify *v, struct target *t, struct claims *c, const struct tally_json *is)
@@ -237,6 +260,7 @@ take_input(struct tally_verify *v, struct target *t, struct claims *c, const str
 	    tally_prices_parse(&c->prices, base, tally_buf_view(&in->content), &ignored) == 0)
 		c->options.prices = c->prices;
 	free(base);
+	take_role(c, name, tally_buf_view(&in->content));
 	return true;
 }
 

@@ -23,6 +23,7 @@ struct tally_report_ledger {
 struct tally_report_input {
 	const char *name;
 	struct tally_bytes content;
+	const char *path; /* as errors tell it; NULL: `name` */
 };
 struct tally_report_options {
 	struct tally_wall from, to;
