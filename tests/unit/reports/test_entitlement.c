@@ -12,7 +12,7 @@ read_as(const char *name, const char *text)
 {
 	struct tally_err err = TALLY_ERR_INIT;
 	struct entitlements *e;
-	struct tally_zone *zone;
+	struct tally_zone *zone = NULL;
 
 	if (entitlements_parse(&e, name, tally_bytes_str(text), &err) < 0 ||
 	    tally_zone_open(&zone, "Europe/Berlin", &err) < 0)
