@@ -71,6 +71,7 @@ meter_init(struct meter *m, const struct estate *e, const struct rule *const *ru
 	for (size_t i = 0; i < n; i++)
 		add_groups(&m->groups, rules[i]);
 	m->parts = metric_parts(m->rule, &m->groups);
+	m->scratch = tally_alloc(2 * READINGS * (m->parts + 1) * sizeof(*m->scratch));
 	m->hosts = tally_alloc((e->n_hosts + 1) * sizeof(*m->hosts));
 	m->changed = tally_alloc((e->n_hosts + 1) * sizeof(*m->changed));
 	m->fleet = meter_node(m, SCOPE_FLEET, strings_add(e->strings, tally_bytes_str("fleet")));
@@ -90,6 +91,7 @@ meter_deinit(struct meter *m)
 	for (size_t i = 0; i < m->estate->n_hosts; i++)
 		free(m->hosts[i].pins);
 	free(m->steps);
+	free(m->scratch);
 	map_deinit(&m->node_slots);
 	metric_groups_deinit(&m->groups);
 	free(m->nodes);
@@ -196,8 +198,7 @@ renew_host(struct meter *m, uint32_t host)
 {
 	struct meter_host *h = &m->hosts[host];
 	struct meter_node *n = &m->nodes[h->node];
-	tally_i128 *parts = tally_alloc(2 * READINGS * m->parts * sizeof(*parts));
-	tally_i128 *was = parts + READINGS * m->parts;
+	tally_i128 *parts = m->scratch, *was = parts + READINGS * m->parts;
 	amount need, order = 0, old = h->order;
 	uint32_t above[] = { h->cluster, h->region, m->fleet };
 
@@ -219,7 +220,6 @@ renew_host(struct meter *m, uint32_t host)
 		for (size_t i = 0; i < 3; i++)
 			meter_add(m, above[i], was, order - old, 1);
 	}
-	free(parts);
 }
 
 static void
@@ -291,7 +291,9 @@ settled(void *ctx, int64_t from, int64_t to)
 static bool
 wanted(void *ctx, const struct stay *s)
 {
-	return counted_stay(((const struct meter *)ctx)->counted, s) != 0;
+	const struct counted *c = ((const struct meter *)ctx)->counted;
+
+	return c->classes[s->claims] != COUNTED_NOT && counted_stay(c, s) != 0;
 }
 
 static void

@@ -65,6 +65,7 @@ struct meter {
 	uint32_t *changed, *dirty;
 	size_t n_changed, n_dirty, cap_dirty;
 	uint32_t fleet;
+	tally_i128 *scratch; /* room for two hosts' parts */
 	bool too_large;
 };
 /* `rules` are all versions that are to be walked. */

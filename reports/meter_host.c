@@ -58,7 +58,8 @@ count_in(struct meter *m, uint32_t node, unsigned reading, const struct metric_g
 	struct meter_node *n = &m->nodes[node];
 	uint64_t was;
 
-	if (node == NO_NODE)
+	/* Nobody asks but these. */
+	if (node == NO_NODE || (m->rule->reach == REACH_NONE && !m->rule->whole_cluster))
 		return;
 	was = n->vms[reading];
 	n->vms[reading] += sign > 0 ? g->vms : -g->vms;

@@ -170,6 +170,33 @@ note_history(const struct position_case *c)
 		finding_case(g, "%s", r->id);
 }
 
+/* Units by the populated sockets may be too few: the board may hold more. */
+static void
+note_sockets(const struct position_case *c)
+{
+	const struct estate *e = c->request->estate;
+
+	if (!c->request->findings || c->versions[c->n_versions - 1]->kind != METRIC_SUB_CAPACITY)
+		return;
+	for (size_t h = 0; h < e->n_hosts; h++) {
+		const struct host_facts *f = estate_facts(e, (uint32_t)h, e->to - 1);
+		struct tally_bytes name = strings_get(e->strings, e->hosts[h].name);
+		bool counted = false;
+		struct finding *g;
+
+		for (size_t i = 0; i < c->n_windows; i++)
+			counted |= c->windows[i].n_pieces > 0 &&
+				   c->windows[i].meter.nodes[c->windows[i].meter.hosts[h].node]
+						   .peak[MEASURED] > 0;
+		if (!counted || !f->known || f->max_sockets > 0)
+			continue;
+		g = findings_count(c->request->findings, F_PVU_MAX_SOCKETS, FLEET, 1);
+		finding_entry(g, e->hosts[h].ledger, f->entry);
+		if (finding_tells(g))
+			finding_case(g, "%.*s", (int)name.len, (const char *)name.p);
+	}
+}
+
 static bool
 occurs(const struct position_case *c)
 {
@@ -209,6 +236,7 @@ run_case(struct positions *out, struct position_case *c, struct tally_err *err)
 		position_details_finish(out->estate, &out->p[i]);
 	if (rc == 0) {
 		note_validity(c);
+		note_sockets(c);
 		note_history(c);
 	}
 	case_deinit(c);

@@ -416,6 +416,12 @@ ibm_caps_each_server_and_adds_the_regions_peaks(void **state)
 	assert_figure(r, "positions", PVU " scope=region id=eu", "at", "2026-01-02T00:00:00Z");
 	assert_figure(r, "positions", PVU " scope=region id=eu", "from", "2026-01-01T00:00:00Z");
 	assert_figure(r, "positions", PVU " scope=region id=eu", "to", "2026-04-01T00:00:00Z");
+	assert_int_equal(rows(r, "findings", "kind=pvu-max-sockets"), 0);
+	r = report_of_day("h1 00:00 host cores_per_socket=8,8,8 cpu=Xeon\n"
+			  "h2 00:00 host cores_per_socket=8,8,8 cpu=Xeon\n"
+			  "h1 01:00 start a vcpus=4 " WAS "\nh1 02:00 heartbeat\n");
+	assert_reading(r, PVU FLEET, "400", "400", "400");
+	assert_figure(r, "findings", "kind=pvu-max-sockets", "severity", "warning");
 	r = report_of_day("h1 01:00 start a vcpus=24 " WAS "\nh1 02:00 heartbeat\n");
 	assert_reading(r, PVU FLEET, "2880", "2880", "2880");
 	assert_figure(r, "positions", PVU FLEET, "unresolved", "?");
