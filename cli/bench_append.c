@@ -263,7 +263,7 @@ measure(const char *dir, const struct plan *plan, struct bench_case out[2], stru
 }
 
 int
-tally_bench_append(const char *dir, bool json, struct tally_buf *out, struct tally_err *err)
+tally_bench_append(const struct bench_options *o, struct tally_buf *out, struct tally_err *err)
 {
 	static const struct plan plans[] = { { 1, 32, 2, 64 },
 					     { 256, 1024, 16, 12 },
@@ -271,7 +271,7 @@ tally_bench_append(const char *dir, bool json, struct tally_buf *out, struct tal
 	struct bench_case c[6];
 
 	for (size_t i = 0; i < 3; i++) {
-		if (measure(dir, &plans[i], c + 2 * i, err) < 0)
+		if (measure(o->dir, &plans[i], c + 2 * i, err) < 0)
 			return -1;
 	}
 	/* A few thousand single commits say nothing of the size: the file's
@@ -280,6 +280,6 @@ tally_bench_append(const char *dir, bool json, struct tally_buf *out, struct tal
 	c[2] = c[3];
 	c[3] = c[4];
 	c[4] = c[5];
-	bench_write(out, c, 5, json);
+	bench_write(out, c, 5, o->json);
 	return 0;
 }

@@ -6,14 +6,10 @@
  * kernel's). Beside them: parsing the file's JSON, and decoding every entry.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "tally/event.h"
 #include "tally/json.h"
@@ -153,57 +149,6 @@ decode_plainly(struct scene *s, struct tally_err *err)
 	return 0;
 }
 
-/* KiB of RssAnon, 0 when the process is gone. */
-static uint64_t
-anonymous(pid_t pid)
-{
-	char path[48], line[256];
-	unsigned long long kib = 0;
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "RssAnon: %llu", &kib) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kib;
-}
-
-/* Runs this program again; standard output goes nowhere. */
-static int
-run_self(char *const argv[], double *seconds, double *mib, struct tally_err *err)
-{
-	const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
-	double began = cli_seconds();
-	uint64_t peak = 0;
-	int how = 0;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return tally_err_sys(err, "fork");
-	if (pid == 0) {
-		int null = open("/dev/null", O_WRONLY);
-
-		if (null >= 0 && dup2(null, STDOUT_FILENO) >= 0)
-			execv("/proc/self/exe", argv);
-		_exit(127);
-	}
-	while (waitpid(pid, &how, WNOHANG) == 0) {
-		uint64_t now = anonymous(pid);
-
-		peak = now > peak ? now : peak;
-		(void)nanosleep(&pause, NULL);
-	}
-	*seconds = cli_seconds() - began;
-	*mib = (double)peak / 1024;
-	if (!WIFEXITED(how) || WEXITSTATUS(how) != 0)
-		return tally_err_set(err, TALLY_SYS, "tally %s: failed with %d", argv[1],
-				     WIFEXITED(how) ? WEXITSTATUS(how) : -1);
-	return 0;
-}
-
 static int
 run_report(struct scene *s, struct tally_err *err)
 {
@@ -223,7 +168,7 @@ run_report(struct scene *s, struct tally_err *err)
 	argv[n++] = (char *)"json";
 	argv[n++] = (char *)"-o";
 	argv[n++] = s->out;
-	return run_self(argv, &s->report, &s->anon[1], err);
+	return bench_run_self(argv, &s->report, &s->anon[1], err);
 }
 
 static int
@@ -237,13 +182,13 @@ play(struct scene *s, const char *dir, unsigned events, struct tally_err *err)
 	(void)snprintf(s->folder, sizeof(s->folder), "%s/%u", dir, events);
 	(void)snprintf(s->out, sizeof(s->out), "%s/%u.report", dir, events);
 	if (write_history(s, err) < 0 || parse_plainly(s, err) < 0 ||
-	    run_self(record, &s->record, &s->anon[0], err) < 0 || decode_plainly(s, err) < 0)
+	    bench_run_self(record, &s->record, &s->anon[0], err) < 0 || decode_plainly(s, err) < 0)
 		return -1;
 	return run_report(s, err);
 }
 
 int
-tally_bench_report(const char *dir, bool json, struct tally_buf *out, struct tally_err *err)
+tally_bench_report(const struct bench_options *o, struct tally_buf *out, struct tally_err *err)
 {
 	static const unsigned sizes[2] = { 100000, 1000000 };
 	struct scene *s = tally_alloc(2 * sizeof(*s));
@@ -252,7 +197,7 @@ tally_bench_report(const char *dir, bool json, struct tally_buf *out, struct tal
 	int status = 0;
 
 	for (size_t i = 0; i < 2 && status == 0; i++) {
-		status = play(&s[i], dir, sizes[i], err);
+		status = play(&s[i], o->dir, sizes[i], err);
 		c[n++] = (struct bench_case){ "record", sizes[i], s[i].json, s[i].record, "s" };
 		c[n++] = (struct bench_case){ "report", sizes[i], s[i].sweep, s[i].report, "s" };
 		/* The larger one's memory beside the smaller one's: it does not grow with the
@@ -263,7 +208,7 @@ tally_bench_report(const char *dir, bool json, struct tally_buf *out, struct tal
 					      s[i].anon[0], "MiB anonymous" };
 	}
 	if (status == 0)
-		bench_write(out, c, n, json);
+		bench_write(out, c, n, o->json);
 	free(s);
 	return status;
 }

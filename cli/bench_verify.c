@@ -149,7 +149,7 @@ hash_plainly(bool payloads)
 }
 
 int
-tally_bench_verify(const char *dir, bool json, struct tally_buf *out, struct tally_err *err)
+tally_bench_verify(const struct bench_options *o, struct tally_buf *out, struct tally_err *err)
 {
 	struct bench_case c[2] = {
 		{ .name = "verify-records", .unit = "entries/s/core" },
@@ -159,9 +159,9 @@ tally_bench_verify(const char *dir, bool json, struct tally_buf *out, struct tal
 			 vkey = TALLY_BUF_INIT;
 	int status;
 
-	tally_buf_addf(&ledger, "%s/ledger", dir);
-	tally_buf_addf(&whole, "%s/export", dir);
-	tally_buf_addf(&mirror, "%s/mirror", dir);
+	tally_buf_addf(&ledger, "%s/ledger", o->dir);
+	tally_buf_addf(&whole, "%s/export", o->dir);
+	tally_buf_addf(&mirror, "%s/mirror", o->dir);
 	status = make_exports(tally_buf_cstr(&ledger), tally_buf_cstr(&whole),
 			      tally_buf_cstr(&mirror), &vkey, err);
 	c[0].baseline = hash_plainly(false);
@@ -171,7 +171,7 @@ tally_bench_verify(const char *dir, bool json, struct tally_buf *out, struct tal
 	if (status == 0)
 		status = measure(tally_buf_cstr(&whole), tally_buf_view(&vkey), &c[1].ours, err);
 	if (status == 0)
-		bench_write(out, c, 2, json);
+		bench_write(out, c, 2, o->json);
 	tally_buf_deinit(&ledger);
 	tally_buf_deinit(&whole);
 	tally_buf_deinit(&mirror);
