@@ -46,7 +46,7 @@ write_events(const struct estate_history *h, const char *folder, struct tally_er
 
 	if (open_table(&f, folder, "events.csv", err) < 0)
 		return -1;
-	fprintf(f, "sequence,at,vm,host,kind,vcpus\n");
+	fprintf(f, "sequence,t,vm,host,kind,vcpus\n");
 	for (size_t i = 0; i < h->count; i++) {
 		const struct estate_event *e = &h->events[i];
 

@@ -24,6 +24,7 @@ static const struct cli_command commands[] = {
 	{ "verify", "check exports, mirrors, proofs and reports", cli_verify },
 	{ "report", "compute a report over a period", cli_report },
 	{ "rules", "list, show and check the packs of licence rules", cli_rules },
+	{ "scrub", "read and hash all of a ledger again", cli_scrub },
 	{ "bench", "measure this machine against a plain baseline", cli_bench },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

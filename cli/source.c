@@ -27,6 +27,15 @@ counted_next(void *ctx, struct tally_entry *out, struct tally_err *err)
 }
 
 static int
+counted_event(void *ctx, unsigned mask, struct tally_event *out, void ***place,
+	      struct tally_err *err)
+{
+	struct cli_counted *c = ctx;
+
+	return c->inner.event(c->inner.ctx, mask, out, place, err);
+}
+
+static int
 counted_rewind(void *ctx, struct tally_err *err)
 {
 	struct cli_counted *c = ctx;
@@ -47,7 +56,8 @@ count(struct cli_sources *s, struct cli_counted *c)
 {
 	c->progress = &s->progress;
 	c->count = &s->entries;
-	return (struct tally_entries){ c, counted_next, counted_rewind, NULL };
+	return (struct tally_entries){ c, counted_next, counted_rewind, NULL,
+				       c->inner.event ? counted_event : NULL };
 }
 
 static void *
@@ -110,8 +120,13 @@ static int
 open_entries(struct cli_source *src, struct tally_store *store, struct tally_err *err)
 {
 	const struct tally_report_ledger *l = &src->ledger;
-	int r = tally_store_entries_under(store, l->size, l->root, &src->checked, err);
+	int r = tally_store_entries_indexed(store, l->size, &src->counted[0].inner, err);
 
+	if (r > 0)
+		r = tally_store_entries_indexed(store, l->size, &src->counted[1].inner, err);
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	r = tally_store_entries_under(store, l->size, l->root, &src->checked, err);
 	for (size_t i = 0; i < 2 && r == 0; i++)
 		r = tally_store_entries_unchecked(store, 0, l->size, &src->counted[i].inner, err);
 	return r;

@@ -200,7 +200,7 @@ sweep_apply(struct sweep *s, struct part *p, const struct slot *e)
 	if (!e->ev.i.has_vm || e->ev.kind < TALLY_DEFINED || e->ev.kind > TALLY_ROLE ||
 	    tally_event_is_correction(&e->ev))
 		return;
-	run = residence_open(residence_vm(s->residence, e->ev.i.vm), p);
+	run = residence_open(residence_vm_of(s->residence, e), p);
 	if (run)
 		apply_vm(s, run, e);
 }

@@ -196,10 +196,10 @@ note_move(struct plan *plan, struct part *p, const struct slot *e, uint64_t orde
 		return;
 	m.peer = strings_add(plan->strings, e->ev.o.peer);
 	if (m.has_run && plan->departed) {
-		join_decide(residence_vm(plan->residence, e->ev.i.vm), p, plan->ended_depart, &m);
+		join_decide(residence_vm_of(plan->residence, e), p, plan->ended_depart, &m);
 		return;
 	}
-	join_add(&plan->joins, residence_vm(plan->residence, e->ev.i.vm), &m);
+	join_add(&plan->joins, residence_vm_of(plan->residence, e), &m);
 }
 
 static void
@@ -214,7 +214,7 @@ note_correction(struct plan *plan, const struct part *p, const struct slot *e, u
 		ids_deinit(&k.remove);
 		return;
 	}
-	k.vm = residence_vm(plan->residence, e->ev.i.vm);
+	k.vm = residence_vm_of(plan->residence, e);
 	k.ledger = p->ledger;
 	plan->corrections = array_grow(plan->corrections, &plan->cap_corrections,
 				       plan->n_corrections, sizeof(*plan->corrections));

@@ -38,6 +38,16 @@ residence_vm(struct residence *r, const uint8_t uuid[TALLY_UUID])
 	return vm;
 }
 
+struct vm *
+residence_vm_of(struct residence *r, const struct slot *e)
+{
+	if (!e->place)
+		return residence_vm(r, e->ev.i.vm);
+	if (!*e->place)
+		*e->place = residence_vm(r, e->ev.i.vm);
+	return *e->place;
+}
+
 struct run *
 residence_open(const struct vm *vm, const struct part *p)
 {
@@ -237,7 +247,7 @@ apply(struct residence *r, struct part *p, const struct slot *e)
 
 	if (!e->ev.i.has_vm || e->ev.kind < TALLY_DEFINED || e->ev.kind > TALLY_ROLE)
 		return;
-	vm = residence_vm(r, e->ev.i.vm);
+	vm = residence_vm_of(r, e);
 	run = residence_open(vm, p);
 	if (run && e->ev.kind != TALLY_STOPPED)
 		see(run, e);
@@ -279,7 +289,7 @@ look_ahead(struct residence *r, struct part *p, const struct slot *e, const stru
 		end_all(r, p, e->at, END_BOOT, next);
 	if (!ev->i.has_vm || !(begins(ev->kind) || ev->kind == TALLY_BASELINE))
 		return;
-	run = residence_open(residence_vm(r, ev->i.vm), p);
+	run = residence_open(residence_vm_of(r, next), p);
 	if (run && (begins(ev->kind) || !same_incarnation(run, next)))
 		run_end(r, run, e->at, END_MISSED, next);
 }

@@ -105,6 +105,8 @@ struct residence {
 void residence_init(struct residence *r, struct strings *strings);
 void residence_deinit(struct residence *r);
 struct vm *residence_vm(struct residence *r, const uint8_t uuid[TALLY_UUID]);
+/* The VM that an entry names, as it does. */
+struct vm *residence_vm_of(struct residence *r, const struct slot *e);
 /* The VM's open run in the part, or NULL. */
 struct run *residence_open(const struct vm *vm, const struct part *p);
 /* What an entry does to runs. */

@@ -51,15 +51,14 @@ stream_own_instant(const struct slot *s)
 	return stream_instant(s->ev.m.has_time ? s->ev.m.time : s->h.wall);
 }
 
+/* The bytes of the groups are copied, because a cursor's views die with its next
+ * call; what an index says lives longer. */
 static int
-decode(struct slot *s, const struct tally_entry *e, unsigned want, struct tally_err *err)
+decode_bytes(struct slot *s, const struct tally_entry *e, unsigned want, struct tally_err *err)
 {
 	struct tally_bytes group[TALLY_GROUPS];
 	size_t at = 0;
 
-	s->h = e->header;
-	s->mask = e->mask;
-	want &= e->mask;
 	tally_buf_clear(&s->bytes);
 	for (unsigned k = 0; k < TALLY_GROUPS; k++)
 		if (want & (1u << k))
@@ -71,7 +70,23 @@ decode(struct slot *s, const struct tally_entry *e, unsigned want, struct tally_
 		at += len;
 	}
 	tally_arena_reset(s->arena);
-	if (tally_event_decode(&s->ev, group, want, s->arena, err) < 0)
+	return tally_event_decode(&s->ev, group, want, s->arena, err);
+}
+
+static int
+decode(struct part *p, struct slot *s, const struct tally_entry *e, unsigned want,
+       struct tally_err *err)
+{
+	const struct tally_entries *c = &p->cursor;
+	int r;
+
+	s->h = e->header;
+	s->mask = e->mask;
+	s->place = NULL;
+	want &= e->mask;
+	r = c->event ? c->event(c->ctx, want, &s->ev, &s->place, err)
+		     : decode_bytes(s, e, want, err);
+	if (r < 0)
 		return tally_err_prefix(err, "entry %" PRIu64, e->header.index);
 	s->ev.kind = e->header.kind;
 	s->ev.imported = e->header.flags & TALLY_FLAG_IMPORTED;
@@ -92,7 +107,7 @@ read_next(struct part *p, struct slot *s, stream_want *want, struct tally_err *e
 			return rc;
 		if (!part_holds(p->live, &e.header))
 			continue;
-		if (decode(s, &e, want(p->live, e.header.kind) | 1u << TALLY_METERING, err) < 0)
+		if (decode(p, s, &e, want(p->live, e.header.kind) | 1u << TALLY_METERING, err) < 0)
 			return -1;
 		if (!p->live || p->aside || !tally_event_is_correction(&s->ev))
 			return 1;
@@ -141,42 +156,52 @@ part_begin(struct part *p, stream_want *want, struct tally_err *err)
 	return part_advance(p, want, err);
 }
 
-static bool
-earlier(const struct part *a, const struct part *b)
-{
-	const struct slot *x = &a->slots[a->now], *y = &b->slots[b->now];
+/* A part and what decides when its present entry is told: beside one another, so
+ * that ordering many parts does not look into each of them. */
+struct turn {
+	int64_t at;
+	uint64_t index;
+	struct part *part;
+};
 
-	if (x->at != y->at)
-		return x->at < y->at;
-	if (a->ledger != b->ledger)
-		return a->ledger < b->ledger;
-	return x->h.index < y->h.index;
+static struct turn
+turn_of(struct part *p)
+{
+	const struct slot *e = &p->slots[p->now];
+
+	return (struct turn){ e->at, e->h.index, p };
+}
+
+static bool
+earlier(const struct turn *a, const struct turn *b)
+{
+	if (a->at != b->at)
+		return a->at < b->at;
+	if (a->part->ledger != b->part->ledger)
+		return a->part->ledger < b->part->ledger;
+	return a->index < b->index;
 }
 
 static void
-sift_down(struct part **heap, size_t n, size_t i)
+sift_down(struct turn *heap, size_t n, size_t i)
 {
-	for (;;) {
-		size_t least = i, left = 2 * i + 1;
-		struct part *keep = heap[i];
+	struct turn own = heap[i];
 
-		for (size_t c = left; c < n && c < left + 2; c++)
-			if (earlier(heap[c], heap[least]))
-				least = c;
-		if (least == i)
-			return;
-		heap[i] = heap[least];
-		heap[least] = keep;
-		i = least;
+	for (size_t c; (c = 2 * i + 1) < n; i = c) {
+		c += c + 1 < n && earlier(&heap[c + 1], &heap[c]);
+		if (!earlier(&heap[c], &own))
+			break;
+		heap[i] = heap[c];
 	}
+	heap[i] = own;
 }
 
 static int
-merge(struct part **heap, size_t n, stream_want *want, stream_step *step, void *ctx,
+merge(struct turn *heap, size_t n, stream_want *want, stream_step *step, void *ctx,
       struct tally_err *err)
 {
 	for (uint64_t order = 1; n > 0; order++) {
-		struct part *p = heap[0];
+		struct part *p = heap[0].part;
 		int rc = step(ctx, p, &p->slots[p->now], p->has_next ? &p->slots[p->now ^ 1] : NULL,
 			      order, err);
 
@@ -184,8 +209,7 @@ merge(struct part **heap, size_t n, stream_want *want, stream_step *step, void *
 			return rc < 0 ? -1 : 0;
 		if (part_advance(p, want, err) < 0)
 			return -1;
-		if (!p->has_now)
-			heap[0] = heap[--n];
+		heap[0] = p->has_now ? turn_of(p) : heap[--n];
 		if (n > 0)
 			sift_down(heap, n, 0);
 	}
@@ -196,14 +220,14 @@ int
 stream_run(struct part *parts, size_t n, stream_want *want, stream_step *step, void *ctx,
 	   struct tally_err *err)
 {
-	struct part **heap = tally_realloc_array(NULL, n + 1, sizeof(*heap));
+	struct turn *heap = tally_realloc_array(NULL, n + 1, sizeof(*heap));
 	size_t filled = 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		rc = part_begin(&parts[i], want, err);
 		if (rc == 0 && parts[i].has_now)
-			heap[filled++] = &parts[i];
+			heap[filled++] = turn_of(&parts[i]);
 	}
 	for (size_t i = filled / 2; rc == 0 && i-- > 0;)
 		sift_down(heap, filled, i);

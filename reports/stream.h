@@ -19,6 +19,7 @@ struct slot {
 	unsigned mask; /* of the groups that are disclosed */
 	int64_t at;    /* instant, never before that of the part's entry before it */
 	struct tally_event ev;
+	void **place; /* NULL, or of what the entry says of its VM: struct vm, residence.c */
 	struct tally_buf bytes;
 	struct tally_arena *arena;
 };

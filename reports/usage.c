@@ -40,13 +40,11 @@ struct usage_row *
 usage_row(struct usage *u, uint32_t product, uint32_t edition, enum scope scope, uint32_t id)
 {
 	struct usage_row *r;
-	uint8_t key[16];
+	const uint32_t words[4] = { product, edition, (uint32_t)scope, id };
+	uint8_t key[sizeof(words)];
 	void **place;
 
-	tally_put_u32(key, product);
-	tally_put_u32(key + 4, edition);
-	tally_put_u32(key + 8, (uint32_t)scope);
-	tally_put_u32(key + 12, id);
+	memcpy(key, words, sizeof(key));
 	place = map_place(&u->map, key);
 	if (*place)
 		return *place;

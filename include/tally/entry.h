@@ -73,6 +73,13 @@ struct tally_entries {
 		    struct tally_err *err); /* 1, 0 at the end, -1 */
 	int (*rewind)(void *ctx, struct tally_err *err);
 	void (*close)(void *ctx); /* may be NULL */
+	/* Where there is an index, it gives no bytes of groups but those of the rare
+	 * kinds (tally_body_is_whole); instead it gives what they say: the groups of `mask` of the
+	 * entry that next() gave, all else zero, with views that stay valid while one further entry
+	 * is read. `place` is one that all entries of one identity group share, for the caller's
+	 * use: it holds NULL at first; NULL itself where there is none. NULL: there are bytes. */
+	int (*event)(void *ctx, unsigned mask, struct tally_event *out, void ***place,
+		     struct tally_err *err);
 };
 
 #endif

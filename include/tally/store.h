@@ -79,9 +79,20 @@ int tally_store_entries(struct tally_store *s, uint64_t from, uint64_t to,
  * may be pulled in a thread of its own, beside other readers of the store. */
 int tally_store_entries_under(struct tally_store *s, uint64_t size, const uint8_t root[TALLY_HASH],
 			      struct tally_entries *out, struct tally_err *err);
+/* From the index, whose pieces are hashed as they are read: entries [0, to)
+ * without their groups' bytes. 1, or 0 where the index does not reach so far. */
+int tally_store_entries_indexed(struct tally_store *s, uint64_t to, struct tally_entries *out,
+				struct tally_err *err);
 /* Without hashing: for one who pulls those beside them. */
 int tally_store_entries_unchecked(struct tally_store *s, uint64_t from, uint64_t to,
 				  struct tally_entries *out, struct tally_err *err);
+
+/* Every entry hashed again, up to every node, the newest note's root and the head;
+ * and the index made again from the entries, byte for byte. -1 (TALLY_FAILS). */
+struct tally_scrub {
+	uint64_t entries, indexed;
+};
+int tally_store_scrub(struct tally_store *s, struct tally_scrub *out, struct tally_err *err);
 
 /* Fault injection for tests: called before each call of the store that changes
  * the disk ("put", "commit", "write", "fsync", ...); -1 makes it fail with errno. */

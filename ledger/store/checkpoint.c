@@ -27,6 +27,8 @@ store_checkpoint_make(struct tally_store *s, struct tally_frontier *verified,
 					  "signed");
 		}
 	}
+	if (r == 0)
+		r = store_index_extend(s, err);
 	if (r == 0) {
 		tally_frontier_root(verified, root);
 		tally_checkpoint_text(&text, s->origin, verified->size, root);
@@ -53,6 +55,8 @@ store_checkpoint_put(struct tally_store *s, MDB_txn *txn, const struct tally_fro
 		return tally_err_set(err, TALLY_FAILS, "the notes have changed under their writer");
 	}
 	*sequence = r > 0 ? last + 1 : 0;
+	if (store_index_put(s, txn, err) < 0)
+		return -1;
 	return store_put(s, txn, s->note, store_key(sequence), note, MDB_APPEND, err);
 }
 

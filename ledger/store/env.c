@@ -77,6 +77,7 @@ open_databases(struct tally_store *s, bool create, struct tally_err *err)
 		{ "note", MDB_INTEGERKEY, &s->note },
 		{ "att", MDB_INTEGERKEY, &s->att },
 		{ "meta", 0, &s->meta },
+		{ "index", MDB_INTEGERKEY, &s->index },
 	};
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(s->env, NULL, create ? 0 : MDB_RDONLY, &txn);
@@ -85,6 +86,10 @@ open_databases(struct tally_store *s, bool create, struct tally_err *err)
 		return store_mdb_err(err, rc, "data.mdb: begin");
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		rc = mdb_dbi_open(txn, list[i].name, list[i].flags | make, list[i].dbi);
+		if (list[i].dbi == &s->index)
+			s->has_index = rc == 0;
+		if (rc == MDB_NOTFOUND && list[i].dbi == &s->index)
+			continue; /* of an older version */
 		if (rc) {
 			mdb_txn_abort(txn);
 			if (rc == MDB_NOTFOUND)
@@ -377,10 +382,13 @@ store_write(struct tally_store *s, store_body *body, void *ctx, struct tally_err
 			rc = mdb_txn_begin(s->env, NULL, 0, &txn);
 		if (rc)
 			return store_mdb_err(err, rc, "data.mdb: begin");
+		s->index_is_new = false;
 		if (body(s, txn, ctx, err) < 0)
 			mdb_txn_abort(txn);
 		else if (commit(s, txn, err) == 0)
 			return 0;
+		if (s->index_is_new) /* and gone with the transaction */
+			s->has_index = false;
 		if (!s->map_full || grow_map(s, err) < 0)
 			return -1;
 	}

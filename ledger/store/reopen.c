@@ -89,8 +89,9 @@ compare_node(void *ctx, unsigned level, uint64_t index, const uint8_t *hash)
 					  (unsigned long long)(((index + 1) << level) - 1)) < 0;
 }
 
-static int
-rehash(struct tally_store *s, struct tally_frontier *f, uint64_t to, struct tally_err *err)
+int
+store_rehash_compared(struct tally_store *s, struct tally_frontier *f, uint64_t to,
+		      struct tally_err *err)
 {
 	struct compare c = { s, err, false };
 
@@ -111,7 +112,7 @@ rehash_tail(struct tally_store *s, const struct tally_checkpoint *cp, struct tal
 	if (store_frontier_at(s, from, &f, err) < 0)
 		return -1;
 	if (cp) {
-		if (rehash(s, &f, cp->size, err) < 0)
+		if (store_rehash_compared(s, &f, cp->size, err) < 0)
 			return -1;
 		tally_frontier_root(&f, root);
 		if (memcmp(root, cp->root, TALLY_HASH) != 0)
@@ -122,7 +123,7 @@ rehash_tail(struct tally_store *s, const struct tally_checkpoint *cp, struct tal
 					     (unsigned long long)cp->size);
 	}
 	s->signed_tip = f;
-	if (rehash(s, &f, s->tip.size, err) < 0)
+	if (store_rehash_compared(s, &f, s->tip.size, err) < 0)
 		return -1;
 	tally_frontier_write(&f, &bytes);
 	same = s->tip.size == 0 ||

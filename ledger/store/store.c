@@ -170,6 +170,8 @@ tally_store_close(struct tally_store *s)
 	store_env_close(s);
 	tally_logkey_free(s->key);
 	tally_buf_deinit(&s->tip_bytes);
+	tally_buf_deinit(&s->index_tail);
+	tally_index_writer_free(s->indexer);
 	free(s->origin);
 	free(s->transport);
 	free(s->path);

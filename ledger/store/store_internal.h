@@ -12,6 +12,7 @@
 #include <lmdb.h>
 #include <signal.h>
 #include "tally/err.h"
+#include "tally/index.h"
 #include "tally/store.h"
 
 #define STORE_FORMAT     1
@@ -30,9 +31,11 @@ struct tally_store {
 
 	MDB_env *env;
 	MDB_dbi leaf, node, note, att, meta;
-	MDB_dbi head;             /* the unnamed one: a page less in every commit */
-	_Atomic unsigned readers; /* read transactions that this store has open now */
-	MDB_txn *short_rd;        /* reset between the calls that use it; or NULL */
+	MDB_dbi index; /* where has_index: older ledgers get it with their next note */
+	bool has_index, index_is_new; /* new: made by the transaction that is open */
+	MDB_dbi head;                 /* the unnamed one: a page less in every commit */
+	_Atomic unsigned readers;     /* read transactions that this store has open now */
+	MDB_txn *short_rd;            /* reset between the calls that use it; or NULL */
 
 	char *origin, *transport;
 	struct tally_vkey vkey;
@@ -46,8 +49,10 @@ struct tally_store {
 	uint8_t boot_id[16]; /* of this machine's boot; zero where unknown */
 	bool boot_known;
 	uint32_t last_boot;
-	uint64_t last_uptime; /* of the newest entry; 0 where there is none */
-	int64_t checked;      /* uptime of the last look for dead readers */
+	uint64_t last_uptime;               /* of the newest entry; 0 where there is none */
+	int64_t checked;                    /* uptime of the last look for dead readers */
+	struct tally_index_writer *indexer; /* NULL until the first note */
+	struct tally_buf index_tail;        /* the pieces that go with the next note */
 	bool chunks_stale;
 	uint8_t chunk[STORE_LEVELS][STORE_CHUNK * TALLY_HASH]; /* the last, growing value */
 };
@@ -143,9 +148,20 @@ bool store_level_is_kept(unsigned level);
 
 /* reopen.c */
 int store_reopen(struct tally_store *s, struct tally_err *err);
+/* store_rehash, and every node on the way is the one that the ledger keeps. */
+int store_rehash_compared(struct tally_store *s, struct tally_frontier *f, uint64_t to,
+			  struct tally_err *err);
 /* A note's text parsed and its log signature checked. */
 int store_note_check(struct tally_store *s, struct tally_bytes bytes, struct tally_checkpoint *out,
 		     struct tally_buf *scratch, struct tally_err *err);
+
+/* index.c: brings the index up to the tip, but for `index_tail`, which
+ * store_index_put adds in the note's transaction. */
+int store_index_extend(struct tally_store *s, struct tally_err *err);
+int store_index_put(struct tally_store *s, MDB_txn *txn, struct tally_err *err);
+/* Entries that the index covers, and the hash of its last piece. */
+int store_index_end(struct tally_store *s, uint64_t *size, uint8_t hash[TALLY_HASH],
+		    struct tally_err *err);
 
 /* read.c: the head, empty where there is none; the newest row: 1, 0 none, -1. */
 int store_head(struct tally_store *s, struct tally_frontier *f, struct tally_err *err);

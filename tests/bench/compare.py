@@ -130,7 +130,7 @@ class Postgres:
 
     def load(self, folder):
         began = time.monotonic()
-        self.psql('-c', 'CREATE UNLOGGED TABLE events (sequence bigint, at bigint, vm int, host int, kind text, vcpus int)',
+        self.psql('-c', 'CREATE UNLOGGED TABLE events (sequence bigint, t bigint, vm int, host int, kind text, vcpus int)',
                   '-c', 'CREATE UNLOGGED TABLE machines (vm int, product text, edition text, tenant text, cost_center text)',
                   '-c', 'CREATE UNLOGGED TABLE hosts (host int, name text, cluster text, region text, cores int)')
         for table in ('events', 'machines', 'hosts'):

@@ -9,7 +9,7 @@
 CREATE TEMPORARY TABLE stays AS
 SELECT m.product, m.edition, m.tenant, m.cost_center, h.name AS host, h.cluster, h.region, e.a, e.b, e.vcpus
 FROM (
-	SELECT vm, host, kind, vcpus, at AS a, lead(at, 1, CAST(1798761599 AS BIGINT)) OVER (PARTITION BY vm ORDER BY sequence) AS b
+	SELECT vm, host, kind, vcpus, t AS a, lead(t, 1, CAST(1798761599 AS BIGINT)) OVER (PARTITION BY vm ORDER BY sequence) AS b
 	FROM events
 ) e
 JOIN machines m ON m.vm = e.vm
@@ -31,51 +31,51 @@ GROUP BY GROUPING SETS ((product, edition, host), (product, edition, cluster), (
 -- Peaks: what comes and goes at one instant is added up first. The greatest
 -- number and its first instant in one maximum: number * 2^33 - instant.
 CREATE TEMPORARY TABLE peaks AS
-SELECT product, edition, 'host' AS scope, host AS id, max(n * 8589934592 - at) AS m FROM (
-	SELECT product, edition, host, at, CAST(sum(d) OVER (PARTITION BY product, edition, host ORDER BY at) AS BIGINT) AS n FROM (
-		SELECT product, edition, host, at, sum(d) AS d FROM (
-			SELECT product, edition, host, a AS at, 1 AS d FROM stays UNION ALL SELECT product, edition, host, b AS at, -1 AS d FROM stays
-		) x GROUP BY product, edition, host, at
+SELECT product, edition, 'host' AS scope, host AS id, max(n * 8589934592 - t) AS m FROM (
+	SELECT product, edition, host, t, CAST(sum(d) OVER (PARTITION BY product, edition, host ORDER BY t) AS BIGINT) AS n FROM (
+		SELECT product, edition, host, t, sum(d) AS d FROM (
+			SELECT product, edition, host, a AS t, 1 AS d FROM stays UNION ALL SELECT product, edition, host, b AS t, -1 AS d FROM stays
+		) x GROUP BY product, edition, host, t
 	) y
 ) z GROUP BY product, edition, host
 UNION ALL
-SELECT product, edition, 'cluster' AS scope, cluster AS id, max(n * 8589934592 - at) AS m FROM (
-	SELECT product, edition, cluster, at, CAST(sum(d) OVER (PARTITION BY product, edition, cluster ORDER BY at) AS BIGINT) AS n FROM (
-		SELECT product, edition, cluster, at, sum(d) AS d FROM (
-			SELECT product, edition, cluster, a AS at, 1 AS d FROM stays UNION ALL SELECT product, edition, cluster, b AS at, -1 AS d FROM stays
-		) x GROUP BY product, edition, cluster, at
+SELECT product, edition, 'cluster' AS scope, cluster AS id, max(n * 8589934592 - t) AS m FROM (
+	SELECT product, edition, cluster, t, CAST(sum(d) OVER (PARTITION BY product, edition, cluster ORDER BY t) AS BIGINT) AS n FROM (
+		SELECT product, edition, cluster, t, sum(d) AS d FROM (
+			SELECT product, edition, cluster, a AS t, 1 AS d FROM stays UNION ALL SELECT product, edition, cluster, b AS t, -1 AS d FROM stays
+		) x GROUP BY product, edition, cluster, t
 	) y
 ) z GROUP BY product, edition, cluster
 UNION ALL
-SELECT product, edition, 'region' AS scope, region AS id, max(n * 8589934592 - at) AS m FROM (
-	SELECT product, edition, region, at, CAST(sum(d) OVER (PARTITION BY product, edition, region ORDER BY at) AS BIGINT) AS n FROM (
-		SELECT product, edition, region, at, sum(d) AS d FROM (
-			SELECT product, edition, region, a AS at, 1 AS d FROM stays UNION ALL SELECT product, edition, region, b AS at, -1 AS d FROM stays
-		) x GROUP BY product, edition, region, at
+SELECT product, edition, 'region' AS scope, region AS id, max(n * 8589934592 - t) AS m FROM (
+	SELECT product, edition, region, t, CAST(sum(d) OVER (PARTITION BY product, edition, region ORDER BY t) AS BIGINT) AS n FROM (
+		SELECT product, edition, region, t, sum(d) AS d FROM (
+			SELECT product, edition, region, a AS t, 1 AS d FROM stays UNION ALL SELECT product, edition, region, b AS t, -1 AS d FROM stays
+		) x GROUP BY product, edition, region, t
 	) y
 ) z GROUP BY product, edition, region
 UNION ALL
-SELECT product, edition, 'tenant' AS scope, tenant AS id, max(n * 8589934592 - at) AS m FROM (
-	SELECT product, edition, tenant, at, CAST(sum(d) OVER (PARTITION BY product, edition, tenant ORDER BY at) AS BIGINT) AS n FROM (
-		SELECT product, edition, tenant, at, sum(d) AS d FROM (
-			SELECT product, edition, tenant, a AS at, 1 AS d FROM stays UNION ALL SELECT product, edition, tenant, b AS at, -1 AS d FROM stays
-		) x GROUP BY product, edition, tenant, at
+SELECT product, edition, 'tenant' AS scope, tenant AS id, max(n * 8589934592 - t) AS m FROM (
+	SELECT product, edition, tenant, t, CAST(sum(d) OVER (PARTITION BY product, edition, tenant ORDER BY t) AS BIGINT) AS n FROM (
+		SELECT product, edition, tenant, t, sum(d) AS d FROM (
+			SELECT product, edition, tenant, a AS t, 1 AS d FROM stays UNION ALL SELECT product, edition, tenant, b AS t, -1 AS d FROM stays
+		) x GROUP BY product, edition, tenant, t
 	) y
 ) z GROUP BY product, edition, tenant
 UNION ALL
-SELECT product, edition, 'cost_center' AS scope, cost_center AS id, max(n * 8589934592 - at) AS m FROM (
-	SELECT product, edition, cost_center, at, CAST(sum(d) OVER (PARTITION BY product, edition, cost_center ORDER BY at) AS BIGINT) AS n FROM (
-		SELECT product, edition, cost_center, at, sum(d) AS d FROM (
-			SELECT product, edition, cost_center, a AS at, 1 AS d FROM stays UNION ALL SELECT product, edition, cost_center, b AS at, -1 AS d FROM stays
-		) x GROUP BY product, edition, cost_center, at
+SELECT product, edition, 'cost_center' AS scope, cost_center AS id, max(n * 8589934592 - t) AS m FROM (
+	SELECT product, edition, cost_center, t, CAST(sum(d) OVER (PARTITION BY product, edition, cost_center ORDER BY t) AS BIGINT) AS n FROM (
+		SELECT product, edition, cost_center, t, sum(d) AS d FROM (
+			SELECT product, edition, cost_center, a AS t, 1 AS d FROM stays UNION ALL SELECT product, edition, cost_center, b AS t, -1 AS d FROM stays
+		) x GROUP BY product, edition, cost_center, t
 	) y
 ) z GROUP BY product, edition, cost_center
 UNION ALL
-SELECT product, edition, 'fleet' AS scope, 'fleet' AS id, max(n * 8589934592 - at) AS m FROM (
-	SELECT product, edition, at, CAST(sum(d) OVER (PARTITION BY product, edition ORDER BY at) AS BIGINT) AS n FROM (
-		SELECT product, edition, at, sum(d) AS d FROM (
-			SELECT product, edition, a AS at, 1 AS d FROM stays UNION ALL SELECT product, edition, b AS at, -1 AS d FROM stays
-		) x GROUP BY product, edition, at
+SELECT product, edition, 'fleet' AS scope, 'fleet' AS id, max(n * 8589934592 - t) AS m FROM (
+	SELECT product, edition, t, CAST(sum(d) OVER (PARTITION BY product, edition ORDER BY t) AS BIGINT) AS n FROM (
+		SELECT product, edition, t, sum(d) AS d FROM (
+			SELECT product, edition, a AS t, 1 AS d FROM stays UNION ALL SELECT product, edition, b AS t, -1 AS d FROM stays
+		) x GROUP BY product, edition, t
 	) y
 ) z GROUP BY product, edition;
 
@@ -87,15 +87,15 @@ FROM sums s JOIN peaks p ON p.product = s.product AND p.edition = s.edition AND 
 -- The last 90 days: how many Windows machines at once on each host.
 CREATE TEMPORARY TABLE windows AS
 SELECT host, (m + 8589934591) >> 33 AS peak FROM (
-	SELECT host, max(n * 8589934592 - at) AS m FROM (
-		SELECT host, at, CAST(sum(d) OVER (PARTITION BY host ORDER BY at) AS BIGINT) AS n FROM (
-			SELECT host, at, sum(d) AS d FROM (
-				SELECT host, CASE WHEN a < 1790985600 THEN 1790985600 ELSE a END AS at, 1 AS d FROM stays
+	SELECT host, max(n * 8589934592 - t) AS m FROM (
+		SELECT host, t, CAST(sum(d) OVER (PARTITION BY host ORDER BY t) AS BIGINT) AS n FROM (
+			SELECT host, t, sum(d) AS d FROM (
+				SELECT host, CASE WHEN a < 1790985600 THEN 1790985600 ELSE a END AS t, 1 AS d FROM stays
 				WHERE b > 1790985600 AND product LIKE 'http://microsoft.com/win/%'
 				UNION ALL
-				SELECT host, b AS at, -1 AS d FROM stays
+				SELECT host, b AS t, -1 AS d FROM stays
 				WHERE b > 1790985600 AND product LIKE 'http://microsoft.com/win/%'
-			) x GROUP BY host, at
+			) x GROUP BY host, t
 		) y
 	) z GROUP BY host
 ) w;

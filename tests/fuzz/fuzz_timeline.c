@@ -3,7 +3,7 @@
  * Entries into a report. Each is u8 kind, u8 flags (bit 0 imported, bits 1-2 the
  * ledger, bits 3-5 groups that are not disclosed), u8 boot, three u8 lengths, the
  * groups. Whatever they say, the report is well-formed JSON, the same from the
- * same entries, and its hosts add up to its fleet.
+ * same entries and from an index of them, and its hosts add up to its fleet.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "tally/json.h"
 #include "tally/parse.h"
 #include "tally/report.h"
+#include "indexed.h"
 
 #define LEDGERS 4
 #define ENTRIES 512
@@ -145,9 +146,11 @@ check_json(const struct tally_buf *json)
 	tally_json_free(doc);
 }
 
-/* The report's bytes in all formats; nothing where it cannot be made. */
+/* The report's bytes in all formats, from entries or from an index of them; nothing where it cannot
+ * be made. */
 static void
-make(const struct ledger *ledgers, const struct tally_zone *zone, struct tally_buf *json)
+make(const struct ledger *ledgers, const struct tally_zone *zone, bool by_index,
+     struct tally_buf *json)
 {
 	struct tally_report_options o = { { INT64_C(1772323260000000000) },
 					  { INT64_C(1775001600000000000) },
@@ -159,7 +162,10 @@ make(const struct ledger *ledgers, const struct tally_zone *zone, struct tally_b
 	struct cursor cursors[LEDGERS][2];
 	struct tally_buf other = TALLY_BUF_INIT;
 	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_report_ledger plain[LEDGERS];
 	struct tally_report *r;
+	size_t indexed = 0;
+	int rc;
 
 	for (size_t i = 0; i < LEDGERS; i++) {
 		cursors[i][0] = cursors[i][1] = (struct cursor){ &ledgers[i], 0 };
@@ -170,7 +176,13 @@ make(const struct ledger *ledgers, const struct tally_zone *zone, struct tally_b
 			.size = ledgers[i].count
 		};
 	}
-	if (tally_report_make(&r, in, LEDGERS, &o, &err) < 0)
+	memcpy(plain, in, sizeof(plain));
+	while (by_index && indexed < LEDGERS && test_indexed_open(&in[indexed], &plain[indexed]))
+		indexed++;
+	rc = tally_report_make(&r, in, LEDGERS, &o, &err);
+	while (indexed > 0)
+		test_indexed_close(&in[--indexed]);
+	if (rc < 0)
 		return;
 	tally_report_json(r, json);
 	tally_report_csv(r, &other);
@@ -197,7 +209,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (tally_cursor_left(&c) > 0 && !c.failed)
 		add_entry(ledgers, &c);
 	for (int i = 0; i < 2; i++)
-		make(ledgers, zone, &json[i]);
+		make(ledgers, zone, i > 0, &json[i]);
 	if (!tally_bytes_eq(tally_buf_view(&json[0]), tally_buf_view(&json[1])))
 		abort();
 	if (json[0].len > 0)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../../../reports/rule.h"
+#include "indexed.h"
 #include "reportlib.h"
 #include "tally/err.h"
 
@@ -32,6 +33,46 @@ must(int rc, const struct tally_err *err)
 		fail_msg("%s", err->text);
 }
 
+static void
+render(const struct tally_report_ledger *ledgers, size_t n, const struct tally_report_options *o,
+       char format, struct tally_buf *out)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_report *r;
+
+	must(tally_report_make(&r, ledgers, n, o, &err), &err);
+	if (format == 'j')
+		tally_report_json(r, out);
+	else if (format == 'c')
+		tally_report_csv(r, out);
+	else if (format == 'x')
+		tally_report_rum(r, out);
+	else
+		tally_report_text(r, out, format == 'n' ? 80 : 160);
+	tally_report_free(r);
+}
+
+/* Whatever is reported here is reported from an index, too. */
+static void
+compare_indexed(const struct tally_report_ledger *ledgers, size_t n,
+		const struct tally_report_options *o, char format, const struct tally_buf *expected)
+{
+	struct tally_report_ledger indexed[16];
+	struct tally_buf out = TALLY_BUF_INIT;
+	size_t made = 0;
+
+	while (made < n && test_indexed_open(&indexed[made], &ledgers[made]))
+		made++;
+	if (made == n) {
+		render(indexed, n, o, format, &out);
+		assert_int_equal(out.len, expected->len);
+		assert_memory_equal(out.p, expected->p, out.len);
+	}
+	while (made > 0)
+		test_indexed_close(&indexed[--made]);
+	tally_buf_deinit(&out);
+}
+
 void
 report_bytes(const struct test_history *h, const char *from, const char *to, const char *zone,
 	     char format, struct tally_buf *out)
@@ -45,7 +86,6 @@ report_bytes(const struct test_history *h, const char *from, const char *to, con
 					  .roster = roster.name ? &roster : NULL };
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_report_ledger ledgers[16];
-	struct tally_report *r;
 	struct tally_zone *z;
 
 	must(tally_zone_open(&z, zone, &err), &err);
@@ -54,16 +94,9 @@ report_bytes(const struct test_history *h, const char *from, const char *to, con
 	o.zone = z;
 	for (size_t i = 0; i < h->count; i++)
 		ledgers[i] = test_ledger_open(&h->ledgers[i]);
-	must(tally_report_make(&r, ledgers, h->count, &o, &err), &err);
-	if (format == 'j')
-		tally_report_json(r, out);
-	else if (format == 'c')
-		tally_report_csv(r, out);
-	else if (format == 'x')
-		tally_report_rum(r, out);
-	else
-		tally_report_text(r, out, format == 'n' ? 80 : 160);
-	tally_report_free(r);
+	tally_buf_clear(out);
+	render(ledgers, h->count, &o, format, out);
+	compare_indexed(ledgers, h->count, &o, format, out);
 	for (size_t i = 0; i < h->count; i++)
 		test_ledger_close(&ledgers[i]);
 	tally_zone_free(z);

@@ -187,6 +187,7 @@ check_ledger(const char *path, uint64_t acknowledged)
 	struct tally_store *s;
 	struct tally_entries it;
 	struct tally_entry e;
+	struct tally_scrub scrub;
 	uint64_t size, sequence;
 
 	assert_ok(tally_store_open(&s, path, TALLY_STORE_READ, NULL, &err));
@@ -213,6 +214,9 @@ check_ledger(const char *path, uint64_t acknowledged)
 	it.close(it.ctx);
 	tally_frontier_root(&f, mine);
 	assert_memory_equal(mine, root, TALLY_HASH);
+	assert_ok(tally_store_scrub(s, &scrub, &err));
+	assert_int_equal(scrub.entries, size);
+	assert_true(note.len == 0 || scrub.indexed >= cp.size);
 	tally_buf_deinit(&note);
 	tally_buf_deinit(&scratch);
 	tally_store_close(s);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_INDEX_H
+#define TALLY_INDEX_H
+/*
+ * A ledger's index (FORMAT.md section 7): what a timeline reads of its entries,
+ * in pieces that are a tenth as long and decode ten times as fast. Every piece
+ * carries the hash of itself and of the one before it. Whether it says what the
+ * entries say, scrub shows by making it again: the same entries in the same
+ * pieces give the same bytes. PURE; implemented in ledger/log.
+ */
+#include "tally/entry.h"
+
+struct tally_err;
+
+#define TALLY_INDEX_PIECE   2048  /* entries */
+#define TALLY_INDEX_SEGMENT 16384 /* entries over which a body is kept once */
+
+struct tally_index_writer;
+struct tally_index_writer *tally_index_writer_new(void);
+void tally_index_writer_free(struct tally_index_writer *w);
+/* The piece that follows begins at this entry, behind the piece of this hash
+ * (zero before the first); what was added to an unfinished one is forgotten.
+ * `anew`: it begins a segment, too. */
+void tally_index_writer_begin(struct tally_index_writer *w, uint64_t first,
+			      const uint8_t before[TALLY_HASH], bool anew);
+/* Whether the next piece begins there already: no need to begin. */
+bool tally_index_continues(const struct tally_index_writer *w, uint64_t first,
+			   const uint8_t before[TALLY_HASH]);
+void tally_index_add(struct tally_index_writer *w, const struct tally_header *h,
+		     const struct tally_bytes groups[TALLY_GROUPS]);
+/* Whether the piece is as long as one may be. */
+bool tally_index_is_full(const struct tally_index_writer *w);
+/* Appends the piece and begins the next; there was at least one entry. */
+void tally_index_piece(struct tally_index_writer *w, struct tally_buf *out);
+/* The first entry of the piece at hand, and the one behind its last. */
+uint64_t tally_index_first(const struct tally_index_writer *w);
+uint64_t tally_index_next(const struct tally_index_writer *w);
+
+/* What can be told of a piece without reading it. -1 (TALLY_FAILS). */
+struct tally_index_head {
+	bool anew;
+	uint32_t entries;
+	uint8_t hash[TALLY_HASH];
+};
+int tally_index_head(struct tally_index_head *out, struct tally_bytes piece, struct tally_err *err);
+
+struct tally_index_reader;
+struct tally_index_reader *tally_index_reader_new(void);
+void tally_index_reader_free(struct tally_index_reader *r);
+/* As if nothing was read. */
+void tally_index_reader_reset(struct tally_index_reader *r);
+/* The next piece, copied; its first entry follows the last one of the piece
+ * before. -1 (TALLY_FAILS): not its hash, malformed, or no such order. */
+int tally_index_feed(struct tally_index_reader *r, uint64_t first, struct tally_bytes piece,
+		     struct tally_err *err);
+/* The next entry of the piece: 1, 0 behind its last, -1. */
+int tally_index_read(struct tally_index_reader *r, struct tally_header *h, struct tally_err *err);
+/* The groups' bytes, where the index has them as they stand (tally_body_is_whole);
+ * else all of them empty. Views as those of an event. */
+void tally_index_groups(const struct tally_index_reader *r,
+			struct tally_bytes groups[TALLY_GROUPS]);
+/* What the entry says, of the groups of `mask`; all else is zero. Views stay valid
+ * while one further entry is read. */
+int tally_index_event(struct tally_index_reader *r, unsigned mask, struct tally_event *ev,
+		      struct tally_err *err);
+/* A place that goes with the entry's identity group, for the caller's own use: it
+ * holds NULL at first and lives as long as the views do. NULL for an empty group. */
+void **tally_index_place(struct tally_index_reader *r);
+
+#endif

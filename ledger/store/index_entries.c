@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The index as a source of entries: a piece at a time, copied in a transaction of
+ * its own, so that no writer waits for a reader. */
+#include <stdlib.h>
+#include <string.h>
+#include "store_internal.h"
+
+struct indexed {
+	struct tally_store *s;
+	struct tally_index_reader *reader;
+	uint64_t next, to; /* the piece that follows begins at `next` */
+};
+
+/* The next piece: 1, or -1. */
+static int
+feed(struct indexed *x, struct tally_err *err)
+{
+	struct tally_index_head head;
+	struct tally_bytes value;
+	MDB_txn *txn;
+	int r;
+
+	if (store_short_begin(x->s, &txn, err) < 0)
+		return -1;
+	r = store_get(txn, x->s->index, store_key(&x->next), &value, err);
+	if (r == 0)
+		r = tally_err_set(err, TALLY_FAILS, "missing");
+	if (r > 0)
+		r = tally_index_head(&head, value, err);
+	if (r == 0)
+		r = tally_index_feed(x->reader, x->next, value, err);
+	store_short_end(x->s, txn);
+	if (r < 0)
+		return tally_err_prefix(err, "index: piece of entry %llu",
+					(unsigned long long)x->next);
+	x->next += head.entries;
+	return 1;
+}
+
+static int
+indexed_next(void *ctx, struct tally_entry *out, struct tally_err *err)
+{
+	struct indexed *x = ctx;
+	int r = tally_index_read(x->reader, &out->header, err);
+
+	if (r < 0)
+		(void)tally_err_prefix(err, "index: before entry %llu",
+				       (unsigned long long)x->next);
+	if (r == 0) {
+		if (x->next >= x->to)
+			return 0;
+		r = feed(x, err);
+		if (r > 0)
+			r = tally_index_read(x->reader, &out->header, err);
+	}
+	if (r < 0)
+		return tally_err_prefix(err, "%s", x->s->path);
+	if (out->header.index >= x->to)
+		return 0;
+	out->mask = (1u << TALLY_GROUPS) - 1;
+	tally_index_groups(x->reader, out->group);
+	return 1;
+}
+
+static int
+indexed_event(void *ctx, unsigned mask, struct tally_event *out, void ***place,
+	      struct tally_err *err)
+{
+	struct indexed *x = ctx;
+
+	*place = tally_index_place(x->reader);
+	return tally_index_event(x->reader, mask, out, err);
+}
+
+static int
+indexed_rewind(void *ctx, struct tally_err *err)
+{
+	struct indexed *x = ctx;
+
+	(void)err;
+	tally_index_reader_reset(x->reader);
+	x->next = 0;
+	return 0;
+}
+
+static void
+indexed_close(void *ctx)
+{
+	struct indexed *x = ctx;
+
+	tally_index_reader_free(x->reader);
+	free(x);
+}
+
+int
+tally_store_entries_indexed(struct tally_store *s, uint64_t to, struct tally_entries *out,
+			    struct tally_err *err)
+{
+	uint8_t hash[TALLY_HASH];
+	struct indexed *x;
+	uint64_t size;
+
+	if (store_index_end(s, &size, hash, err) < 0)
+		return tally_err_prefix(err, "%s", s->path);
+	if (size < to || size == 0)
+		return 0;
+	x = tally_alloc(sizeof(*x));
+	x->s = s;
+	x->to = to;
+	x->reader = tally_index_reader_new();
+	*out = (struct tally_entries){ x, indexed_next, indexed_rewind, indexed_close,
+				       indexed_event };
+	return 1;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A piece of an index, without its hash, which is put behind it. Whatever it
+ * says, reading it ends, and all that is read can be looked at.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "tally/err.h"
+#include "tally/index.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+look_at(const struct tally_event *ev)
+{
+	struct tally_buf out[TALLY_GROUPS] = { TALLY_BUF_INIT, TALLY_BUF_INIT, TALLY_BUF_INIT };
+	struct tally_err err = TALLY_ERR_INIT;
+
+	/* Too long a group is the only reason to refuse it. */
+	(void)tally_event_encode(ev, out, &err);
+	for (int k = 0; k < TALLY_GROUPS; k++)
+		tally_buf_deinit(&out[k]);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct tally_index_reader *r = tally_index_reader_new();
+	struct tally_buf piece = TALLY_BUF_INIT, hashed = TALLY_BUF_INIT;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_header h;
+	uint8_t hash[TALLY_HASH];
+
+	/* Before the first piece there are 32 zero bytes, and it begins with entry 0. */
+	memset(tally_buf_grow(&hashed, TALLY_HASH + 8), 0, TALLY_HASH + 8);
+	tally_buf_add(&hashed, data, size);
+	tally_sha256(hash, tally_buf_view(&hashed));
+	tally_buf_add(&piece, data, size);
+	tally_buf_add(&piece, hash, sizeof(hash));
+	if (tally_index_feed(r, 0, tally_buf_view(&piece), &err) == 0) {
+		while (tally_index_read(r, &h, &err) > 0) {
+			struct tally_event ev = { .kind = h.kind };
+
+			(void)tally_index_place(r);
+			if (tally_index_event(r, 7, &ev, &err) == 0)
+				look_at(&ev);
+		}
+	}
+	tally_index_reader_free(r);
+	tally_buf_deinit(&piece);
+	tally_buf_deinit(&hashed);
+	return 0;
+}
