@@ -11,14 +11,14 @@
 
 #include "bench.h"
 #include "cli.h"
-#include "estate.h"
+#include "sample.h"
 
 #define RUNS 3U
 
 struct scene {
 	const struct bench_options *o;
 	char folder[4200], ledgers[4250], out[4250];
-	struct estate_size size;
+	struct sample_size size;
 	double plain, make, report, anon;
 };
 
@@ -72,20 +72,20 @@ report(struct scene *s, struct tally_err *err)
 static int
 make(struct scene *s, bool tables, struct tally_err *err)
 {
-	struct estate_history h;
+	struct sample_history h;
 	double began = cli_seconds();
 	int status;
 
 	if (mkdir(s->folder, 0700) < 0)
 		return tally_err_sys(err, "%s", s->folder);
-	if (estate_make(&h, &s->size, err) < 0)
+	if (sample_make(&h, &s->size, err) < 0)
 		return -1;
-	status = estate_write_ledgers(&h, s->ledgers, err);
+	status = sample_write_ledgers(&h, s->ledgers, err);
 	s->make = cli_seconds() - began;
 	if (status == 0 && tables)
-		status = estate_write_csv(&h, s->folder, err);
-	s->plain = estate_sweep_plainly(&h);
-	estate_deinit(&h);
+		status = sample_write_csv(&h, s->folder, err);
+	s->plain = sample_sweep_plainly(&h);
+	sample_deinit(&h);
 	return status;
 }
 
@@ -94,7 +94,7 @@ play(struct scene *s, const struct bench_options *o, const char *name, unsigned 
      struct tally_err *err)
 {
 	s->o = o;
-	s->size = (struct estate_size){ events, o->machines, o->hosts };
+	s->size = (struct sample_size){ events, o->machines, o->hosts };
 	if (snprintf(s->folder, sizeof(s->folder), "%s/%s", o->dir, name) >= 4200)
 		return tally_err_set(err, TALLY_USE, "%s: too long a path", o->dir);
 	(void)snprintf(s->ledgers, sizeof(s->ledgers), "%s/ledgers", s->folder);

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "estate.h"
+#include "sample.h"
 #include "tally/bytes.h"
 
 #define CLUSTER 10U /* hosts */
 
 struct walk {
-	struct estate_history *h;
-	struct estate_event *out;
+	struct sample_history *h;
+	struct sample_event *out;
 	uint64_t random;
 	uint32_t vm, at;
 	uint16_t host;
@@ -40,7 +40,7 @@ draw(struct walk *w, unsigned below)
 static void
 pass_time(struct walk *w)
 {
-	uint32_t last = ESTATE_YEAR - 2 - w->left;
+	uint32_t last = SAMPLE_YEAR - 2 - w->left;
 
 	w->at += 1 + draw(w, w->gap);
 	if (w->at > last)
@@ -48,11 +48,11 @@ pass_time(struct walk *w)
 }
 
 static void
-tell(struct walk *w, enum estate_kind kind, uint16_t peer)
+tell(struct walk *w, enum sample_kind kind, uint16_t peer)
 {
-	struct estate_event *e = &w->out[w->h->count];
+	struct sample_event *e = &w->out[w->h->count];
 
-	*e = (struct estate_event){ w->at, w->vm,   (uint32_t)w->h->count, w->host, peer,
+	*e = (struct sample_event){ w->at, w->vm,   (uint32_t)w->h->count, w->host, peer,
 				    kind,  w->vcpus };
 	w->h->count++;
 	w->left--;
@@ -63,7 +63,7 @@ change(struct walk *w)
 {
 	pass_time(w);
 	w->vcpus = (uint8_t)(1U << draw(w, 4));
-	tell(w, ESTATE_CONFIG, 0);
+	tell(w, SAMPLE_CONFIG, 0);
 }
 
 /* Executes there from the instant on at which it ceases to here. */
@@ -78,9 +78,9 @@ move(struct walk *w)
 	if (to == from)
 		return;
 	pass_time(w);
-	tell(w, ESTATE_OUT, to);
+	tell(w, SAMPLE_OUT, to);
 	w->host = to;
-	tell(w, ESTATE_IN, from);
+	tell(w, SAMPLE_IN, from);
 }
 
 static void
@@ -91,25 +91,25 @@ live(struct walk *w)
 
 		pass_time(w);
 		w->vcpus = (uint8_t)(1U << draw(w, 4));
-		tell(w, ESTATE_START, 0);
+		tell(w, SAMPLE_START, 0);
 		while (w->left >= 3 && (what = draw(w, 8)) < 2)
 			if (what == 0)
 				change(w);
 			else
 				move(w);
 		pass_time(w);
-		tell(w, ESTATE_STOP, 0);
+		tell(w, SAMPLE_STOP, 0);
 	}
 	if (w->left == 1) {
 		pass_time(w);
-		tell(w, ESTATE_START, 0);
+		tell(w, SAMPLE_START, 0);
 	}
 }
 
 static int
 by_time(const void *a, const void *b)
 {
-	const struct estate_event *x = a, *y = b;
+	const struct sample_event *x = a, *y = b;
 
 	if (x->at != y->at)
 		return x->at < y->at ? -1 : 1;
@@ -118,7 +118,7 @@ by_time(const void *a, const void *b)
 
 /* `all` into `h->events`, in the order of the ledgers. */
 static void
-sort(struct estate_history *h, const struct estate_event *all)
+sort(struct sample_history *h, const struct sample_event *all)
 {
 	size_t *at;
 
@@ -137,13 +137,13 @@ sort(struct estate_history *h, const struct estate_event *all)
 }
 
 int
-estate_make(struct estate_history *h, const struct estate_size *size, struct tally_err *err)
+sample_make(struct sample_history *h, const struct sample_size *size, struct tally_err *err)
 {
-	struct estate_event *all;
+	struct sample_event *all;
 
-	*h = (struct estate_history){ .size = *size };
+	*h = (struct sample_history){ .size = *size };
 	if (size->machines == 0 || size->hosts == 0 || size->hosts > UINT16_MAX ||
-	    size->events / size->machines < 4 || size->events / size->machines > ESTATE_YEAR / 8)
+	    size->events / size->machines < 4 || size->events / size->machines > SAMPLE_YEAR / 8)
 		return tally_err_set(err, TALLY_USE,
 				     "an estate has machines, 1 to 65535 hosts, and at least 4 "
 				     "events a machine");
@@ -160,7 +160,7 @@ estate_make(struct estate_history *h, const struct estate_size *size, struct tal
 				  .vm = vm,
 				  .host = (uint16_t)(vm % size->hosts),
 				  .left = own,
-				  .gap = ESTATE_YEAR / own * 2 / 10 * 9 };
+				  .gap = SAMPLE_YEAR / own * 2 / 10 * 9 };
 
 		live(&w);
 	}
@@ -170,14 +170,14 @@ estate_make(struct estate_history *h, const struct estate_size *size, struct tal
 }
 
 void
-estate_deinit(struct estate_history *h)
+sample_deinit(struct sample_history *h)
 {
 	free(h->events);
 	free(h->first);
 }
 
-struct estate_machine
-estate_machine(unsigned vm)
+struct sample_machine
+sample_machine(unsigned vm)
 {
 	static const struct {
 		const char *os, *edition;
@@ -195,7 +195,7 @@ estate_machine(unsigned vm)
 	};
 	/* Another factor than the hosts', or each host would have one system. */
 	unsigned n = (vm / 7 + vm) % 10;
-	struct estate_machine m = { systems[n].os, systems[n].edition, NULL, vm % 17,
+	struct sample_machine m = { systems[n].os, systems[n].edition, NULL, vm % 17,
 				    vm % 23,       2048U << vm % 4 };
 
 	if (n < 5 && vm % 4 == 0)
@@ -208,7 +208,7 @@ estate_machine(unsigned vm)
 }
 
 unsigned
-estate_cores(unsigned host)
+sample_cores(unsigned host)
 {
 	static const unsigned cores[] = { 8, 12, 16, 24 };
 
@@ -216,13 +216,13 @@ estate_cores(unsigned host)
 }
 
 unsigned
-estate_cluster(unsigned host)
+sample_cluster(unsigned host)
 {
 	return host / CLUSTER;
 }
 
 unsigned
-estate_region(unsigned host)
+sample_region(unsigned host)
 {
 	return host / CLUSTER % 4;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "estate.h"
+#include "sample.h"
 #include "tally/entry.h"
 #include "tally/store.h"
 
@@ -28,7 +28,7 @@ struct batch {
 	size_t count;
 };
 struct job {
-	const struct estate_history *h;
+	const struct sample_history *h;
 	const char *folder;
 	_Atomic unsigned *next; /* host */
 	struct tally_err err;
@@ -86,20 +86,20 @@ static void
 set_time(struct tally_event *ev, uint32_t at)
 {
 	ev->m.has_time = true;
-	ev->m.time = (uint64_t)(ESTATE_BEGIN + at) * TALLY_SECOND;
+	ev->m.time = (uint64_t)(SAMPLE_BEGIN + at) * TALLY_SECOND;
 }
 
 static int
 add_host(struct batch *b, struct tally_store *s, unsigned host, struct tally_err *err)
 {
-	uint32_t cores[2] = { estate_cores(host), estate_cores(host) };
+	uint32_t cores[2] = { sample_cores(host), sample_cores(host) };
 	char name[16], cluster[16], region[16];
 	struct tally_event begin = { .kind = TALLY_LEDGER_BEGIN };
 	struct tally_event facts = { .kind = TALLY_HOST_FACTS, .imported = true };
 
 	(void)snprintf(name, sizeof(name), "h%03u", host);
-	(void)snprintf(cluster, sizeof(cluster), "c%02u", estate_cluster(host));
-	(void)snprintf(region, sizeof(region), "r%u", estate_region(host));
+	(void)snprintf(cluster, sizeof(cluster), "c%02u", sample_cluster(host));
+	(void)snprintf(region, sizeof(region), "r%u", sample_region(host));
 	begin.i.host = facts.i.host = tally_bytes_str(name);
 	set_time(&facts, 0);
 	facts.m.cores_per_socket = (struct tally_numbers){ cores, 2 };
@@ -122,9 +122,9 @@ struct words {
 };
 
 static void
-describe(struct tally_event *ev, const struct estate_event *e, struct words *w)
+describe(struct tally_event *ev, const struct sample_event *e, struct words *w)
 {
-	struct estate_machine m = estate_machine(e->vm);
+	struct sample_machine m = sample_machine(e->vm);
 
 	(void)snprintf(w->name, sizeof(w->name), "vm-%05u", e->vm);
 	(void)snprintf(w->tenant, sizeof(w->tenant), "tenant-%02u", m.tenant);
@@ -145,7 +145,7 @@ describe(struct tally_event *ev, const struct estate_event *e, struct words *w)
 }
 
 static int
-add_event(struct batch *b, struct tally_store *s, const struct estate_event *e,
+add_event(struct batch *b, struct tally_store *s, const struct sample_event *e,
 	  struct tally_err *err)
 {
 	static const uint8_t kinds[] = { TALLY_STARTED, TALLY_CONFIG, TALLY_MIGRATED_OUT,
@@ -157,14 +157,14 @@ add_event(struct batch *b, struct tally_store *s, const struct estate_event *e,
 	ev.i.has_vm = true;
 	memcpy(ev.i.vm, "\0\0\0\0\0\0\x40\0\x80\0\0\0", 12);
 	tally_put_u32(ev.i.vm + 12, e->vm);
-	if (e->kind == ESTATE_START || e->kind == ESTATE_IN)
+	if (e->kind == SAMPLE_START || e->kind == SAMPLE_IN)
 		describe(&ev, e, &w);
 	ev.m.has_vcpus =
-		e->kind == ESTATE_START || e->kind == ESTATE_IN || e->kind == ESTATE_CONFIG;
+		e->kind == SAMPLE_START || e->kind == SAMPLE_IN || e->kind == SAMPLE_CONFIG;
 	ev.m.vcpus = ev.m.has_vcpus ? e->vcpus : 0;
-	ev.m.has_cause = e->kind == ESTATE_STOP;
+	ev.m.has_cause = e->kind == SAMPLE_STOP;
 	ev.m.cause = ev.m.has_cause ? TALLY_C_SHUTDOWN : 0;
-	if (e->kind == ESTATE_OUT || e->kind == ESTATE_IN) {
+	if (e->kind == SAMPLE_OUT || e->kind == SAMPLE_IN) {
 		(void)snprintf(w.peer, sizeof(w.peer), "h%03u", e->peer);
 		ev.o.peer = tally_bytes_str(w.peer);
 	}
@@ -176,12 +176,12 @@ fill(const struct job *j, unsigned host, struct tally_store *s, struct tally_err
 {
 	struct batch *b = tally_alloc(sizeof(*b));
 	struct tally_event beat = { .kind = TALLY_HEARTBEAT, .imported = true };
-	const struct estate_history *h = j->h;
+	const struct sample_history *h = j->h;
 	int status = add_host(b, s, host, err);
 
 	for (size_t i = h->first[host]; i < h->first[host + 1] && status == 0; i++)
 		status = add_event(b, s, &h->events[i], err);
-	set_time(&beat, ESTATE_YEAR - 1);
+	set_time(&beat, SAMPLE_YEAR - 1);
 	if (status == 0)
 		status = batch_add(b, s, &beat, err);
 	if (status == 0)
@@ -227,7 +227,7 @@ write_some(void *ctx)
 }
 
 int
-estate_write_ledgers(const struct estate_history *h, const char *folder, struct tally_err *err)
+sample_write_ledgers(const struct sample_history *h, const char *folder, struct tally_err *err)
 {
 	_Atomic unsigned next = 0;
 	struct job jobs[THREADS];

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "estate.h"
+#include "sample.h"
 
 /* Of a machine while the plain sweep goes by. */
 struct state {
@@ -38,7 +38,7 @@ close_table(FILE *f, const char *name, struct tally_err *err)
 }
 
 static int
-write_events(const struct estate_history *h, const char *folder, struct tally_err *err)
+write_events(const struct sample_history *h, const char *folder, struct tally_err *err)
 {
 	static const char *const names[] = { "start", "config", "migrate-out", "migrate-in",
 					     "stop" };
@@ -48,16 +48,16 @@ write_events(const struct estate_history *h, const char *folder, struct tally_er
 		return -1;
 	fprintf(f, "sequence,t,vm,host,kind,vcpus\n");
 	for (size_t i = 0; i < h->count; i++) {
-		const struct estate_event *e = &h->events[i];
+		const struct sample_event *e = &h->events[i];
 
 		fprintf(f, "%" PRIu32 ",%" PRId64 ",%" PRIu32 ",%u,%s,%u\n", e->sequence,
-			ESTATE_BEGIN + e->at, e->vm, e->host, names[e->kind], e->vcpus);
+			SAMPLE_BEGIN + e->at, e->vm, e->host, names[e->kind], e->vcpus);
 	}
 	return close_table(f, "events.csv", err);
 }
 
 static int
-write_machines(const struct estate_history *h, const char *folder, struct tally_err *err)
+write_machines(const struct sample_history *h, const char *folder, struct tally_err *err)
 {
 	FILE *f;
 
@@ -65,7 +65,7 @@ write_machines(const struct estate_history *h, const char *folder, struct tally_
 		return -1;
 	fprintf(f, "vm,product,edition,tenant,cost_center\n");
 	for (unsigned vm = 0; vm < h->size.machines; vm++) {
-		struct estate_machine m = estate_machine(vm);
+		struct sample_machine m = sample_machine(vm);
 
 		fprintf(f, "%u,%s,%s,tenant-%02u,cc%02u\n", vm, m.os, m.edition, m.tenant,
 			m.cost_center);
@@ -74,7 +74,7 @@ write_machines(const struct estate_history *h, const char *folder, struct tally_
 }
 
 static int
-write_hosts(const struct estate_history *h, const char *folder, struct tally_err *err)
+write_hosts(const struct sample_history *h, const char *folder, struct tally_err *err)
 {
 	FILE *f;
 
@@ -82,13 +82,13 @@ write_hosts(const struct estate_history *h, const char *folder, struct tally_err
 		return -1;
 	fprintf(f, "host,name,cluster,region,cores\n");
 	for (unsigned host = 0; host < h->size.hosts; host++)
-		fprintf(f, "%u,h%03u,c%02u,r%u,%u\n", host, host, estate_cluster(host),
-			estate_region(host), 2 * estate_cores(host));
+		fprintf(f, "%u,h%03u,c%02u,r%u,%u\n", host, host, sample_cluster(host),
+			sample_region(host), 2 * sample_cores(host));
 	return close_table(f, "hosts.csv", err);
 }
 
 int
-estate_write_csv(const struct estate_history *h, const char *folder, struct tally_err *err)
+sample_write_csv(const struct sample_history *h, const char *folder, struct tally_err *err)
 {
 	if (write_events(h, folder, err) < 0 || write_machines(h, folder, err) < 0)
 		return -1;
@@ -98,7 +98,7 @@ estate_write_csv(const struct estate_history *h, const char *folder, struct tall
 static int
 by_time(const void *a, const void *b)
 {
-	const struct estate_event *x = a, *y = b;
+	const struct sample_event *x = a, *y = b;
 
 	if (x->at != y->at)
 		return x->at < y->at ? -1 : 1;
@@ -108,7 +108,7 @@ by_time(const void *a, const void *b)
 /* Ends of one instant before its begins do not matter here: a machine's own
  * events are in order, and the peak is looked at when time goes on. */
 static uint64_t
-sweep(const struct estate_event *e, size_t n, struct state *vms)
+sweep(const struct sample_event *e, size_t n, struct state *vms)
 {
 	uint64_t sum = 0, running = 0, peak = 0, at = 0;
 
@@ -122,7 +122,7 @@ sweep(const struct estate_event *e, size_t n, struct state *vms)
 		if (s->on)
 			sum += (uint64_t)s->vcpus * (e[i].at - s->since);
 		running -= s->on;
-		s->on = e[i].kind != ESTATE_STOP && e[i].kind != ESTATE_OUT;
+		s->on = e[i].kind != SAMPLE_STOP && e[i].kind != SAMPLE_OUT;
 		running += s->on;
 		s->vcpus = e[i].vcpus;
 		s->since = e[i].at;
@@ -131,9 +131,9 @@ sweep(const struct estate_event *e, size_t n, struct state *vms)
 }
 
 double
-estate_sweep_plainly(const struct estate_history *h)
+sample_sweep_plainly(const struct sample_history *h)
 {
-	struct estate_event *sorted = tally_realloc_array(NULL, h->count, sizeof(*sorted));
+	struct sample_event *sorted = tally_realloc_array(NULL, h->count, sizeof(*sorted));
 	struct state *vms = tally_alloc(h->size.machines * sizeof(*vms));
 	volatile uint64_t kept;
 	double began;
