@@ -16,6 +16,7 @@ import datetime
 import json
 import os
 import pwd
+import resource
 import shutil
 import signal
 import statistics
@@ -60,6 +61,7 @@ def anonymous_kib(pid):
 
 def run_tally(tally, folder, out):
     ledgers = sorted(os.path.join(folder, 'ledgers', n) for n in os.listdir(os.path.join(folder, 'ledgers')))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
     p = subprocess.Popen([tally, 'report', *ledgers, *PERIOD, '--format', 'json', '-o', out])
     peak = 0
@@ -69,7 +71,9 @@ def run_tally(tally, folder, out):
     seconds = time.monotonic() - began
     if p.returncode != 0:
         fail(f'tally report: exit {p.returncode}')
-    return seconds, peak / 1024
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, peak / 1024, cpu
 
 
 def instant(text):
@@ -190,7 +194,7 @@ class Duck:
             fail('DuckDB: ' + p.stderr)
         said = json.loads(p.stdout)
         self.name = 'DuckDB ' + said['version']
-        return said['load'], said['ask']
+        return said['load'], said['ask'], said['cpu']
 
 
 # -- together --------------------------------------------------------------------------------
@@ -234,6 +238,7 @@ def main():
         folder = os.path.join(made, 'whole')
         report = os.path.join(scratch, 'report.json')
         times = {'ours': []}
+        processor = {'ours': []}
         memory = 0
         for word, kind in (('postgres', Postgres), ('duck', Duck)):
             try:
@@ -245,8 +250,9 @@ def main():
             if isinstance(base, Postgres):
                 print(f'{base.name}: loading took {base.load(folder):.1f} s')
         for n in range(o.runs):
-            seconds, mib = run_tally(o.tally, folder, report)
+            seconds, mib, cpu = run_tally(o.tally, folder, report)
             times['ours'].append(seconds)
+            processor['ours'].append(cpu)
             memory = max(memory, mib)
             for base in bases:
                 out = os.path.join(scratch, f'out-{type(base).__name__}-{n}')
@@ -254,17 +260,22 @@ def main():
                 if isinstance(base, Postgres):
                     seconds = base.ask(out)
                 else:
-                    load, seconds = base.run(folder, out)
+                    load, seconds, cpu = base.run(folder, out)
+                    processor.setdefault(type(base).__name__, []).append(cpu)
                     if n == 0:
                         print(f'{base.name}: loading took {load:.1f} s')
                 times.setdefault(type(base).__name__, []).append(seconds)
                 if n == 0:
                     check(base.name, out, report, folder)
         ours = statistics.median(times['ours'])
-        print(f'{"ours":24} {ours:8.2f} s  {memory:.0f} MiB anonymous')
+        own = statistics.median(processor['ours'])
+        print(f'{"ours":24} {ours:8.2f} s  {own:.2f} s of the processor, {memory:.0f} MiB anonymous')
         for base in bases:
             theirs = statistics.median(times[type(base).__name__])
             print(f'{base.name:24} {theirs:8.2f} s  {theirs / ours:.1f} times ours')
+            if type(base).__name__ in processor:
+                cpu = statistics.median(processor[type(base).__name__])
+                print(f'{"":24} {cpu:8.2f} s of the processor, {cpu / own:.1f} times ours')
     finally:
         for base in bases:
             if isinstance(base, Postgres):
