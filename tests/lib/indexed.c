@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Pieces are made once and shared by the two cursors; the last one frees them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
