@@ -76,6 +76,16 @@ take_position(struct positions *out, const struct position_case *c, const struct
 	return p;
 }
 
+/* Another window takes a position over. */
+static void
+give_up(const struct position_case *c, size_t position)
+{
+	for (size_t i = 0; i < c->n_windows; i++)
+		for (size_t k = 0; c->windows[i].position && k < c->windows[i].meter.n_nodes; k++)
+			if (c->windows[i].position[k] == position)
+				c->windows[i].position[k] = 0;
+}
+
 /* Each reading is that of the window where it is largest; who stood there is told
  * of the window where what was measured is. */
 static void
@@ -84,6 +94,7 @@ take_figures(struct positions *out, const struct position_case *c, struct case_w
 {
 	const struct rule *r = c->versions[c->n_versions - 1];
 
+	TALLY_ASSERT(w->position);
 	for (size_t i = 0; i < w->meter.n_nodes; i++) {
 		const struct meter_node *n = &w->meter.nodes[i];
 		struct position *p;
@@ -105,11 +116,7 @@ take_figures(struct positions *out, const struct position_case *c, struct case_w
 		p->to = w->to;
 		p->short_history =
 			r->window == WINDOW_DAYS && c->request->estate->reached_from > w->from;
-		for (size_t k = 0; k < c->n_windows; k++)
-			for (size_t j = 0;
-			     c->windows[k].position && j < c->windows[k].meter.n_nodes; j++)
-				if (c->windows[k].position[j] == (size_t)(p - out->p) + 1)
-					c->windows[k].position[j] = 0;
+		give_up(c, (size_t)(p - out->p) + 1);
 		w->position[i] = (size_t)(p - out->p) + 1;
 	}
 }
@@ -283,6 +290,23 @@ compare(const void *a, const void *b, void *ctx)
 	return c ? c : tally_bytes_cmp(strings_get(s, x->id), strings_get(s, y->id));
 }
 
+/* What packs can say and no estate is metered by. */
+static int
+check_rule(const struct tally_pack *p, const struct rule *r, struct tally_err *err)
+{
+	const char *what = NULL;
+
+	if (r->aggregation == AGG_DISTINCT)
+		what = "the aggregation 'distinct'";
+	else if (r->time_min > 0 || r->time_step > 0)
+		what = "a minimum or a step of each VM's time";
+	if (!what)
+		return 0;
+	return tally_err_set(err, TALLY_USE,
+			     "%s:%u:%u: %s: positions by %s are not there in this version", p->path,
+			     r->place.line, r->place.column, r->id, what);
+}
+
 int
 positions_make(struct positions *out, const struct positions_request *q, struct tally_err *err)
 {
@@ -291,6 +315,9 @@ positions_make(struct positions *out, const struct positions_request *q, struct 
 	for (size_t i = 0; i < q->n_packs; i++) {
 		const struct tally_pack *p = q->packs[i];
 
+		for (size_t k = 0; k < p->n_rules; k++)
+			if (check_rule(p, &p->rules[k], err) < 0)
+				return -1;
 		for (size_t k = 0, end; k < p->n_rules; k = end) {
 			for (end = k + 1;
 			     end < p->n_rules && strcmp(p->rules[end].id, p->rules[k].id) == 0;)
