@@ -48,7 +48,7 @@ pass_time(struct walk *w)
 }
 
 static void
-tell(struct walk *w, enum sample_kind kind, uint16_t peer)
+tell(struct walk *w, uint8_t kind, uint16_t peer)
 {
 	struct sample_event *e = &w->out[w->h->count];
 
