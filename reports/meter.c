@@ -150,7 +150,7 @@ make_parts(struct meter *m, const struct meter_host *h, tally_i128 *parts)
 
 	if (m->rule->kind == METRIC_SUB_CAPACITY && own && !formula_cores(&vcpus, &see))
 		m->too_large = true;
-	for (unsigned r = 0; r < READINGS; r++) {
+	for (unsigned r = meter_first(m); r < READINGS; r++) {
 		const struct metric_guests *g = &h->guests[r];
 
 		see.vms = m->rule->with_guests || metric_of_vms(m->rule) ? g->vms : 0;
@@ -163,6 +163,8 @@ make_parts(struct meter *m, const struct meter_host *h, tally_i128 *parts)
 				 r == LOW))
 			m->too_large = true;
 	}
+	if (meter_first(m) != LOW)
+		memcpy(parts, &parts[MEASURED * m->parts], m->parts * sizeof(*parts));
 }
 
 static bool
@@ -231,7 +233,7 @@ take_peak(struct meter *m, struct meter_node *n, int64_t at)
 		n->vms_top = n->vms[HIGH];
 		n->vcpus_top = n->vcpus[HIGH];
 	}
-	for (unsigned r = 0; r < READINGS; r++) {
+	for (unsigned r = meter_first(m); r < READINGS; r++) {
 		if (!figure(m, n, n->now, r, &is))
 			continue;
 		n->figure[r] = is;
@@ -243,6 +245,12 @@ take_peak(struct meter *m, struct meter_node *n, int64_t at)
 		if (r == MEASURED)
 			n->order_top = n->order;
 	}
+	if (meter_first(m) == LOW)
+		return;
+	n->figure[LOW] = n->figure[MEASURED];
+	n->peak[LOW] = n->peak[MEASURED];
+	n->peak_at[LOW] = n->peak_at[MEASURED];
+	memcpy(n->top, &n->top[MEASURED * m->parts], m->parts * sizeof(*n->top));
 }
 
 /* The host's peak in where it stands now. */

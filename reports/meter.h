@@ -77,6 +77,12 @@ void meter_walk(struct meter *m, const struct counted *c, int64_t from, int64_t 
 /* Makes the scopes' figures of hosts' peaks, the sums over time, the reach. */
 void meter_finish(struct meter *m);
 
+/* Only pins make `low` another figure while it is walked; else it follows. */
+static inline unsigned
+meter_first(const struct meter *m)
+{
+	return m->breached ? LOW : MEASURED;
+}
 /* A host as the rule sees it, with no guests; meter_host.c */
 struct formula_host meter_see(const struct meter *m, const struct host_facts *f);
 uint64_t meter_pinned(const struct meter *m, const struct meter_host *h);

@@ -104,7 +104,7 @@ step(struct meter *m, uint32_t stay, bool begins)
 	struct metric_guests one = { 1, vcpus, formula_vm_need(m->rule, vcpus) };
 	unsigned in = counted_stay(m->counted, s);
 
-	for (unsigned r = 0; r < READINGS; r++) {
+	for (unsigned r = meter_first(m); r < READINGS; r++) {
 		struct metric_guests *g = &h->guests[r];
 
 		if (!(in & (r == HIGH ? COUNTS_HIGH : COUNTS_MEASURED)))
