@@ -259,21 +259,23 @@ read_old(const char *path, struct tally_buf *content, struct tally_report_input 
 
 /* What is held, and who must report. */
 static int
-run_with_files(const struct options *o, struct tally_report_options *ro, struct tally_err *err)
+run_with_files(const struct options *o, const struct tally_report_options *plain,
+	       struct tally_err *err)
 {
+	struct tally_report_options ro = *plain;
 	struct cli_file held = { 0 }, roster = { 0 };
 	int status = 0;
 
 	if (o->entitlements) {
-		ro->entitlements = &held.input;
+		ro.entitlements = &held.input;
 		status = cli_file_read(&held, "--entitlements", o->entitlements, HELD_MAX, err);
 	}
 	if (status == 0 && o->roster) {
-		ro->roster = &roster.input;
+		ro.roster = &roster.input;
 		status = cli_file_read(&roster, "--roster", o->roster, ROSTER_MAX, err);
 	}
 	if (status == 0)
-		status = run(o, ro, err);
+		status = run(o, &ro, err);
 	cli_file_deinit(&held);
 	cli_file_deinit(&roster);
 	return status;

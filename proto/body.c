@@ -66,9 +66,10 @@ static bool
 read_field(struct field *f, const uint8_t **p, const uint8_t *end)
 {
 	const uint8_t *begin = *p;
-	uint64_t tag, length;
+	uint64_t tag, length = 0;
 	bool whole;
 
+	*f = (struct field){ 0 };
 	if (!read_varint(p, end, &tag))
 		return false;
 	f->number = tag >> 3;
@@ -98,7 +99,7 @@ read_field(struct field *f, const uint8_t **p, const uint8_t *end)
 /* Numbers of fields are those of groups.proto. */
 static const struct {
 	uint8_t group, field, wire;
-	int8_t what;
+	int what;
 } special[] = {
 	{ TALLY_METERING, 2, FIXED64, TALLY_BODY_TIME },
 	{ TALLY_METERING, 1, VARINT, TALLY_BODY_RUN },

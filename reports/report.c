@@ -311,6 +311,7 @@ supersede(struct tally_report *r, const struct compare *old, const struct survey
 	for (size_t i = 0; i < r->n_ledgers; i++)
 		origins[i] = r->ledgers[i].origin;
 	compare_report(old, r, surveys, origins);
+	TALLY_ASSERT(old->id.len == sizeof(r->supersedes) - 1);
 	memcpy(r->supersedes, old->id.p, old->id.len);
 	free(origins);
 }
