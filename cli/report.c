@@ -10,6 +10,7 @@
 
 #include "tally/err.h"
 #include "tally/file.h"
+#include "tally/parallel.h"
 #include "tally/report.h"
 #include "cli.h"
 #include "packs.h"
@@ -311,7 +312,9 @@ int
 cli_report(int argc, char **argv, struct tally_err *err)
 {
 	struct options o = { 0 };
-	struct tally_report_options ro = { .tool = "tally " TALLY_VERSION, .sha256 = tally_sha256 };
+	struct tally_report_options ro = { .tool = "tally " TALLY_VERSION,
+					   .sha256 = tally_sha256,
+					   .parallel = tally_parallel };
 	struct tally_report_input old;
 	struct tally_buf content = TALLY_BUF_INIT;
 	struct tally_zone *zone = NULL;

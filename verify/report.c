@@ -10,6 +10,7 @@
 #include <string.h>
 #include "tally/json.h"
 #include "tally/pack.h"
+#include "tally/parallel.h"
 #include "tally/parse.h"
 #include "tally/report.h"
 #include "verify_internal.h"
@@ -111,6 +112,7 @@ take_head(struct tally_verify *v, struct target *t, struct claims *c)
 	c->options.tool = c->tool;
 	c->options.tzdata = c->tzdata;
 	c->options.sha256 = tally_sha256;
+	c->options.parallel = tally_parallel;
 	return true;
 }
 

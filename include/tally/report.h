@@ -31,6 +31,9 @@ struct tally_report_options {
 	const char *tool, *tzdata; /* as printed; verify gives those of the report it checks */
 	/* tally_sha256 of ledger/log, for the report's id: there is no cryptography here. */
 	void (*sha256)(uint8_t out[TALLY_HASH], struct tally_bytes in);
+	/* As tally_parallel of base: jobs of which none needs another, done in any order and
+	 * at the same time. NULL: one behind the other. The report is the same. */
+	void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg);
 	/* The report that this one supersedes, in JSON; NULL: none. TALLY_USE, with its
 	 * name and place: no report, or one of another period or estate. */
 	const struct tally_report_input *old;
