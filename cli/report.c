@@ -5,30 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "tally/err.h"
 #include "tally/file.h"
-#include "tally/parallel.h"
 #include "tally/report.h"
 #include "cli.h"
-#include "packs.h"
-#include "source.h"
+#include "report_inputs.h"
 
 #define OLD_MAX    (256U << 20) /* bytes of a report over many machines */
 #define PRICES_MAX (1U << 20)
-#define HELD_MAX   (64U << 20)
-#define ROSTER_MAX (1U << 20)
-#define TEXT_WIDTH 100 /* of a text report that does not go to a terminal */
 
 enum format { TEXT, JSON, CSV, FOCUS, RUM };
 struct options {
 	struct cli_input input;
-	const char **paths;
-	size_t count;
-	const char *from, *to, *zone, *out, *compare, *rules, *prices;
-	const char *entitlements, *roster;
+	struct cli_report_inputs inputs;
+	const char *out, *compare, *prices;
 	bool strict;
 	enum format format;
 };
@@ -54,24 +46,12 @@ parse(int key, char *arg, struct argp_state *state)
 	struct options *o = state->input;
 
 	switch (key) {
-	case 'f':
-		return cli_take_one(&o->input, &o->from, "--from", arg);
-	case 't':
-		return cli_take_one(&o->input, &o->to, "--to", arg);
-	case 'z':
-		return cli_take_one(&o->input, &o->zone, "--tz", arg);
 	case 'F':
 		return take_format(o, arg);
 	case 'c':
 		return cli_take_one(&o->input, &o->compare, "--compare", arg);
 	case 'p':
 		return cli_take_one(&o->input, &o->prices, "--prices", arg);
-	case 'r':
-		return cli_take_one(&o->input, &o->rules, "--rules", arg);
-	case 'e':
-		return cli_take_one(&o->input, &o->entitlements, "--entitlements", arg);
-	case 'h':
-		return cli_take_one(&o->input, &o->roster, "--roster", arg);
 	case 's':
 		o->strict = true;
 		return 0;
@@ -79,28 +59,18 @@ parse(int key, char *arg, struct argp_state *state)
 		return cli_take_one(&o->input, &o->out, "-o", arg);
 	case 0x106: /* of the contract, but not of this version */
 		return cli_refuse(&o->input, "%s is not there in this version", "--for");
-	case ARGP_KEY_ARG:
-		o->paths = tally_realloc_array(o->paths, o->count + 1, sizeof(*o->paths));
-		o->paths[o->count++] = arg;
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_report_take(&o->inputs, &o->input, key, arg);
 	}
 }
 
 static const struct argp_option argp_options[] = {
-	{ "from", 'f', "T", 0, "Begin of the period: RFC 3339, a date, or a month", 0 },
-	{ "to", 't', "T", 0, "End of the period, which does not belong to it", 0 },
-	{ "tz", 'z', "ZONE", 0, "The IANA time zone of the calendar, or else UTC", 0 },
+	CLI_REPORT_INPUTS,
 	{ "format", 'F', "FORMAT", 0, "text (the default), json, csv, focus or rum", 0 },
 	{ NULL, 'o', "OUT", 0, "The file to write; - is standard output", 0 },
 	{ "compare", 'c', "OLD", 0, "The JSON report that this one supersedes: tell what changed",
 	  0 },
-	{ "rules", 'r', "DIR", 0, "The folder of the rule packs, in place of the installed one",
-	  0 },
-	{ "entitlements", 'e', "FILE", 0, "The licences that are held, in YAML or CSV", 0 },
 	{ "prices", 'p', "FILE", 0, "A price list: charge what ran", 0 },
-	{ "roster", 'h', "FILE", 0, "The hosts that must report", 0 },
 	{ "strict", 's', NULL, 0, "Exit 1 where what is held does not cover what was measured", 0 },
 	{ "for", 0x106, "LICENSOR", OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
@@ -119,16 +89,6 @@ static const struct argp argp = {
 	NULL,
 	NULL,
 };
-
-static unsigned
-text_width(const char *out)
-{
-	struct winsize w;
-
-	if (strcmp(out, "-") == 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40)
-		return w.ws_col;
-	return TEXT_WIDTH;
-}
 
 /* The data set, and beside it what describes it. */
 static int
@@ -166,27 +126,10 @@ write_report(const struct options *o, const struct tally_report *r, struct tally
 	else if (o->format == RUM)
 		tally_report_rum(r, &text);
 	else
-		tally_report_text(r, &text, text_width(o->out));
+		tally_report_text(r, &text, cli_text_width(o->out));
 	status = tally_output_write(o->out, tally_buf_view(&text), err);
 	tally_buf_deinit(&text);
 	return status;
-}
-
-/* One line, as every error: exit 1. */
-static int
-check_short(const struct tally_report *r, struct tally_err *err)
-{
-	struct tally_buf text = TALLY_BUF_INIT;
-	struct tally_bytes lines;
-
-	if (tally_report_short(r, &lines) == 0)
-		return 0;
-	for (size_t i = 0; i + 1 < lines.len; i++)
-		tally_buf_add(&text, lines.p[i] == '\n' ? "; " : (const char *)&lines.p[i],
-			      lines.p[i] == '\n' ? 2 : 1);
-	tally_err_set_(err, TALLY_FAILS, "%s", tally_buf_cstr(&text));
-	tally_buf_deinit(&text);
-	return -1;
 }
 
 static int
@@ -204,38 +147,16 @@ read_prices(const char *path, struct tally_prices **out, struct tally_err *err)
 }
 
 static int
-run(const struct options *o, struct tally_report_options *ro, struct tally_err *err)
+use_report(void *ctx, struct tally_report *r, const struct tally_report_options *ro,
+	   struct tally_err *err)
 {
-	struct cli_sources sources;
-	struct tally_report *report = NULL;
-	struct tally_prices *prices = NULL;
-	struct cli_packs packs;
-	int status = cli_packs_open(&packs, o->rules, err);
+	const struct options *o = ctx;
+	struct tally_bytes lines;
 
-	if (status < 0)
+	(void)ro;
+	if (write_report(o, r, err) < 0)
 		return -1;
-	if (o->prices && read_prices(o->prices, &prices, err) < 0) {
-		cli_packs_deinit(&packs);
-		return -1;
-	}
-	ro->prices = prices;
-	ro->packs = packs.packs;
-	ro->n_packs = packs.count;
-	status = cli_sources_open(&sources, o->paths, o->count, err);
-	if (status == 0)
-		status = tally_report_make(&report, sources.ledgers, sources.count, ro, err);
-	cli_progress_end(&sources.progress);
-	if (status == 0)
-		status = cli_sources_check(&sources, err);
-	if (status == 0)
-		status = write_report(o, report, err);
-	if (status == 0 && o->strict)
-		status = check_short(report, err);
-	tally_report_free(report);
-	cli_sources_deinit(&sources);
-	cli_packs_deinit(&packs);
-	tally_prices_free(prices);
-	return status;
+	return o->strict && tally_report_short(r, &lines) > 0 ? cli_report_short(lines, err) : 0;
 }
 
 /* A report of anybody's. */
@@ -258,89 +179,50 @@ read_old(const char *path, struct tally_buf *content, struct tally_report_input 
 	return 0;
 }
 
-/* What is held, and who must report. */
-static int
-run_with_files(const struct options *o, const struct tally_report_options *plain,
-	       struct tally_err *err)
-{
-	struct tally_report_options ro = *plain;
-	struct cli_file held = { 0 }, roster = { 0 };
-	int status = 0;
-
-	if (o->entitlements) {
-		ro.entitlements = &held.input;
-		status = cli_file_read(&held, "--entitlements", o->entitlements, HELD_MAX, err);
-	}
-	if (status == 0 && o->roster) {
-		ro.roster = &roster.input;
-		status = cli_file_read(&roster, "--roster", o->roster, ROSTER_MAX, err);
-	}
-	if (status == 0)
-		status = run(o, &ro, err);
-	cli_file_deinit(&held);
-	cli_file_deinit(&roster);
-	return status;
-}
-
-static int
-read_period(const struct options *o, const struct tally_zone *zone, struct tally_report_options *ro,
-	    struct tally_err *err)
-{
-	if (tally_zone_parse_t(zone, o->from, &ro->from, err) < 0)
-		return tally_err_prefix(err, "--from");
-	if (tally_zone_parse_t(zone, o->to, &ro->to, err) < 0)
-		return tally_err_prefix(err, "--to");
-	return 0;
-}
-
 static int
 check(const struct options *o, struct tally_err *err)
 {
-	if (o->count == 0)
-		return cli_missing("report", "LEDGER or EXPORT", err);
-	if (!o->from)
-		return cli_missing("report", "--from T", err);
-	if (!o->to)
-		return cli_missing("report", "--to T", err);
+	if (cli_report_check(&o->inputs, "report", err) < 0)
+		return -1;
 	if (o->format == FOCUS && !o->prices)
 		return tally_err_set(err, TALLY_USE,
 				     "--format focus: there are no charges without --prices FILE");
 	return o->out ? 0 : cli_missing("report", "-o OUT", err);
 }
 
+/* Files of this subcommand alone, then the report. */
+static int
+run(struct options *o, struct tally_err *err)
+{
+	struct tally_report_options ro = { 0 };
+	struct tally_report_input old;
+	struct tally_prices *prices = NULL;
+	struct tally_buf content = TALLY_BUF_INIT;
+	int status = check(o, err);
+
+	if (status == 0 && o->compare) {
+		ro.old = &old;
+		if ((status = read_old(o->compare, &content, &old, err)) < 0)
+			(void)tally_err_prefix(err, "--compare");
+	}
+	if (status == 0 && o->prices)
+		status = read_prices(o->prices, &prices, err);
+	ro.prices = prices;
+	if (status == 0)
+		status = cli_report_make(&o->inputs, &ro, use_report, o, err);
+	tally_buf_deinit(&content);
+	tally_prices_free(prices);
+	return status;
+}
+
 int
 cli_report(int argc, char **argv, struct tally_err *err)
 {
 	struct options o = { 0 };
-	struct tally_report_options ro = { .tool = "tally " TALLY_VERSION,
-					   .sha256 = tally_sha256,
-					   .parallel = tally_parallel };
-	struct tally_report_input old;
-	struct tally_buf content = TALLY_BUF_INIT;
-	struct tally_zone *zone = NULL;
 	int status = cli_parse(&argp, argc, argv, &o.input, err);
 
-	if (status != 0) {
-		free(o.paths);
-		return status < 0 ? -1 : 0;
-	}
-	status = check(&o, err);
-	if (status == 0 && (status = tally_zone_open(&zone, o.zone ? o.zone : "UTC", err)) < 0)
-		(void)tally_err_prefix(err, "--tz");
 	if (status == 0)
-		status = read_period(&o, zone, &ro, err);
-	if (status == 0 && o.compare) {
-		ro.old = &old;
-		if ((status = read_old(o.compare, &content, &old, err)) < 0)
-			(void)tally_err_prefix(err, "--compare");
-	}
-	if (status == 0) {
-		ro.zone = zone;
-		ro.tzdata = tally_zone_tzdata();
-		status = run_with_files(&o, &ro, err);
-	}
-	tally_zone_free(zone);
-	tally_buf_deinit(&content);
-	free(o.paths);
-	return status;
+		status = run(&o, err);
+	cli_report_inputs_deinit(&o.inputs);
+	return status < 0 ? -1 : 0;
 }

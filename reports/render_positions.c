@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include "columns.h"
+#include "figures.h"
 #include "report_internal.h"
 #include "tally/event.h"
 
@@ -37,28 +38,10 @@ put_origin(struct tally_jsonw *w, const struct tally_report *r, uint32_t ledger,
 	put_text(w, "origin", r->ledgers[ledger].origin);
 }
 
-/* As exact as it is; without decimals where there are none. */
-static void
-amount_text(char out[64], amount a)
-{
-	/* The same digits as of seconds, of which there are a thousand times as many. */
-	tally_seconds_text(out, a * 1000);
-}
-
-/* An integer; of a rule that keeps decimals a decimal text. */
 static void
 put_amount(struct tally_jsonw *w, const char *key, const struct position *p, amount a)
 {
-	char text[64];
-
-	tally_jsonw_key(w, key);
-	if (p->applied->decimals == 0 && a % AMOUNT_ONE == 0 && a / AMOUNT_ONE <= INT64_MAX &&
-	    a / AMOUNT_ONE >= INT64_MIN) {
-		tally_jsonw_i64(w, (int64_t)(a / AMOUNT_ONE));
-		return;
-	}
-	amount_text(text, a);
-	tally_jsonw_str(w, text);
+	figure_json(w, key, p->applied, a);
 }
 
 static void
@@ -224,7 +207,7 @@ add_amount(struct columns *c, amount a)
 {
 	char text[64];
 
-	amount_text(text, a);
+	figure_text(text, a);
 	columns_str(c, text);
 }
 

@@ -64,76 +64,7 @@ report_held_free(struct tally_report *r)
 	entitlements_free(r->entitlements);
 	roster_free(r->roster);
 	tally_buf_deinit(&r->shortfalls);
-	free(r->assigned);
-}
-
-static uint32_t
-excludes(void *ctx, const struct rule *rule, uint32_t product, const char *right,
-	 const struct host_facts *where, int64_t at)
-{
-	struct tally_report *r = ctx;
-	struct tally_bytes name = tally_bytes_str(right);
-	struct entitlement_place place = {
-		report_text(r, r->estate.hosts[where->host].name),
-		report_text(r, where->cluster),
-		report_text(r, where->region),
-	};
-	const struct entitlement *e = entitlement_excludes(
-		r->entitlements, rule, report_text(r, product), name, &place, at);
-	struct tally_buf why = TALLY_BUF_INIT;
-	uint32_t number;
-
-	if (!e)
-		return 0;
-	entitlement_reason(r->entitlements, e, name, &why);
-	number = strings_add(&r->strings, tally_buf_view(&why));
-	tally_buf_deinit(&why);
-	return number;
-}
-
-static bool
-maintained(void *ctx, const struct rule *rule, uint32_t product)
-{
-	struct tally_report *r = ctx;
-
-	for (size_t i = 0; i < r->entitlements->n; i++) {
-		const struct entitlement *e = &r->entitlements->p[i];
-
-		if (entitlement_valid(e, r->to - 1) && entitlement_maintained(e, r->to - 1) &&
-		    entitlement_serves(e, rule, report_text(r, product)))
-			return true;
-	}
-	return false;
-}
-
-/* In force at the end of the period, and assigned to a host of the report. */
-static size_t
-held(void *ctx, const struct rule *rule, uint32_t product, const struct token_held **out)
-{
-	struct tally_report *r = ctx;
-	const amount most = UINT32_MAX; /* of one row: no demand is larger, nor their sum */
-	size_t n = 0;
-
-	free(r->assigned);
-	r->assigned = tally_realloc_array(NULL, r->entitlements->n, sizeof(*r->assigned));
-	for (size_t i = 0; i < r->entitlements->n; i++) {
-		const struct entitlement *e = &r->entitlements->p[i];
-		amount units;
-
-		if (e->assigned_host[0] == '\0' || !entitlement_valid(e, r->to - 1) ||
-		    !entitlement_serves(e, rule, report_text(r, product)))
-			continue;
-		units = entitlement_units(e) / AMOUNT_ONE;
-		for (uint32_t h = 0; h < r->n_ledgers; h++)
-			if (tally_bytes_eq(r->ledgers[h].host, tally_bytes_str(e->assigned_host)))
-				r->assigned[n++] = (struct token_held){
-					.host = h,
-					.count = (uint64_t)(units < most ? units : most),
-					.assigned = e->assigned_date.at,
-				};
-	}
-	*out = r->assigned;
-	return n;
+	held_rights_deinit(&r->rights);
 }
 
 const struct counted_rights *
@@ -141,8 +72,8 @@ report_rights(struct tally_report *r)
 {
 	if (!r->entitlements)
 		return NULL;
-	r->rights = (struct counted_rights){ r, excludes, maintained, held };
-	return &r->rights;
+	held_rights_init(&r->rights, r->entitlements, &r->estate, r->to);
+	return &r->rights.rights;
 }
 
 static void

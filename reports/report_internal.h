@@ -4,6 +4,7 @@
 /* A report that is made: what the renderers read. Ledgers stand in the byte order
  * of their hosts' names; every list is in the order of the report. */
 #include "charge.h"
+#include "held_rights.h"
 #include "position.h"
 #include "sweep.h"
 #include "tally/json.h"
@@ -50,9 +51,8 @@ struct tally_report {
 	struct charges charges; /* without `prices`: none */
 
 	struct entitlements *entitlements; /* NULL: none are told */
-	struct counted_rights rights;      /* of theirs */
-	struct token_held *assigned;       /* what `rights` told last */
-	struct tally_buf shortfalls;       /* a line each */
+	struct held_rights rights;
+	struct tally_buf shortfalls; /* a line each */
 	size_t n_shortfalls;
 	struct roster *roster; /* NULL: none */
 };

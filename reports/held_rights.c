@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Entitlements as a rule asks for them: which exclude, which are maintained, which
+ * are assigned to a host. */
+#include <stdlib.h>
+#include "entitlement.h"
+#include "held_rights.h"
+
+static struct tally_bytes
+text(const struct held_rights *h, uint32_t number)
+{
+	return strings_get(h->estate->strings, number);
+}
+
+static uint32_t
+excludes(void *ctx, const struct rule *rule, uint32_t product, const char *right,
+	 const struct host_facts *where, int64_t at)
+{
+	const struct held_rights *h = ctx;
+	struct tally_bytes name = tally_bytes_str(right);
+	struct entitlement_place place = {
+		text(h, h->estate->hosts[where->host].name),
+		text(h, where->cluster),
+		text(h, where->region),
+	};
+	const struct entitlement *e =
+		entitlement_excludes(h->held, rule, text(h, product), name, &place, at);
+	struct tally_buf why = TALLY_BUF_INIT;
+	uint32_t number;
+
+	if (!e)
+		return 0;
+	entitlement_reason(h->held, e, name, &why);
+	number = strings_add(h->estate->strings, tally_buf_view(&why));
+	tally_buf_deinit(&why);
+	return number;
+}
+
+static bool
+maintained(void *ctx, const struct rule *rule, uint32_t product)
+{
+	const struct held_rights *h = ctx;
+
+	for (size_t i = 0; i < h->held->n; i++) {
+		const struct entitlement *e = &h->held->p[i];
+
+		if (entitlement_valid(e, h->to - 1) && entitlement_maintained(e, h->to - 1) &&
+		    entitlement_serves(e, rule, text(h, product)))
+			return true;
+	}
+	return false;
+}
+
+/* In force at the end of the period, and assigned to a host of the estate. */
+static size_t
+held(void *ctx, const struct rule *rule, uint32_t product, const struct token_held **out)
+{
+	struct held_rights *h = ctx;
+	const amount most = UINT32_MAX; /* of one row: no demand is larger, nor their sum */
+	size_t n = 0;
+
+	free(h->assigned);
+	h->assigned = tally_realloc_array(NULL, h->held->n, sizeof(*h->assigned));
+	for (size_t i = 0; i < h->held->n; i++) {
+		const struct entitlement *e = &h->held->p[i];
+		amount units;
+
+		if (e->assigned_host[0] == '\0' || !entitlement_valid(e, h->to - 1) ||
+		    !entitlement_serves(e, rule, text(h, product)))
+			continue;
+		units = entitlement_units(e) / AMOUNT_ONE;
+		for (uint32_t k = 0; k < h->estate->n_hosts; k++)
+			if (tally_bytes_eq(text(h, h->estate->hosts[k].name),
+					   tally_bytes_str(e->assigned_host)))
+				h->assigned[n++] = (struct token_held){
+					.host = k,
+					.count = (uint64_t)(units < most ? units : most),
+					.assigned = e->assigned_date.at,
+				};
+	}
+	*out = h->assigned;
+	return n;
+}
+
+void
+held_rights_init(struct held_rights *h, const struct entitlements *list,
+		 const struct estate *estate, int64_t to)
+{
+	*h = (struct held_rights){ .held = list, .estate = estate, .to = to };
+	h->rights = (struct counted_rights){ h, excludes, maintained, held };
+}
+
+void
+held_rights_deinit(struct held_rights *h)
+{
+	free(h->assigned);
+	*h = (struct held_rights){ 0 };
+}
