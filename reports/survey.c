@@ -140,6 +140,7 @@ void
 survey_deinit(struct survey *s)
 {
 	tally_buf_deinit(&s->host);
+	tally_buf_deinit(&s->asset);
 	aside_deinit(&s->aside);
 }
 
