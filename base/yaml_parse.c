@@ -337,9 +337,12 @@ tally_yaml_parse(struct tally_yaml **out, const char *name, struct tally_bytes i
 
 	if (in.len > MOST_BYTES)
 		return tally_err_set(err, TALLY_USE, "%s: more than %u bytes", name, MOST_BYTES);
+	/* Where the encoding is given, libyaml takes the mark for a letter. */
+	if (in.len >= 3 && memcmp(in.p, "\xef\xbb\xbf", 3) == 0)
+		r.in = tally_bytes(in.p + 3, in.len - 3);
 	TALLY_ASSERT(yaml_parser_initialize(&r.parser));
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, in.len ? in.p : (const uint8_t *)"", in.len);
+	yaml_parser_set_input_string(&r.parser, r.in.len ? r.in.p : (const uint8_t *)"", r.in.len);
 	*out = read_stream(&r);
 	yaml_parser_delete(&r.parser);
 	return *out ? 0 : -1;

@@ -5,7 +5,7 @@
  * YAML read into a small tree with places, then walked against a schema:
  * unknown and doubled keys are refused with line and column (in characters).
  * Anchors, aliases, tags, several documents, and more than 1 MiB or 32 levels
- * are refused. A text without any node is a map without keys.
+ * are refused; a byte order mark at the begin goes. A text without any node is a map without keys.
  */
 #include "tally/bytes.h"
 #include "tally/time.h"

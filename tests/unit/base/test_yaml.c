@@ -108,6 +108,42 @@ what_surprises_is_refused_with_its_place(void **state)
 }
 
 static void
+a_byte_order_mark_at_the_begin_is_no_letter(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "\xef\xbb\xbf"
+		  "a: 1\nb: &x 2\n",
+		  "f.yaml:2:4: anchors are not taken" },
+		{ "\xef\xbb\xbf"
+		  "a: &x 1\n",
+		  "f.yaml:1:4: anchors are not taken" },
+		{ "\xef\xbb\xbf"
+		  "a: \xff\n",
+		  "f.yaml:1:4: invalid leading UTF-8 octet" },
+	};
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_yaml *y;
+
+	(void)state;
+	assert_int_equal(tally_yaml_parse(&y, "f.yaml",
+					  tally_bytes_str("\xef\xbb\xbf"
+							  "a: 1\nb: 2\n"),
+					  &err),
+			 0);
+	assert_int_equal(y->count, 2);
+	assert_string_equal(y->keys[0], "a");
+	tally_yaml_free(y);
+	assert_int_equal(tally_yaml_parse(&y, "f.yaml", tally_bytes_str("\xef\xbb\xbf"), &err), 0);
+	assert_int_equal(y->count, 0);
+	tally_yaml_free(y);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(tally_yaml_parse(&y, "f.yaml", tally_bytes_str(cases[i][0]), &err),
+				 -1);
+		assert_string_equal(err.text, cases[i][1]);
+	}
+}
+
+static void
 depth_and_size_are_bounded(void **state)
 {
 	struct tally_buf b = TALLY_BUF_INIT;
@@ -343,6 +379,7 @@ main(void)
 		cmocka_unit_test(the_tree_keeps_places_and_order),
 		cmocka_unit_test(a_text_without_nodes_is_a_map_without_keys),
 		cmocka_unit_test(what_surprises_is_refused_with_its_place),
+		cmocka_unit_test(a_byte_order_mark_at_the_begin_is_no_letter),
 		cmocka_unit_test(depth_and_size_are_bounded),
 		cmocka_unit_test(many_keys_do_not_take_long),
 		cmocka_unit_test(a_map_fills_a_struct_over_its_defaults),
