@@ -172,7 +172,8 @@ counted_unresolved(const struct counted *c, const struct stay *s)
 			(c->rule->kind == METRIC_TIERS && c->rule->of == OF_VMS);
 	bool of_hosts =
 		c->rule->kind == METRIC_HOST_CORES || c->rule->kind == METRIC_SOCKET_PAIRS ||
-		c->rule->kind == METRIC_PROCESSOR_FACTOR || c->rule->kind == METRIC_SUB_CAPACITY;
+		c->rule->kind == METRIC_PROCESSOR_FACTOR || c->rule->kind == METRIC_SUB_CAPACITY ||
+		(c->rule->kind == METRIC_TIERS && c->rule->of == OF_HOSTS);
 
 	if (counted_stay(c, s) == 0)
 		return NULL;

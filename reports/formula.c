@@ -74,6 +74,13 @@ formula_cores(uint64_t *out, const struct formula_host *h)
 }
 
 bool
+formula_seen_cores(uint64_t *out, const struct formula_host *h)
+{
+	*out = h->vcpus > 0 ? h->vcpus : 1;
+	return !h->known || formula_cores(out, h);
+}
+
+bool
 formula_round(amount *out, const struct rule *r, tally_i128 num, tally_i128 den)
 {
 	tally_i128 step = AMOUNT_ONE, parts = 1, whole;

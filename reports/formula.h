@@ -44,6 +44,9 @@ formula_counts(const struct formula_host *h)
 FORMULA formula_add(uint64_t *sum, uint64_t a, uint64_t b);
 uint64_t formula_ceil(uint64_t n, uint64_t unit);
 FORMULA formula_cores(uint64_t *out, const struct formula_host *h);
+/* The same, but of a host without facts as many as the vCPUs of the guests that
+ * count on it, and one at least: nobody's host is one of no cores. */
+FORMULA formula_seen_cores(uint64_t *out, const struct formula_host *h);
 /* num / den (> 0) units, rounded once to the rule's decimals. */
 FORMULA formula_round(amount *out, const struct rule *r, tally_i128 num, tally_i128 den);
 

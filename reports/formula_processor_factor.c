@@ -43,11 +43,12 @@ cores_of(uint64_t *out, const struct rule *r, const struct formula_host *h, enum
 	*out = 0;
 	if (which != ALL && !formula_counts(h))
 		return true;
-	if (which == PINNED && h->pinned > 0 && !h->own && formula_approved(r, h->partitioning)) {
+	if (which == PINNED && h->known && h->pinned > 0 && !h->own &&
+	    formula_approved(r, h->partitioning)) {
 		*out = h->pinned;
 		return true;
 	}
-	return formula_cores(out, h);
+	return formula_seen_cores(out, h);
 }
 
 /* The i-th factor that the rule knows, the default behind the others; false where

@@ -6,7 +6,9 @@
 uint64_t
 formula_socket_units(const struct rule *r, const struct formula_host *h)
 {
-	return formula_ceil(h->known ? h->sockets : r->unknown_sockets, r->sockets_per_unit);
+	uint64_t least = r->unknown_sockets > 0 ? r->unknown_sockets : 1;
+
+	return formula_ceil(h->known ? h->sockets : least, r->sockets_per_unit);
 }
 
 bool

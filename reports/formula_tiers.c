@@ -26,7 +26,7 @@ formula_tiers(amount *out, const struct rule *r, const struct formula_input *in)
 
 	for (size_t i = 0; r->of == OF_HOSTS && i < in->n_hosts; i++)
 		if (formula_counts(&in->hosts[i]) &&
-		    (!formula_cores(&cores, &in->hosts[i]) || !formula_add(&count, cores, 1)))
+		    (!formula_seen_cores(&cores, &in->hosts[i]) || !formula_add(&count, cores, 1)))
 			return false;
 	for (size_t i = 0; r->of == OF_VMS && i < in->n_vms; i++)
 		if (!formula_add(&count, in->vms[i].vcpus, 1))

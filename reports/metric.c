@@ -85,10 +85,10 @@ processor(tally_i128 *parts, const struct rule *r, const struct metric_groups *g
 
 	if (!formula_counts(h))
 		return true;
-	if (!formula_cores(&cores, h))
+	if (!formula_seen_cores(&cores, h))
 		return false;
 	/* A list of threads may be longer than the cores that they share. */
-	if (pinned && h->pinned > 0 && h->pinned < cores && !h->own &&
+	if (pinned && h->known && h->pinned > 0 && h->pinned < cores && !h->own &&
 	    formula_approved(r, h->partitioning))
 		cores = h->pinned;
 	for (size_t i = 0; i < g->n; i++)
@@ -126,7 +126,7 @@ metric_host(tally_i128 *parts, const struct rule *r, const struct metric_groups 
 		*parts = r->of == OF_VMS ? h->vms : formula_counts(h);
 		return true;
 	case METRIC_TIERS:
-		if (r->of == OF_HOSTS && formula_counts(h) && !formula_cores(&n, h))
+		if (r->of == OF_HOSTS && formula_counts(h) && !formula_seen_cores(&n, h))
 			return false;
 		*parts = r->of == OF_VMS ? h->vcpus : n;
 		return true;

@@ -137,8 +137,10 @@ meter_window(struct position_case *c, struct case_window *w, struct tally_err *e
 	meter_finish(&w->meter);
 	w->position = tally_alloc((w->meter.n_nodes + 1) * sizeof(*w->position));
 	if (w->meter.too_large)
-		return tally_err_set(err, TALLY_FAILS, "%s: a figure is too large to be a number",
-				     w->meter.rule->id);
+		return tally_err_set(err, TALLY_USE,
+				     "%s:%u:%u: %s: a figure is too large to be a number",
+				     c->pack->path, w->meter.rule->place.line,
+				     w->meter.rule->place.column, w->meter.rule->id);
 	return 0;
 }
 
@@ -252,12 +254,12 @@ run_case(struct positions *out, struct position_case *c, struct tally_err *err)
 
 /* All versions of one rule, for each product that it is asked for. */
 static int
-run_rule(struct positions *out, const struct positions_request *q, const struct rule *versions,
-	 size_t n, struct tally_err *err)
+run_rule(struct positions *out, const struct positions_request *q, const struct tally_pack *pack,
+	 const struct rule *versions, size_t n, struct tally_err *err)
 {
 	const struct rule *newest = &versions[n - 1];
 	const struct rule **list = tally_alloc(n * sizeof(struct rule *));
-	struct position_case c = { .request = q, .versions = list, .n_versions = n };
+	struct position_case c = { .request = q, .pack = pack, .versions = list, .n_versions = n };
 	int rc = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -322,7 +324,7 @@ positions_make(struct positions *out, const struct positions_request *q, struct 
 			for (end = k + 1;
 			     end < p->n_rules && strcmp(p->rules[end].id, p->rules[k].id) == 0;)
 				end++;
-			if (run_rule(out, q, &p->rules[k], end - k, err) < 0)
+			if (run_rule(out, q, p, &p->rules[k], end - k, err) < 0)
 				return -1;
 		}
 	}

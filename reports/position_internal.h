@@ -22,6 +22,7 @@ struct case_window {
 };
 struct position_case {
 	const struct positions_request *request;
+	const struct tally_pack *pack;      /* that has the rule */
 	const struct rule *const *versions; /* by valid_from */
 	size_t n_versions;
 	uint32_t rule, product;

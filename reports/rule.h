@@ -155,7 +155,7 @@ struct rule {
 	uint64_t vms_per_stack;
 	/* socket-pairs and, for hosts by `host_os`, vm-pairs: sockets of one unit. */
 	uint64_t sockets_per_unit;
-	uint64_t unknown_sockets; /* of a host without facts; 0: unresolved */
+	uint64_t unknown_sockets; /* of a host without facts; 0: one, which it has at least */
 	uint64_t vms_per_unit;    /* vm-pairs */
 	bool round_per_host;      /* vm-pairs: else once per scope */
 	enum rule_of of;          /* instances, tiers (hosts: cores; VMs: vCPUs) */

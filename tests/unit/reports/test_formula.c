@@ -132,9 +132,9 @@ socket_pairs_are_rounded_on_each_host(void **state)
 	hosts[2].own = true;
 	assert_int_equal(figure_of(&r, hosts, 3), 7);
 	hosts[2].known = false;
-	assert_int_equal(figure_of(&r, hosts, 3), 3);
-	r.unknown_sockets = 1;
-	assert_int_equal(figure_of(&r, hosts, 3), 4);
+	assert_int_equal(figure_of(&r, hosts, 3), 4); /* it has one at least */
+	r.unknown_sockets = 3;
+	assert_int_equal(figure_of(&r, hosts, 3), 5);
 }
 
 static void
@@ -197,6 +197,30 @@ processor_factors_are_rounded_by_group(void **state)
 	hosts[0].own = false;
 	hosts[0].pinned = BIG;
 	assert_false(formula_processor_pinned(&figure, &r, &in));
+}
+
+static void
+a_host_without_facts_has_the_cores_that_its_guests_show(void **state)
+{
+	char xeon[] = "*xeon*";
+	struct rule_factor factors[] = { { xeon, 50 } };
+	struct rule r = { .kind = METRIC_PROCESSOR_FACTOR,
+			  .factors = factors,
+			  .n_factors = 1,
+			  .factor_default = 100 };
+	struct rule_tier tier = { .hundredths = 100 };
+	struct rule tiers = { .kind = METRIC_TIERS, .of = OF_HOSTS, .tiers = &tier, .n_tiers = 1 };
+	struct formula_host h = { .vms = 2, .vcpus = 12 };
+
+	(void)state;
+	assert_int_equal(figure_of(&r, &h, 1), 12);
+	assert_int_equal(figure_of(&tiers, &h, 1), 12);
+	h.vcpus = 0; /* nor are these known */
+	assert_int_equal(figure_of(&r, &h, 1), 1);
+	assert_int_equal(figure_of(&tiers, &h, 1), 1);
+	h.vms = 0;
+	assert_int_equal(figure_of(&r, &h, 1), 0);
+	assert_int_equal(figure_of(&tiers, &h, 1), 0);
 }
 
 static void
@@ -427,6 +451,7 @@ main(void)
 		cmocka_unit_test(socket_pairs_are_rounded_on_each_host),
 		cmocka_unit_test(vm_pairs_are_rounded_where_the_rule_says),
 		cmocka_unit_test(processor_factors_are_rounded_by_group),
+		cmocka_unit_test(a_host_without_facts_has_the_cores_that_its_guests_show),
 		cmocka_unit_test(sub_capacity_is_capped_where_the_server_is_known),
 		cmocka_unit_test(instances_and_peaks_are_counts),
 		cmocka_unit_test(time_is_rounded_once_at_the_end),
