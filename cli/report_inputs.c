@@ -111,6 +111,10 @@ read_period(const struct cli_report_inputs *in, const struct tally_zone *zone,
 		return tally_err_prefix(err, "--from");
 	if (tally_zone_parse_t(zone, in->to, &o->to, err) < 0)
 		return tally_err_prefix(err, "--to");
+	if (o->to.ns <= o->from.ns)
+		return tally_err_set(err, TALLY_USE,
+				     "--to: the period is empty: %s does not lie behind %s", in->to,
+				     in->from);
 	return 0;
 }
 
