@@ -27,12 +27,15 @@ counted_next(void *ctx, struct tally_entry *out, struct tally_err *err)
 }
 
 static int
-counted_event(void *ctx, unsigned mask, struct tally_event *out, void ***place,
-	      struct tally_err *err)
+counted_rows(void *ctx, const struct tally_index_row **rows, size_t *n, struct tally_err *err)
 {
 	struct cli_counted *c = ctx;
+	int r = c->inner.rows(c->inner.ctx, rows, n, err);
 
-	return c->inner.event(c->inner.ctx, mask, out, place, err);
+	if (r > 0 && *c->count / 4096 != (*c->count + *n) / 4096)
+		cli_progress_show(c->progress, *c->count + *n, 0);
+	*c->count += r > 0 ? *n : 0;
+	return r;
 }
 
 static int
@@ -57,7 +60,7 @@ count(struct cli_sources *s, struct cli_counted *c)
 	c->progress = &s->progress;
 	c->count = &s->entries;
 	return (struct tally_entries){ c, counted_next, counted_rewind, NULL,
-				       c->inner.event ? counted_event : NULL };
+				       c->inner.rows ? counted_rows : NULL };
 }
 
 static void *

@@ -38,7 +38,7 @@ sweep_want(bool live, unsigned kind)
 }
 
 static unsigned
-state_of(const struct tally_metering *m)
+state_of(const struct said *m)
 {
 	switch (m->has_state ? m->state : 0) {
 	case TALLY_ST_PAUSED:
@@ -66,9 +66,16 @@ end_saved(struct sweep *s, struct vm *vm)
 }
 
 static void
+take_vcpus(struct run *run, const struct slot *e)
+{
+	if (slot_has(e, TALLY_BODY_VCPUS))
+		run->vcpus = (uint32_t)e->numbers.v[TALLY_BODY_VCPUS];
+}
+
+static void
 take_claims(struct sweep *s, struct run *run, const struct slot *e)
 {
-	if (!claims_take(run->claims, &e->ev, s->order, s->strings, run->vm->corrected))
+	if (!claims_take(run->claims, e, s->order, run->vm->corrected))
 		return;
 	claims_ref(&run->vm->last, run->claims);
 	sweep_change(s, run);
@@ -83,12 +90,13 @@ on_begin(void *ctx, struct run *run, const struct slot *e)
 
 	end_saved(s, vm);
 	run->now.state = NOT_COUNTED;
-	run->state = state_of(&e->ev.m);
-	run->vcpus = e->ev.m.has_vcpus ? e->ev.m.vcpus : 0;
-	run->claims = e->ev.kind == TALLY_MIGRATED_IN ? claims_copy(vm->last) : claims_new();
-	claims_take(run->claims, &e->ev, s->order, s->strings, vm->corrected);
+	run->state = state_of(e->said);
+	run->vcpus = 0;
+	take_vcpus(run, e);
+	run->claims = e->h.kind == TALLY_MIGRATED_IN ? claims_copy(vm->last) : claims_new();
+	claims_take(run->claims, e, s->order, vm->corrected);
 	claims_ref(&vm->last, run->claims);
-	collect_size(s, run, &e->ev.m, true);
+	collect_size(s, run, e->said, true);
 	sweep_change(s, run);
 	if (!cut)
 		return;
@@ -113,7 +121,7 @@ on_end(void *ctx, struct run *run, int64_t at, enum end_why why, const struct sl
 	if (why == END_OPEN)
 		s->left_open++;
 	sweep_change(s, run);
-	if (why == END_STOPPED && by->ev.m.cause == TALLY_C_SAVED) {
+	if (why == END_STOPPED && by->said->cause == TALLY_C_SAVED) {
 		run->saved = true;
 		run->state = SAVED;
 		residence_link(run);
@@ -128,11 +136,10 @@ on_go_on(void *ctx, struct run *run, const struct slot *e)
 	struct sweep *s = ctx;
 
 	end_saved(s, run->vm);
-	if (e->ev.m.has_state)
-		run->state = state_of(&e->ev.m);
-	if (e->ev.m.has_vcpus)
-		run->vcpus = e->ev.m.vcpus;
-	collect_size(s, run, &e->ev.m, false);
+	if (e->said->has_state)
+		run->state = state_of(e->said);
+	take_vcpus(run, e);
+	collect_size(s, run, e->said, false);
 	sweep_change(s, run);
 	take_claims(s, run, e);
 }
@@ -151,9 +158,9 @@ apply_facts(struct sweep *s, struct part *p, const struct tally_metering *m)
 static void
 apply_vm(struct sweep *s, struct run *run, const struct slot *e)
 {
-	const struct tally_metering *m = &e->ev.m;
+	const struct said *m = e->said;
 
-	switch (e->ev.kind) {
+	switch (e->h.kind) {
 	case TALLY_RESUMED:
 		run->state = RUNNING;
 		break;
@@ -165,8 +172,7 @@ apply_vm(struct sweep *s, struct run *run, const struct slot *e)
 		break;
 	case TALLY_CONFIG:
 	case TALLY_RENAMED:
-		if (m->has_vcpus)
-			run->vcpus = m->vcpus;
+		take_vcpus(run, e);
 		collect_size(s, run, m, false);
 		take_claims(s, run, e);
 		break;
@@ -193,12 +199,12 @@ sweep_apply(struct sweep *s, struct part *p, const struct slot *e)
 	struct run *run;
 
 	note_entry(s, p, e);
-	if (e->ev.kind == TALLY_HOST_FACTS) {
-		apply_facts(s, p, &e->ev.m);
+	if (e->h.kind == TALLY_HOST_FACTS) {
+		apply_facts(s, p, &e->ev->m);
 		return;
 	}
-	if (!e->ev.i.has_vm || e->ev.kind < TALLY_DEFINED || e->ev.kind > TALLY_ROLE ||
-	    tally_event_is_correction(&e->ev))
+	if (!e->of->has_vm || e->h.kind < TALLY_DEFINED || e->h.kind > TALLY_ROLE ||
+	    (e->ev && tally_event_is_correction(e->ev)))
 		return;
 	run = residence_open(residence_vm_of(s->residence, e), p);
 	if (run)

@@ -71,39 +71,41 @@ claims_ref(struct claims **to, struct claims *from)
 }
 
 static bool
-give(struct claims *c, enum claim_key key, struct tally_bytes text, uint64_t order,
-     struct strings *strings)
+give(struct claims *c, enum claim_key key, uint8_t has, uint32_t value, uint64_t order)
 {
-	if (!text.p)
+	if (!(has & (1u << key)))
 		return false;
-	c->value[key] = strings_add(strings, text);
+	c->value[key] = value;
 	c->order[key] = order;
 	return true;
 }
 
 static bool
-give_os(struct claims *c, const struct tally_event *ev, uint64_t order, struct strings *strings)
+give_os(struct claims *c, const struct slot *e, uint64_t order)
 {
-	bool os = give(c, CLAIM_OS, ev->m.os, order, strings);
-	bool edition = give(c, CLAIM_EDITION, ev->m.edition, order, strings);
+	const struct said *m = e->said;
+	bool os = give(c, CLAIM_OS, m->has, m->os, order);
+	bool edition = give(c, CLAIM_EDITION, m->has, m->edition, order);
 
 	if (os)
-		c->evidence = ev->m.has_evidence && ev->m.evidence <= TALLY_E_VENDOR
-				      ? (uint8_t)ev->m.evidence
-				      : 0;
+		c->evidence =
+			m->has_evidence && m->evidence <= TALLY_E_VENDOR ? (uint8_t)m->evidence : 0;
 	/* An os-claim that names an OS speaks of the edition even by its silence. */
-	if (os && !edition && ev->kind == TALLY_OS_CLAIM) {
+	if (os && !edition && e->h.kind == TALLY_OS_CLAIM) {
 		c->value[CLAIM_EDITION] = 0;
 		c->order[CLAIM_EDITION] = order;
 	}
 	return os || edition;
 }
 
-static void
-ids_of(struct ids *out, const struct tally_texts *texts, struct strings *strings)
+static bool
+give_owner(struct claims *c, const struct slot *e, uint64_t order)
 {
-	for (size_t i = 0; i < texts->count; i++)
-		ids_add(out, strings_add(strings, texts->items[i]));
+	bool given = give(c, CLAIM_TENANT, e->of->has, e->of->tenant, order);
+
+	given |= give(c, CLAIM_COST_CENTER, e->of->has, e->of->cost_center, order);
+	given |= give(c, CLAIM_ENVIRONMENT, e->said->has, e->said->environment, order);
+	return given;
 }
 
 static bool
@@ -137,16 +139,17 @@ step_join(struct software_step *s, const struct software_step *next)
 }
 
 static bool
-give_software(struct claims *c, const struct tally_event *ev, uint64_t order,
-	      struct strings *strings, const struct corrected *corrected)
+give_software(struct claims *c, const struct slot *e, uint64_t order,
+	      const struct corrected *corrected)
 {
-	struct software_step s = { .order = order, .replace = ev->kind != TALLY_SOFTWARE };
+	struct software_step s = { .order = order, .replace = e->h.kind != TALLY_SOFTWARE };
+	const struct said *m = e->said;
 
-	if (ev->m.software.count == 0 && (s.replace || ev->m.software_removed.count == 0))
+	if (m->software.n == 0 && (s.replace || m->software_removed.n == 0))
 		return false;
-	ids_of(&s.add, &ev->m.software, strings);
+	ids_copy(&s.add, &m->software);
 	if (!s.replace)
-		ids_of(&s.remove, &ev->m.software_removed, strings);
+		ids_copy(&s.remove, &m->software_removed);
 	if (c->n_steps > 0 && !recorded_between(corrected, c->steps[c->n_steps - 1].order, order)) {
 		step_join(&c->steps[c->n_steps - 1], &s);
 		step_deinit(&s);
@@ -158,34 +161,29 @@ give_software(struct claims *c, const struct tally_event *ev, uint64_t order,
 }
 
 bool
-claims_take(struct claims *c, const struct tally_event *ev, uint64_t order, struct strings *strings,
+claims_take(struct claims *c, const struct slot *e, uint64_t order,
 	    const struct corrected *corrected)
 {
 	bool given = false;
 
-	switch (ev->kind) {
+	switch (e->h.kind) {
 	case TALLY_STARTED:
 	case TALLY_MIGRATED_IN:
 	case TALLY_BASELINE:
-		given |= give_os(c, ev, order, strings);
-		given |= give_software(c, ev, order, strings, corrected);
-		given |= give(c, CLAIM_TENANT, ev->i.tenant, order, strings);
-		given |= give(c, CLAIM_COST_CENTER, ev->i.cost_center, order, strings);
-		given |= give(c, CLAIM_ENVIRONMENT, ev->m.environment, order, strings);
-		given |= give(c, CLAIM_NAME, ev->i.name, order, strings);
+		given |= give_os(c, e, order);
+		given |= give_software(c, e, order, corrected);
+		given |= give_owner(c, e, order);
+		given |= give(c, CLAIM_NAME, e->of->has, e->of->name, order);
 		return given;
 	case TALLY_OS_CLAIM:
-		return give_os(c, ev, order, strings);
+		return give_os(c, e, order);
 	case TALLY_SOFTWARE:
-		return give_software(c, ev, order, strings, corrected);
+		return give_software(c, e, order, corrected);
 	case TALLY_TAGS:
-		given |= give(c, CLAIM_TENANT, ev->i.tenant, order, strings);
-		given |= give(c, CLAIM_COST_CENTER, ev->i.cost_center, order, strings);
-		given |= give(c, CLAIM_ENVIRONMENT, ev->m.environment, order, strings);
-		return given;
+		return give_owner(c, e, order);
 	case TALLY_CONFIG:
 	case TALLY_RENAMED:
-		return give(c, CLAIM_NAME, ev->i.name, order, strings);
+		return give(c, CLAIM_NAME, e->of->has, e->of->name, order);
 	default:
 		return false;
 	}
@@ -195,10 +193,10 @@ bool
 correction_read(struct correction *out, const struct slot *e, uint64_t order,
 		struct strings *strings)
 {
-	const struct tally_event *ev = &e->ev;
+	const struct tally_event *ev = e->ev;
 	struct claims c = { 0 };
 
-	if (!tally_event_is_correction(ev) || !ev->i.has_vm)
+	if (!ev || !tally_event_is_correction(ev) || !ev->i.has_vm)
 		return false;
 	memset(out, 0, sizeof(*out));
 	out->from = ev->m.has_from ? stream_instant(ev->m.from) : e->at;
@@ -208,12 +206,12 @@ correction_read(struct correction *out, const struct slot *e, uint64_t order,
 	out->by = strings_add(strings, ev->o.by);
 	out->reason = strings_add(strings, ev->o.reason);
 	if (ev->kind == TALLY_SOFTWARE) {
-		ids_of(&out->add, &ev->m.software, strings);
-		ids_of(&out->remove, &ev->m.software_removed, strings);
+		ids_copy(&out->add, &e->said->software);
+		ids_copy(&out->remove, &e->said->software_removed);
 		out->has_software = true;
 		return true;
 	}
-	claims_take(&c, ev, order, strings, NULL);
+	claims_take(&c, e, order, NULL);
 	out->evidence = c.evidence;
 	for (unsigned k = 0; k < CLAIM_KEYS; k++) {
 		out->has[k] = c.order[k] > 0;

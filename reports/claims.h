@@ -11,16 +11,6 @@
 
 struct vm;
 
-enum claim_key {
-	CLAIM_OS,
-	CLAIM_EDITION,
-	CLAIM_TENANT,
-	CLAIM_COST_CENTER,
-	CLAIM_ENVIRONMENT,
-	CLAIM_NAME,
-	CLAIM_KEYS
-};
-
 /* Adds, then removes; or replaces what was there by `add`. */
 struct software_step {
 	uint64_t order;
@@ -68,8 +58,8 @@ struct claims *claims_copy(const struct claims *from); /* NULL gives new ones */
 void claims_ref(struct claims **to, struct claims *from);
 void claims_unref(struct claims **at);
 /* What an entry gives; false where nothing. `corrected` may be NULL. */
-bool claims_take(struct claims *c, const struct tally_event *ev, uint64_t order,
-		 struct strings *strings, const struct corrected *corrected);
+bool claims_take(struct claims *c, const struct slot *e, uint64_t order,
+		 const struct corrected *corrected);
 /* Whether an entry is a correction; then `out` is all but vm, ledger and index. */
 bool correction_read(struct correction *out, const struct slot *e, uint64_t order,
 		     struct strings *strings);

@@ -21,7 +21,7 @@ collect_hosts(struct sweep *s, const struct tally_bytes *hosts, size_t ledgers)
 static void
 tell_facts(struct sweep *s, const struct part *p, const struct slot *e)
 {
-	const struct tally_metering *m = &e->ev.m;
+	const struct tally_metering *m = &e->ev->m;
 	struct host_facts f = { .from = e->at,
 				.host = p->ledger,
 				.cluster = strings_add(s->strings, m->cluster),
@@ -64,11 +64,11 @@ collect_entry(struct sweep *s, const struct part *p, const struct slot *e)
 		host->seen_to = e->at;
 	if (e->at < s->estate->reached_from)
 		s->estate->reached_from = e->at;
-	if (e->ev.kind == TALLY_HOST_FACTS) {
+	if (e->h.kind == TALLY_HOST_FACTS) {
 		tell_facts(s, p, e);
-	} else if (e->ev.kind == TALLY_HOST_FAILED) {
+	} else if (e->h.kind == TALLY_HOST_FAILED) {
 		host->failed = e->at;
-	} else if (e->ev.kind == TALLY_HOST_RETIRED) {
+	} else if (e->h.kind == TALLY_HOST_RETIRED) {
 		struct host_facts gone = { .from = e->at, .host = p->ledger, .entry = e->h.index };
 
 		host->retired = e->at;
@@ -77,26 +77,22 @@ collect_entry(struct sweep *s, const struct part *p, const struct slot *e)
 }
 
 void
-collect_size(struct sweep *s, struct run *run, const struct tally_metering *m, bool anew)
+collect_size(struct sweep *s, struct run *run, const struct said *m, bool anew)
 {
 	struct stay_size size = { 0 };
-	struct ids pins = { 0 };
 
 	if (!s->estate)
 		return;
 	if (!anew)
 		size = s->estate->sizes[run->size];
 	size.vcpus = run->vcpus;
-	if (m->has_memory_mib)
+	if (m->has_memory)
 		size.memory_mib = m->memory_mib;
 	if (m->has_pinned) {
-		for (size_t i = 0; i < m->pinned.count; i++)
-			ids_add(&pins, m->pinned.items[i]);
-		size.cores = pins;
-		size.pinned = pins.n > 0;
+		size.cores = m->pinned;
+		size.pinned = m->pinned.n > 0;
 	}
 	run->size = estate_size(s->estate, &size);
-	ids_deinit(&pins);
 }
 
 static uint32_t
@@ -204,10 +200,10 @@ collect_end(struct sweep *s, const struct run *run, int64_t at, enum end_why why
 	if (why == END_MISSED || why == END_BOOT) {
 		if (last_seen(s, run, &from))
 			collect_uncertain(s, run, from, by->at);
-	} else if (why == END_STOPPED && run->part->live && by->ev.m.cause == TALLY_C_VANISHED &&
+	} else if (why == END_STOPPED && run->part->live && by->said->cause == TALLY_C_VANISHED &&
 		   last_seen(s, run, &from)) {
 		/* A gap's begin may have cut it. */
-		collect_uncertain(s, run, from, stream_own_instant(by));
+		collect_uncertain(s, run, from, by->own_at);
 	}
 }
 

@@ -35,21 +35,21 @@ static void
 gap_step(struct part_coverage *c, const struct slot *e, struct gaps *gaps,
 	 const struct span *period, struct strings *strings)
 {
-	const struct tally_metering *m = &e->ev.m;
+	bool from = slot_has(e, TALLY_BODY_FROM), to = slot_has(e, TALLY_BODY_TO);
 	struct gap g = { e->at, e->at, 0, e->h.index };
 
-	switch (e->ev.kind) {
+	switch (e->h.kind) {
 	case TALLY_GAP:
-		g.reason = strings_add(strings, m->reason);
-		g.from = m->has_from ? stream_instant(m->from) : e->at;
-		g.to = m->has_to ? stream_instant(m->to) : e->at;
+		g.reason = strings_add(strings, e->ev->m.reason);
+		g.from = from ? slot_instant(e, TALLY_BODY_FROM) : e->at;
+		g.to = to ? slot_instant(e, TALLY_BODY_TO) : e->at;
 		add_gap(c, &g, gaps, period);
 		break;
 	case TALLY_GAP_BEGIN:
 		if (c->has_open)
 			break;
-		g.reason = strings_add(strings, m->reason);
-		g.from = m->has_from ? stream_instant(m->from) : e->at;
+		g.reason = strings_add(strings, e->ev->m.reason);
+		g.from = from ? slot_instant(e, TALLY_BODY_FROM) : e->at;
 		c->open = g;
 		c->has_open = true;
 		break;
@@ -68,8 +68,6 @@ gap_step(struct part_coverage *c, const struct slot *e, struct gaps *gaps,
 static void
 live_step(struct part_coverage *c, const struct slot *e)
 {
-	const struct tally_metering *m = &e->ev.m;
-
 	if (c->begun && e->h.boot == c->boot) {
 		if (e->at - c->last <= CLOSE)
 			spans_add(&c->metered, c->last, e->at);
@@ -79,8 +77,10 @@ live_step(struct part_coverage *c, const struct slot *e)
 		c->first = e->at;
 		c->boot = e->h.boot;
 	}
-	if (e->ev.kind == TALLY_HEARTBEAT && m->has_from && m->has_to)
-		spans_add(&c->metered, stream_instant(m->from), stream_instant(m->to));
+	if (e->h.kind == TALLY_HEARTBEAT && slot_has(e, TALLY_BODY_FROM) &&
+	    slot_has(e, TALLY_BODY_TO))
+		spans_add(&c->metered, slot_instant(e, TALLY_BODY_FROM),
+			  slot_instant(e, TALLY_BODY_TO));
 }
 
 void

@@ -103,14 +103,15 @@ static void
 note_vm(struct sweep *s, enum finding_kind kind, const struct part *p, const struct slot *e)
 {
 	struct finding *g = findings_count(s->findings, kind, p->ledger, 1);
-	struct tally_bytes detail = e->ev.o.detail;
+	struct tally_bytes detail =
+		e->ev ? e->ev->o.detail : strings_get(s->strings, e->how->detail);
 
 	finding_entry(g, p->ledger, e->h.index);
 	if (!finding_tells(g))
 		return;
-	if (e->ev.i.has_vm) {
-		const struct vm *vm = residence_vm(s->residence, e->ev.i.vm);
-		const char *cause = tally_cause_name(e->ev.m.cause);
+	if (e->of->has_vm) {
+		const struct vm *vm = residence_vm_of(s->residence, e);
+		const char *cause = tally_cause_name(e->said->cause);
 
 		finding_case(g, "VM %s at %s%s%s%s", label_of(s, vm, last_name(vm)).text,
 			     stamp(e->at).text, cause ? " (" : "", cause ? cause : "",
@@ -128,7 +129,7 @@ note_step(struct sweep *s, const struct part *p, const struct slot *e)
 	char seconds[TALLY_TIME_TEXT];
 
 	finding_entry(g, p->ledger, e->h.index);
-	tally_span_text(seconds, (struct tally_span){ e->ev.m.has_step ? e->ev.m.step : 0 });
+	tally_span_text(seconds, (struct tally_span){ e->ev->m.has_step ? e->ev->m.step : 0 });
 	finding_case(g, "by %s s at %s", seconds, stamp(e->at).text);
 }
 
@@ -136,7 +137,7 @@ static void
 note_host(struct sweep *s, enum finding_kind kind, const struct part *p, const struct slot *e)
 {
 	struct finding *g = findings_count(s->findings, kind, p->ledger, 1);
-	struct tally_bytes reason = e->ev.o.reason;
+	struct tally_bytes reason = e->ev->o.reason;
 	uint64_t open = 0;
 
 	for (const struct run *r = p->runs; r; r = r->part_next)
@@ -151,7 +152,7 @@ note_entry(struct sweep *s, const struct part *p, const struct slot *e)
 {
 	if (e->at < s->from)
 		return;
-	switch (e->ev.kind) {
+	switch (e->h.kind) {
 	case TALLY_TIME_TRAVEL:
 		note_vm(s, F_TIME_TRAVEL, p, e);
 		break;
@@ -179,8 +180,8 @@ void
 note_os_claim(struct sweep *s, const struct run *run, const struct slot *e)
 {
 	uint32_t was = run->claims->value[CLAIM_OS], ledger = run->part->ledger;
-	uint32_t evidence = e->ev.m.has_evidence ? e->ev.m.evidence : 0;
-	struct tally_bytes is = e->ev.m.os, old = strings_get(s->strings, was);
+	uint32_t evidence = e->said->has_evidence ? e->said->evidence : 0;
+	struct tally_bytes is = e->ev->m.os, old = strings_get(s->strings, was);
 	struct finding *g;
 
 	if (e->at < s->from || was == 0 || is.len == 0 || tally_bytes_eq(is, old) ||

@@ -62,7 +62,7 @@ add_guess(struct plan *plan, const struct run *r, int64_t at, const struct slot 
 			  .index = by->h.index,
 			  .order = plan->order,
 			  .at = at,
-			  .end = stream_own_instant(by),
+			  .end = by->own_at,
 			  .has_run = true,
 			  .run_begin = r->begin_index,
 			  .unsure = true };
@@ -74,11 +74,11 @@ static void
 on_end(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot *by)
 {
 	struct plan *plan = ctx;
-	const struct tally_metering *m = &by->ev.m;
+	const struct said *m = by->said;
 	const struct part *p = r->part;
 
-	if (why == END_STOPPED && m->has_not_before) {
-		int64_t earliest = stream_instant(m->not_before);
+	if (why == END_STOPPED && slot_has(by, TALLY_BODY_NOT_BEFORE)) {
+		int64_t earliest = slot_instant(by, TALLY_BODY_NOT_BEFORE);
 
 		if (earliest < at) {
 			struct cut *c = add_cut(plan, p->ledger, r->begin_index, earliest);
@@ -99,8 +99,8 @@ on_end(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot
 	}
 	/* An agent waits for a manager's word on why a process ended, and meanwhile
 	 * records what else happens: such a stop stands behind later instants. */
-	if (why == END_STOPPED && p->live && stream_own_instant(by) < at)
-		add_cut(plan, p->ledger, r->begin_index, stream_own_instant(by));
+	if (why == END_STOPPED && p->live && by->own_at < at)
+		add_cut(plan, p->ledger, r->begin_index, by->own_at);
 	if (r->departing && why != END_MIGRATED)
 		join_decide(r->vm, p, r->depart_index, NULL);
 	else if (p->live && why == END_STOPPED &&
@@ -182,19 +182,19 @@ static const struct join_ops join_ops = { on_joined, on_alone };
 static void
 note_move(struct plan *plan, struct part *p, const struct slot *e, uint64_t order)
 {
-	struct move m = { .in = e->ev.kind == TALLY_MIGRATED_IN,
+	struct move m = { .in = e->h.kind == TALLY_MIGRATED_IN,
 			  .part = p,
 			  .index = e->h.index,
 			  .order = order,
 			  .at = e->at,
-			  .end = stream_own_instant(e),
-			  .has_peer = e->ev.o.peer.p != NULL,
+			  .end = e->own_at,
+			  .has_peer = e->how->has_peer,
 			  .has_run = plan->has_ended,
 			  .run_begin = plan->ended_begin };
 
-	if (!e->ev.i.has_vm)
+	if (!e->of->has_vm)
 		return;
-	m.peer = strings_add(plan->strings, e->ev.o.peer);
+	m.peer = e->how->peer;
 	if (m.has_run && plan->departed) {
 		join_decide(residence_vm_of(plan->residence, e), p, plan->ended_depart, &m);
 		return;
@@ -227,10 +227,10 @@ static void
 note_facts(struct plan *plan, const struct part *p, const struct slot *e)
 {
 	bool *facts = &plan->facts[p - plan->parts];
-	bool of_vm = e->ev.kind >= TALLY_DEFINED && e->ev.kind <= TALLY_ROLE;
+	bool of_vm = e->h.kind >= TALLY_DEFINED && e->h.kind <= TALLY_ROLE;
 	struct finding *g;
 
-	if (e->ev.kind == TALLY_HOST_FACTS)
+	if (e->h.kind == TALLY_HOST_FACTS)
 		*facts = true;
 	if (*facts || (p->live && !of_vm) || e->at >= plan->period.to)
 		return;
@@ -256,7 +256,7 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, u
 	plan->has_ended = plan->departed = false;
 	plan->order = order;
 	residence_step(plan->residence, p, e, next);
-	if (e->ev.kind == TALLY_MIGRATED_IN || e->ev.kind == TALLY_MIGRATED_OUT)
+	if (e->h.kind == TALLY_MIGRATED_IN || e->h.kind == TALLY_MIGRATED_OUT)
 		note_move(plan, p, e, order);
 	return 0;
 }

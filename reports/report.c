@@ -89,12 +89,12 @@ make_parts(struct tally_report *r, struct survey *surveys, struct part *parts)
 		uint32_t host = strings_add(&r->strings, r->ledgers[i].host);
 
 		if (s->imported)
-			part_init(&parts[n++], i, host, false, s->ledger->entries);
+			part_init(&parts[n++], &r->sayings, i, host, false, s->ledger->entries);
 		if (s->live)
-			part_init(&parts[n++], i, host, true,
+			part_init(&parts[n++], &r->sayings, i, host, true,
 				  s->imported ? s->ledger->entries2 : s->ledger->entries);
 		if (s->aside.n > 0) {
-			part_init(&parts[n], i, host, true, aside_entries(&s->aside));
+			part_init(&parts[n], &r->sayings, i, host, true, aside_entries(&s->aside));
 			parts[n++].aside = true;
 		}
 	}
@@ -375,6 +375,7 @@ tally_report_make(struct tally_report **out, const struct tally_report_ledger *l
 	r->tool = tally_strdup(o->tool);
 	r->tzdata = tally_strdup(o->tzdata);
 	strings_init(&r->strings);
+	sayings_init(&r->sayings, &r->strings);
 	residence_init(&r->residence, &r->strings);
 	findings_init(&r->findings, n);
 	surveys = tally_alloc((n + 1) * sizeof(*surveys));
@@ -405,6 +406,7 @@ tally_report_free(struct tally_report *r)
 	if (r->sweep.residence)
 		sweep_deinit(&r->sweep);
 	residence_deinit(&r->residence);
+	sayings_deinit(&r->sayings);
 	findings_deinit(&r->findings);
 	strings_deinit(&r->strings);
 	for (size_t i = 0; i < r->n_inputs; i++)

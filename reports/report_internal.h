@@ -39,6 +39,7 @@ struct tally_report {
 	size_t n_ledgers;
 
 	struct strings strings;
+	struct sayings sayings;
 	struct residence residence;
 	struct sweep sweep; /* its usage and vms */
 	struct findings findings;

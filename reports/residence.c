@@ -41,11 +41,9 @@ residence_vm(struct residence *r, const uint8_t uuid[TALLY_UUID])
 struct vm *
 residence_vm_of(struct residence *r, const struct slot *e)
 {
-	if (!e->place)
-		return residence_vm(r, e->ev.i.vm);
-	if (!*e->place)
-		*e->place = residence_vm(r, e->ev.i.vm);
-	return *e->place;
+	if (!e->of->vm)
+		e->of->vm = residence_vm(r, e->of->uuid);
+	return e->of->vm;
 }
 
 struct run *
@@ -103,13 +101,13 @@ see(struct run *run, const struct slot *e)
 static void
 learn(struct run *run, const struct slot *e)
 {
-	if (!run->has_domain_id && e->ev.o.has_domain_id) {
+	if (!run->has_domain_id && slot_has(e, TALLY_BODY_DOMAIN_ID)) {
 		run->has_domain_id = true;
-		run->domain_id = e->ev.o.domain_id;
+		run->domain_id = e->numbers.v[TALLY_BODY_DOMAIN_ID];
 	}
-	if (!run->has_start_ticks && e->ev.o.has_start_ticks) {
+	if (!run->has_start_ticks && slot_has(e, TALLY_BODY_START_TICKS)) {
 		run->has_start_ticks = true;
-		run->start_ticks = e->ev.o.start_ticks;
+		run->start_ticks = e->numbers.v[TALLY_BODY_START_TICKS];
 	}
 }
 
@@ -166,44 +164,49 @@ begins(unsigned kind)
 static bool
 same_incarnation(const struct run *run, const struct slot *e)
 {
-	const struct tally_operations *o = &e->ev.o;
-
 	if (!run->part->live)
 		return true;
 	return run->boot == e->h.boot &&
-	       (!run->has_domain_id || !o->has_domain_id || run->domain_id == o->domain_id) &&
-	       (!run->has_start_ticks || !o->has_start_ticks || run->start_ticks == o->start_ticks);
+	       (!run->has_domain_id || !slot_has(e, TALLY_BODY_DOMAIN_ID) ||
+		run->domain_id == e->numbers.v[TALLY_BODY_DOMAIN_ID]) &&
+	       (!run->has_start_ticks || !slot_has(e, TALLY_BODY_START_TICKS) ||
+		run->start_ticks == e->numbers.v[TALLY_BODY_START_TICKS]);
 }
 
 static void
 note_gap(struct part *p, const struct slot *e)
 {
-	const struct tally_metering *m = &e->ev.m;
-
-	if (e->ev.kind == TALLY_GAP_END) {
+	if (e->h.kind == TALLY_GAP_END) {
 		p->gap_open = false;
 		p->gap_index = e->h.index;
 		return;
 	}
-	if (e->ev.kind != TALLY_GAP && e->ev.kind != TALLY_GAP_BEGIN)
+	if (e->h.kind != TALLY_GAP && e->h.kind != TALLY_GAP_BEGIN)
 		return;
-	if (e->ev.kind == TALLY_GAP_BEGIN && p->gap_open)
+	if (e->h.kind == TALLY_GAP_BEGIN && p->gap_open)
 		return;
 	p->gap_index = e->h.index;
 	if (p->gap_open)
 		return; /* one inside the other: the outer one began before */
-	p->gap_open = e->ev.kind == TALLY_GAP_BEGIN;
+	p->gap_open = e->h.kind == TALLY_GAP_BEGIN;
 	p->has_gap = true;
-	p->gap_from = m->has_from ? stream_instant(m->from) : e->at;
+	p->gap_from = slot_has(e, TALLY_BODY_FROM) ? slot_instant(e, TALLY_BODY_FROM) : e->at;
+}
+
+/* Whether an entry tells which boot of the host this is. */
+static bool
+tells_boot(const struct slot *e)
+{
+	return (e->h.kind == TALLY_HOST_FACTS || e->h.kind == TALLY_HOST_BOOT) && e->ev->m.boot.p;
 }
 
 static void
 note_boot(struct residence *r, struct part *p, const struct slot *e)
 {
-	if ((e->ev.kind != TALLY_HOST_FACTS && e->ev.kind != TALLY_HOST_BOOT) || !e->ev.m.boot.p)
+	if (!tells_boot(e))
 		return;
 	p->has_boot = true;
-	p->boot = strings_add(r->strings, e->ev.m.boot);
+	p->boot = strings_add(r->strings, e->ev->m.boot);
 }
 
 static void
@@ -221,14 +224,14 @@ stay(struct residence *r, struct run *run)
 static void
 follow(struct residence *r, struct run *run, const struct slot *e)
 {
-	const struct tally_metering *m = &e->ev.m;
+	const struct said *m = e->said;
 
 	if (!run->part->live)
 		return;
-	if (e->ev.kind == TALLY_RESUMED ||
-	    (e->ev.kind == TALLY_BASELINE && (!m->has_state || m->state == TALLY_ST_RUNNING)))
+	if (e->h.kind == TALLY_RESUMED ||
+	    (e->h.kind == TALLY_BASELINE && (!m->has_state || m->state == TALLY_ST_RUNNING)))
 		stay(r, run);
-	if (e->ev.kind != TALLY_SUSPENDED || run->departing ||
+	if (e->h.kind != TALLY_SUSPENDED || run->departing ||
 	    (m->cause != TALLY_C_MIGRATED && m->cause != TALLY_C_POSTCOPY))
 		return;
 	run->departing = true;
@@ -245,15 +248,15 @@ apply(struct residence *r, struct part *p, const struct slot *e)
 	struct vm *vm;
 	struct run *run;
 
-	if (!e->ev.i.has_vm || e->ev.kind < TALLY_DEFINED || e->ev.kind > TALLY_ROLE)
+	if (!e->of->has_vm || e->h.kind < TALLY_DEFINED || e->h.kind > TALLY_ROLE)
 		return;
 	vm = residence_vm_of(r, e);
 	run = residence_open(vm, p);
-	if (run && e->ev.kind != TALLY_STOPPED)
+	if (run && e->h.kind != TALLY_STOPPED)
 		see(run, e);
 	if (run)
 		follow(r, run, e);
-	switch (e->ev.kind) {
+	switch (e->h.kind) {
 	case TALLY_STARTED:
 	case TALLY_MIGRATED_IN:
 	case TALLY_BASELINE:
@@ -268,7 +271,7 @@ apply(struct residence *r, struct part *p, const struct slot *e)
 	case TALLY_MIGRATED_OUT:
 		if (run)
 			run_end(r, run, e->at,
-				e->ev.kind == TALLY_STOPPED ? END_STOPPED : END_MIGRATED, e);
+				e->h.kind == TALLY_STOPPED ? END_STOPPED : END_MIGRATED, e);
 		break;
 	default:
 		break;
@@ -279,18 +282,18 @@ apply(struct residence *r, struct part *p, const struct slot *e)
 static void
 look_ahead(struct residence *r, struct part *p, const struct slot *e, const struct slot *next)
 {
-	const struct tally_event *ev = &next->ev;
+	unsigned kind = next->h.kind;
 	struct run *run;
 
-	if ((ev->kind == TALLY_HOST_FACTS || ev->kind == TALLY_HOST_BOOT) && ev->m.boot.p &&
-	    p->has_boot && !tally_bytes_eq(strings_get(r->strings, p->boot), ev->m.boot))
+	if (tells_boot(next) && p->has_boot &&
+	    !tally_bytes_eq(strings_get(r->strings, p->boot), next->ev->m.boot))
 		end_all(r, p, e->at, END_BOOT, next);
 	if (p->live && next->h.boot != e->h.boot)
 		end_all(r, p, e->at, END_BOOT, next);
-	if (!ev->i.has_vm || !(begins(ev->kind) || ev->kind == TALLY_BASELINE))
+	if (!next->of->has_vm || !(begins(kind) || kind == TALLY_BASELINE))
 		return;
 	run = residence_open(residence_vm_of(r, next), p);
-	if (run && (begins(ev->kind) || !same_incarnation(run, next)))
+	if (run && (begins(kind) || !same_incarnation(run, next)))
 		run_end(r, run, e->at, END_MISSED, next);
 }
 
@@ -300,8 +303,8 @@ residence_step(struct residence *r, struct part *p, const struct slot *e, const 
 	note_gap(p, e);
 	note_boot(r, p, e);
 	apply(r, p, e);
-	if (e->ev.kind == TALLY_HOST_FAILED || e->ev.kind == TALLY_HOST_RETIRED)
-		end_all(r, p, e->at, e->ev.kind == TALLY_HOST_FAILED ? END_FAILED : END_RETIRED, e);
+	if (e->h.kind == TALLY_HOST_FAILED || e->h.kind == TALLY_HOST_RETIRED)
+		end_all(r, p, e->at, e->h.kind == TALLY_HOST_FAILED ? END_FAILED : END_RETIRED, e);
 	if (next)
 		look_ahead(r, p, e, next);
 	else

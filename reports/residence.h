@@ -34,7 +34,7 @@ struct run {
 	uint64_t seen_index; /* its newest entry */
 	uint32_t boot;       /* incarnation */
 	bool has_domain_id, has_start_ticks;
-	int64_t domain_id;
+	uint64_t domain_id;
 	uint64_t start_ticks;
 	bool open;
 	/* Of a live part: stands suspended for a switch-over to another host. */

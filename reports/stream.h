@@ -7,22 +7,29 @@
  * operator wrote beside it (aside.h). Each is read with one entry of lookahead,
  * since some entries end runs at the one before them.
  */
-#include "tally/entry.h"
-#include "tally/event.h"
-#include "table.h"
+#include "said.h"
 
 struct tally_err;
 struct run;
 
+/* An entry. What its groups say of those that stream_want did not ask for, and of
+ * those that are not disclosed, is nothing. */
 struct slot {
 	struct tally_header h;
-	unsigned mask; /* of the groups that are disclosed */
-	int64_t at;    /* instant, never before that of the part's entry before it */
-	struct tally_event ev;
-	void **place; /* NULL, or of what the entry says of its VM: struct vm, residence.c */
-	struct tally_buf bytes;
-	struct tally_arena *arena;
+	int64_t at;     /* instant, never before that of the part's entry before it */
+	int64_t own_at; /* whatever was recorded before it */
+	struct tally_body_numbers numbers;
+	const struct said *said; /* never NULL, as the two that follow */
+	struct said_of *of;
+	const struct said_how *how;   /* of nothing where there is `ev` */
+	const struct tally_event *ev; /* all of it, where its kind is a whole one; else NULL */
+	struct whole *whole;          /* room for that */
 };
+static inline bool
+slot_has(const struct slot *e, enum tally_body_number n)
+{
+	return e->numbers.has & (1u << n);
+}
 
 struct part {
 	uint32_t ledger; /* its number, in the order of host names */
@@ -30,6 +37,10 @@ struct part {
 	bool aside;    /* what an operator wrote: claims that belong to no host's time */
 	uint32_t host; /* name */
 	struct tally_entries cursor;
+	struct sayings *sayings;
+	const struct tally_index_row *rows; /* of the cursor; those from `row` on are to be read */
+	size_t n_rows, row;
+	struct tally_buf body;
 	struct slot slots[2];
 	unsigned now; /* the slot that is read; the other looks ahead */
 	bool has_now, has_next;
@@ -54,7 +65,7 @@ typedef unsigned stream_want(bool live, unsigned kind);
 typedef int stream_step(void *ctx, struct part *p, const struct slot *e, const struct slot *next,
 			uint64_t order, struct tally_err *err);
 
-void part_init(struct part *p, uint32_t ledger, uint32_t host, bool live,
+void part_init(struct part *p, struct sayings *sayings, uint32_t ledger, uint32_t host, bool live,
 	       struct tally_entries cursor);
 void part_deinit(struct part *p);
 /* Whether an entry belongs to the imported or the live part by its header; import,
@@ -65,10 +76,17 @@ bool part_holds(bool live, const struct tally_header *h);
 int stream_run(struct part *parts, size_t n, stream_want *want, stream_step *step, void *ctx,
 	       struct tally_err *err);
 
-/* An instant of a field, within the range of wall times. */
-int64_t stream_instant(uint64_t field);
+/* What an event says as a whole, into a slot that holds its header. It is copied, but
+ * for what it points to. slot_deinit() when done. */
+void slot_say(struct slot *s, const struct tally_event *ev, struct strings *strings);
+void slot_deinit(struct slot *s);
 
-/* That of the entry itself, whatever was recorded before it. */
-int64_t stream_own_instant(const struct slot *s);
+/* An instant of a field, within the range of wall times; and of a slot's number. */
+int64_t stream_instant(uint64_t field);
+static inline int64_t
+slot_instant(const struct slot *e, enum tally_body_number n)
+{
+	return stream_instant(e->numbers.v[n]);
+}
 
 #endif

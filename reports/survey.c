@@ -75,10 +75,8 @@ static int
 read_entry(struct survey *s, const struct tally_entry *e, struct tally_arena *arena,
 	   struct tally_err *err)
 {
-	const struct tally_entries *c = &s->ledger->entries;
 	unsigned kind = e->header.kind;
 	struct tally_event ev;
-	void **place;
 
 	s->entries++;
 	s->wall = stream_instant(e->header.wall);
@@ -93,8 +91,7 @@ read_entry(struct survey *s, const struct tally_entry *e, struct tally_arena *ar
 	    kind != TALLY_SESSION_STATEMENT)
 		return 0;
 	tally_arena_reset(arena);
-	if ((c->event ? c->event(c->ctx, e->mask, &ev, &place, err)
-		      : tally_event_decode(&ev, e->group, e->mask, arena, err)) < 0)
+	if (tally_event_decode(&ev, e->group, e->mask, arena, err) < 0)
 		return -1;
 	if (kind == TALLY_SESSION_STATEMENT)
 		read_session(s, &ev, e->header.index, arena);

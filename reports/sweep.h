@@ -71,7 +71,7 @@ void sweep_settle(struct sweep *s);
 /* collect.c: stays and facts for the estate; nothing where there is none. */
 void collect_hosts(struct sweep *s, const struct tally_bytes *hosts, size_t ledgers);
 void collect_entry(struct sweep *s, const struct part *p, const struct slot *e);
-void collect_size(struct sweep *s, struct run *run, const struct tally_metering *m, bool anew);
+void collect_size(struct sweep *s, struct run *run, const struct said *m, bool anew);
 void collect_run(struct sweep *s, struct run *run); /* it may stand anew */
 void collect_end(struct sweep *s, const struct run *run, int64_t at, enum end_why why,
 		 const struct slot *by);

@@ -5,6 +5,7 @@
  * The entry: the 136-byte record, its salts and commitments (FORMAT.md section
  * 1). Implemented in ledger/log; PURE.
  */
+#include "tally/body.h"
 #include "tally/bytes.h"
 #include "tally/event.h"
 
@@ -66,6 +67,18 @@ struct tally_entry {
 	unsigned mask;                          /* groups that are disclosed */
 	struct tally_bytes group[TALLY_GROUPS]; /* valid until the next call */
 };
+/* A group that entries of an index have in common: its body (tally/body.h). `place` is
+ * for the caller's use, and NULL at first. */
+struct tally_shared {
+	struct tally_bytes bytes;
+	void *place;
+};
+/* An entry of an index; all of it is disclosed. */
+struct tally_index_row {
+	struct tally_header header;
+	struct tally_body_numbers numbers;
+	struct tally_shared *group[TALLY_GROUPS]; /* NULL: empty */
+};
 /* ledger/store implements it over LMDB, verify/ over an export. */
 struct tally_entries {
 	void *ctx;
@@ -73,13 +86,12 @@ struct tally_entries {
 		    struct tally_err *err); /* 1, 0 at the end, -1 */
 	int (*rewind)(void *ctx, struct tally_err *err);
 	void (*close)(void *ctx); /* may be NULL */
-	/* Where there is an index, it gives no bytes of groups but those of the rare
-	 * kinds (tally_body_is_whole); instead it gives what they say: the groups of `mask` of the
-	 * entry that next() gave, all else zero, with views that stay valid while one further entry
-	 * is read. `place` is one that all entries of one identity group share, for the caller's
-	 * use: it holds NULL at first; NULL itself where there is none. NULL: there are bytes. */
-	int (*event)(void *ctx, unsigned mask, struct tally_event *out, void ***place,
-		     struct tally_err *err);
+	/* Where there is an index: the next entries, n > 0 of them; 1, 0 at the end, -1.
+	 * They stay as they are until the next call. Between two rewinds either this is
+	 * called or next(), which then gives bytes of those groups only that are whole.
+	 * NULL: no index. */
+	int (*rows)(void *ctx, const struct tally_index_row **rows, size_t *n,
+		    struct tally_err *err);
 };
 
 #endif

@@ -53,18 +53,9 @@ void tally_index_reader_reset(struct tally_index_reader *r);
  * before. -1 (TALLY_FAILS): not its hash, malformed, or no such order. */
 int tally_index_feed(struct tally_index_reader *r, uint64_t first, struct tally_bytes piece,
 		     struct tally_err *err);
-/* The next entry of the piece: 1, 0 behind its last, -1. */
-int tally_index_read(struct tally_index_reader *r, struct tally_header *h, struct tally_err *err);
-/* The groups' bytes, where the index has them as they stand (tally_body_is_whole);
- * else all of them empty. Views as those of an event. */
-void tally_index_groups(const struct tally_index_reader *r,
-			struct tally_bytes groups[TALLY_GROUPS]);
-/* What the entry says, of the groups of `mask`; all else is zero. Views stay valid
- * while one further entry is read. */
-int tally_index_event(struct tally_index_reader *r, unsigned mask, struct tally_event *ev,
-		      struct tally_err *err);
-/* A place that goes with the entry's identity group, for the caller's own use: it
- * holds NULL at first and lives as long as the views do. NULL for an empty group. */
-void **tally_index_place(struct tally_index_reader *r);
+/* The next rows of the piece: 1, 0 behind its last, -1. They and their bodies stay as
+ * they are while one further call reads others. */
+int tally_index_rows(struct tally_index_reader *r, const struct tally_index_row **rows, size_t *n,
+		     struct tally_err *err);
 
 #endif

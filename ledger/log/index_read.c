@@ -1,41 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading pieces. A body is decoded when it is first asked for, into the words of
- * an event that are not zero; an entry is these words put into an empty event,
- * and its numbers. The bodies of a segment outlive it by a few entries, for the
- * sake of the views of its last ones.
+ * Reading pieces. Rows are taken apart some at a time, since many ledgers are read
+ * in turn: what that needs is in the cache then. Rows and the bodies of a segment
+ * outlive themselves by one call, so that one can read ahead of another.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "index_internal.h"
 #include "tally/err.h"
 
-#define CHUNK    (16U << 10)
-#define AHEAD    4U   /* a power of two */
-#define BLOCK    256U /* bodies */
-#define OUTLIVED 3U   /* the last entry of a segment is gone when the third behind it is read */
+#define CHUNK (32U << 10)
+#define BLOCK 256U /* bodies */
+#define ROWS  64U  /* taken apart at a time */
 
 struct body {
-	struct tally_bytes bytes; /* of the group, without its numbers */
+	struct tally_shared shared;
 	uint8_t group;
-	bool decoded;
-	uint8_t count;
-	uint64_t *words; /* then as many u8: where in the group each goes, in words */
-	void **place;    /* of identity */
 };
-struct row {
-	uint64_t wall, uptime;
-	uint32_t boot;
-	uint32_t group[TALLY_GROUPS]; /* number of its body plus 1 */
-	uint16_t flags;
-	uint8_t kind;
-	struct tally_body_numbers numbers;
+struct segment {
+	struct tally_arena *arena;
+	struct body **blocks; /* of BLOCK bodies, in the arena */
+	size_t count, cap;    /* bodies; blocks */
 };
 struct tally_index_reader {
-	struct tally_arena *arena[2]; /* of the segment, and of the one before it */
-	unsigned segment, outlived;   /* entries left to read until that one goes */
-	struct body **blocks;         /* of BLOCK bodies */
-	size_t count, cap;            /* bodies; blocks */
+	struct segment segments[2]; /* this one, and the one before it */
+	struct segment *now;
 	struct tally_buf piece;
 	uint8_t before[TALLY_HASH];
 	bool any;
@@ -43,26 +32,10 @@ struct tally_index_reader {
 	const uint8_t *at, *end; /* rows that are not taken apart */
 	uint32_t left;           /* of them */
 	struct index_last last;
-	/* Rows that are, and the one that was read: many ledgers are read in turn, so
-	 * each of these is asked for when other ledgers had theirs, and what it needs
-	 * is fetched from memory meanwhile, a step at a time. */
-	struct row ahead[AHEAD];
-	uint32_t head, waiting;
 	uint64_t next; /* entry */
-	const struct row *row;
+	struct tally_index_row rows[2][ROWS];
+	unsigned turn; /* which of them come next */
 };
-
-/* Events are taken as words; each group is a number of them. */
-static const struct {
-	size_t offset, size;
-} homes[TALLY_GROUPS] = {
-	[TALLY_METERING] = { offsetof(struct tally_event, m), sizeof(struct tally_metering) },
-	[TALLY_IDENTITY] = { offsetof(struct tally_event, i), sizeof(struct tally_identity) },
-	[TALLY_OPERATIONS] = { offsetof(struct tally_event, o), sizeof(struct tally_operations) },
-};
-_Static_assert(sizeof(struct tally_metering) % 8 == 0 && sizeof(struct tally_identity) % 8 == 0 &&
-		       sizeof(struct tally_operations) % 8 == 0,
-	       "groups are whole words");
 
 struct tally_index_reader *
 tally_index_reader_new(void)
@@ -70,7 +43,8 @@ tally_index_reader_new(void)
 	struct tally_index_reader *r = tally_alloc(sizeof(*r));
 
 	for (unsigned i = 0; i < 2; i++)
-		r->arena[i] = tally_arena_new(CHUNK);
+		r->segments[i].arena = tally_arena_new(CHUNK);
+	r->now = &r->segments[0];
 	return r;
 }
 
@@ -79,23 +53,28 @@ tally_index_reader_free(struct tally_index_reader *r)
 {
 	if (!r)
 		return;
-	for (unsigned i = 0; i < 2; i++)
-		tally_arena_free(r->arena[i]);
+	for (unsigned i = 0; i < 2; i++) {
+		tally_arena_free(r->segments[i].arena);
+		free(r->segments[i].blocks);
+	}
 	tally_buf_deinit(&r->piece);
-	for (size_t i = 0; i < r->cap; i++)
-		free(r->blocks[i]);
-	free(r->blocks);
 	free(r);
+}
+
+static void
+forget(struct segment *s)
+{
+	tally_arena_reset(s->arena);
+	s->count = 0;
 }
 
 void
 tally_index_reader_reset(struct tally_index_reader *r)
 {
 	for (unsigned i = 0; i < 2; i++)
-		tally_arena_reset(r->arena[i]);
+		forget(&r->segments[i]);
 	r->any = false;
-	r->count = 0;
-	r->left = r->waiting = 0;
+	r->left = 0;
 	memset(r->before, 0, sizeof(r->before));
 }
 
@@ -156,9 +135,22 @@ malformed(struct tally_err *err)
 }
 
 static struct body *
-body_of(const struct tally_index_reader *r, uint32_t number)
+body_of(const struct segment *s, uint64_t number)
 {
-	return &r->blocks[(number - 1) / BLOCK][(number - 1) % BLOCK];
+	return &s->blocks[(number - 1) / BLOCK][(number - 1) % BLOCK];
+}
+
+static struct body *
+add_body(struct segment *s)
+{
+	size_t block = s->count / BLOCK;
+
+	if (s->count % BLOCK == 0) {
+		if (block == s->cap)
+			s->blocks = tally_realloc_array(s->blocks, ++s->cap, sizeof(*s->blocks));
+		s->blocks[block] = tally_arena_alloc(s->arena, BLOCK * sizeof(struct body));
+	}
+	return body_of(s, ++s->count);
 }
 
 static int
@@ -175,19 +167,12 @@ read_body(struct tally_index_reader *r, const uint8_t **p, const uint8_t *end,
 	group = *(*p)++;
 	if (!read_varint(p, end, &length) || length > (uint64_t)(end - *p) || group >= TALLY_GROUPS)
 		return malformed(err);
-	if (r->count / BLOCK == r->cap) {
-		r->blocks = tally_realloc_array(r->blocks, r->cap + 1, sizeof(*r->blocks));
-		r->blocks[r->cap++] = tally_realloc_array(NULL, BLOCK, sizeof(struct body));
-	}
-	b = body_of(r, (uint32_t)r->count + 1);
-	*b = (struct body){ .group = (uint8_t)group };
-	copy = tally_arena_alloc(r->arena[r->segment], length + 1);
+	copy = tally_arena_alloc(r->now->arena, length + 1);
 	memcpy(copy, *p, length);
 	*p += length;
-	if (group == TALLY_IDENTITY)
-		b->place = tally_arena_alloc(r->arena[r->segment], sizeof(*b->place));
-	b->bytes = tally_bytes(copy, length);
-	r->count++;
+	b = add_body(r->now);
+	b->shared.bytes = tally_bytes(copy, length);
+	b->group = (uint8_t)group;
 	return 0;
 }
 
@@ -213,17 +198,15 @@ tally_index_feed(struct tally_index_reader *r, uint64_t first, struct tally_byte
 {
 	struct tally_index_head head;
 
-	TALLY_ASSERT(r->left == 0 && r->waiting == 0);
+	TALLY_ASSERT(r->left == 0);
 	if (tally_index_head(&head, piece, err) < 0 || check_hash(r, first, piece, err) < 0)
 		return -1;
 	if (head.entries == 0 || (r->any ? first != r->next : first != 0) ||
 	    (!r->any && !head.anew))
 		return malformed(err);
 	if (head.anew) {
-		r->segment ^= 1;
-		tally_arena_reset(r->arena[r->segment]);
-		r->count = 0;
-		r->outlived = OUTLIVED;
+		r->now = &r->segments[r->now == &r->segments[0]];
+		forget(r->now);
 	}
 	r->any = true;
 	memcpy(r->before, head.hash, TALLY_HASH);
@@ -247,14 +230,22 @@ next_varint(struct tally_index_reader *r, uint64_t *out)
 }
 
 static bool
-read_groups(struct tally_index_reader *r, struct row *row)
+read_groups(struct tally_index_reader *r, struct tally_index_row *row)
 {
 	uint64_t number;
 
 	for (unsigned k = 0; k < TALLY_GROUPS; k++) {
-		if (!next_varint(r, &number) || number > r->count)
+		struct body *b;
+
+		row->group[k] = NULL;
+		if (!next_varint(r, &number) || number > r->now->count)
 			return false;
-		row->group[k] = (uint32_t)number;
+		if (number == 0)
+			continue;
+		b = body_of(r->now, number);
+		if (b->group != k)
+			return false;
+		row->group[k] = &b->shared;
 	}
 	return true;
 }
@@ -305,152 +296,43 @@ read_numbers(struct tally_index_reader *r, uint8_t what, struct tally_body_numbe
 	return true;
 }
 
-/* The next row of the piece, and a first look at its bodies. */
 static bool
-take_row(struct tally_index_reader *r)
+read_row(struct tally_index_reader *r, struct tally_index_row *row)
 {
-	struct row *row = &r->ahead[(r->head + r->waiting) % AHEAD];
+	struct tally_header *h = &row->header;
 	uint8_t what;
 
 	if (r->end - r->at < 3)
 		return false;
-	row->kind = *r->at++;
+	h->kind = *r->at++;
 	row->numbers.has = *r->at++;
 	what = *r->at++;
 	if ((what & ~ROW_KNOWN) || !read_groups(r, row) || !read_header(r, what) ||
 	    !read_numbers(r, what, &row->numbers) || (r->left == 1 && r->at != r->end))
 		return false;
-	row->flags = r->last.flags;
-	row->boot = r->last.boot;
-	row->wall = r->last.wall;
-	row->uptime = r->last.uptime;
-	for (unsigned k = 0; k < TALLY_GROUPS; k++)
-		if (row->group[k])
-			__builtin_prefetch(body_of(r, row->group[k]));
+	h->flags = r->last.flags;
+	h->boot = r->last.boot;
+	h->index = r->next++;
+	h->wall = r->last.wall;
+	h->uptime = r->last.uptime;
 	r->left--;
-	r->waiting++;
 	return true;
 }
 
-/* What the bodies of the row behind the next one point to; and what the caller
- * has put into the place of the next one. */
-static void
-look_ahead(const struct tally_index_reader *r)
-{
-	const struct row *row = &r->ahead[(r->head + 2) % AHEAD];
-	const struct body *b;
-
-	for (unsigned k = 0; k < TALLY_GROUPS && r->waiting > 2; k++) {
-		if (!row->group[k])
-			continue;
-		b = body_of(r, row->group[k]);
-		for (unsigned i = 0; i < b->count; i += 8)
-			__builtin_prefetch(&b->words[i]);
-		if (b->place)
-			__builtin_prefetch(b->place);
-	}
-	row = &r->ahead[(r->head + 1) % AHEAD];
-	if (r->waiting > 1 && row->group[TALLY_IDENTITY]) {
-		b = body_of(r, row->group[TALLY_IDENTITY]);
-		if (b->place)
-			__builtin_prefetch(*b->place);
-	}
-}
-
 int
-tally_index_read(struct tally_index_reader *r, struct tally_header *h, struct tally_err *err)
+tally_index_rows(struct tally_index_reader *r, const struct tally_index_row **rows, size_t *count,
+		 struct tally_err *err)
 {
-	while (r->left > 0 && r->waiting < AHEAD)
-		if (!take_row(r))
+	struct tally_index_row *out = r->rows[r->turn];
+	size_t n = 0;
+
+	while (r->left > 0 && n < ROWS)
+		if (!read_row(r, &out[n++]))
 			return malformed(err);
-	if (r->waiting == 0)
+	if (n == 0)
 		return 0;
-	if (r->outlived > 0 && --r->outlived == 0)
-		tally_arena_reset(r->arena[r->segment ^ 1]);
-	look_ahead(r);
-	r->row = &r->ahead[r->head];
-	r->head = (r->head + 1) % AHEAD;
-	r->waiting--;
-	h->kind = r->row->kind;
-	h->index = r->next++;
-	h->flags = r->row->flags;
-	h->boot = r->row->boot;
-	h->wall = r->row->wall;
-	h->uptime = r->row->uptime;
+	r->turn ^= 1;
+	*rows = out;
+	*count = n;
 	return 1;
-}
-
-void
-tally_index_groups(const struct tally_index_reader *r, struct tally_bytes groups[TALLY_GROUPS])
-{
-	for (unsigned k = 0; k < TALLY_GROUPS; k++) {
-		uint32_t n = tally_body_is_whole(r->row->kind) ? r->row->group[k] : 0;
-
-		groups[k] = n > 0 ? body_of(r, n)->bytes : tally_bytes(NULL, 0);
-	}
-}
-
-/* The words of its group that are not zero. */
-static int
-decode(struct tally_index_reader *r, struct body *b, struct tally_err *err)
-{
-	struct tally_bytes groups[TALLY_GROUPS] = { 0 };
-	size_t words = homes[b->group].size / 8;
-	uint64_t value[sizeof(struct tally_metering) / 8 + sizeof(struct tally_operations) / 8];
-	struct tally_event ev;
-	size_t count = 0;
-	uint8_t *at;
-
-	memset(&ev, 0, sizeof(ev));
-	groups[b->group] = b->bytes;
-	if (tally_event_decode(&ev, groups, 1u << b->group, r->arena[r->segment], err) < 0)
-		return -1;
-	memcpy(value, (const uint8_t *)&ev + homes[b->group].offset, words * 8);
-	for (size_t i = 0; i < words; i++)
-		count += value[i] != 0;
-	b->words = tally_arena_alloc(r->arena[r->segment], count * (sizeof(*b->words) + 1));
-	at = (uint8_t *)(b->words + count);
-	for (size_t i = 0; i < words; i++) {
-		if (value[i] == 0)
-			continue;
-		at[b->count] = (uint8_t)i;
-		b->words[b->count++] = value[i];
-	}
-	b->decoded = true;
-	return 0;
-}
-
-int
-tally_index_event(struct tally_index_reader *r, unsigned mask, struct tally_event *ev,
-		  struct tally_err *err)
-{
-	const struct row *row = r->row;
-
-	for (unsigned k = 0; k < TALLY_GROUPS; k++) {
-		uint8_t *home = (uint8_t *)ev + homes[k].offset;
-		const uint8_t *at;
-		struct body *b;
-
-		memset(home, 0, homes[k].size);
-		if (!(mask & (1u << k)) || row->group[k] == 0)
-			continue;
-		b = body_of(r, row->group[k]);
-		if (b->group != k)
-			return malformed(err);
-		if (!b->decoded && decode(r, b, err) < 0)
-			return -1;
-		at = (const uint8_t *)(b->words + b->count);
-		for (unsigned i = 0; i < b->count; i++)
-			memcpy(home + (size_t)at[i] * 8, &b->words[i], 8);
-	}
-	tally_body_join(ev, &row->numbers, mask);
-	return 0;
-}
-
-void **
-tally_index_place(struct tally_index_reader *r)
-{
-	uint32_t n = r->row->group[TALLY_IDENTITY];
-
-	return n > 0 ? body_of(r, n)->place : NULL;
 }

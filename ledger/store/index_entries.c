@@ -8,7 +8,9 @@
 struct indexed {
 	struct tally_store *s;
 	struct tally_index_reader *reader;
-	uint64_t next, to; /* the piece that follows begins at `next` */
+	uint64_t next, to;                  /* the piece that follows begins at `next` */
+	const struct tally_index_row *rows; /* of next() */
+	size_t n, at;
 };
 
 /* The next piece: 1, or -1. */
@@ -38,10 +40,10 @@ feed(struct indexed *x, struct tally_err *err)
 }
 
 static int
-indexed_next(void *ctx, struct tally_entry *out, struct tally_err *err)
+indexed_rows(void *ctx, const struct tally_index_row **rows, size_t *n, struct tally_err *err)
 {
 	struct indexed *x = ctx;
-	int r = tally_index_read(x->reader, &out->header, err);
+	int r = tally_index_rows(x->reader, rows, n, err);
 
 	if (r < 0)
 		(void)tally_err_prefix(err, "index: before entry %llu",
@@ -51,25 +53,36 @@ indexed_next(void *ctx, struct tally_entry *out, struct tally_err *err)
 			return 0;
 		r = feed(x, err);
 		if (r > 0)
-			r = tally_index_read(x->reader, &out->header, err);
+			r = tally_index_rows(x->reader, rows, n, err);
 	}
 	if (r < 0)
 		return tally_err_prefix(err, "%s", x->s->path);
-	if (out->header.index >= x->to)
-		return 0;
-	out->mask = (1u << TALLY_GROUPS) - 1;
-	tally_index_groups(x->reader, out->group);
-	return 1;
+	while (*n > 0 && (*rows)[*n - 1].header.index >= x->to)
+		--*n;
+	return *n > 0;
 }
 
 static int
-indexed_event(void *ctx, unsigned mask, struct tally_event *out, void ***place,
-	      struct tally_err *err)
+indexed_next(void *ctx, struct tally_entry *out, struct tally_err *err)
 {
 	struct indexed *x = ctx;
+	const struct tally_index_row *row;
 
-	*place = tally_index_place(x->reader);
-	return tally_index_event(x->reader, mask, out, err);
+	if (x->at == x->n) {
+		int r = indexed_rows(x, &x->rows, &x->n, err);
+
+		if (r <= 0)
+			return r;
+		x->at = 0;
+	}
+	row = &x->rows[x->at++];
+	out->header = row->header;
+	out->mask = (1u << TALLY_GROUPS) - 1;
+	for (unsigned k = 0; k < TALLY_GROUPS; k++)
+		out->group[k] = row->group[k] && tally_body_is_whole(row->header.kind)
+					? row->group[k]->bytes
+					: tally_bytes(NULL, 0);
+	return 1;
 }
 
 static int
@@ -80,6 +93,7 @@ indexed_rewind(void *ctx, struct tally_err *err)
 	(void)err;
 	tally_index_reader_reset(x->reader);
 	x->next = 0;
+	x->n = x->at = 0;
 	return 0;
 }
 
@@ -109,6 +123,6 @@ tally_store_entries_indexed(struct tally_store *s, uint64_t to, struct tally_ent
 	x->to = to;
 	x->reader = tally_index_reader_new();
 	*out = (struct tally_entries){ x, indexed_next, indexed_rewind, indexed_close,
-				       indexed_event };
+				       indexed_rows };
 	return 1;
 }

@@ -22,14 +22,33 @@ look_at(const struct tally_event *ev)
 		tally_buf_deinit(&out[k]);
 }
 
+static void
+look_at_row(const struct tally_index_row *row, struct tally_arena *arena)
+{
+	struct tally_event ev = { .kind = row->header.kind };
+	struct tally_bytes groups[TALLY_GROUPS] = { 0 };
+	struct tally_err err = TALLY_ERR_INIT;
+
+	for (unsigned k = 0; k < TALLY_GROUPS; k++)
+		if (row->group[k])
+			groups[k] = row->group[k]->bytes;
+	tally_arena_reset(arena);
+	if (tally_event_decode(&ev, groups, 7, arena, &err) < 0)
+		return;
+	tally_body_join(&ev, &row->numbers, 7);
+	look_at(&ev);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct tally_index_reader *r = tally_index_reader_new();
 	struct tally_buf piece = TALLY_BUF_INIT, hashed = TALLY_BUF_INIT;
 	struct tally_err err = TALLY_ERR_INIT;
-	struct tally_header h;
+	struct tally_arena *arena = tally_arena_new(1024);
+	const struct tally_index_row *rows;
 	uint8_t hash[TALLY_HASH];
+	size_t n;
 
 	/* Before the first piece there are 32 zero bytes, and it begins with entry 0. */
 	memset(tally_buf_grow(&hashed, TALLY_HASH + 8), 0, TALLY_HASH + 8);
@@ -38,14 +57,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tally_buf_add(&piece, data, size);
 	tally_buf_add(&piece, hash, sizeof(hash));
 	if (tally_index_feed(r, 0, tally_buf_view(&piece), &err) == 0) {
-		while (tally_index_read(r, &h, &err) > 0) {
-			struct tally_event ev = { .kind = h.kind };
-
-			(void)tally_index_place(r);
-			if (tally_index_event(r, 7, &ev, &err) == 0)
-				look_at(&ev);
-		}
+		while (tally_index_rows(r, &rows, &n, &err) > 0)
+			for (size_t i = 0; i < n; i++)
+				look_at_row(&rows[i], arena);
 	}
+	tally_arena_free(arena);
 	tally_index_reader_free(r);
 	tally_buf_deinit(&piece);
 	tally_buf_deinit(&hashed);

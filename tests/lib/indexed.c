@@ -20,6 +20,8 @@ struct cursor {
 	struct pieces *pieces;
 	struct tally_index_reader *reader;
 	size_t next;
+	const struct tally_index_row *rows; /* of cursor_next */
+	size_t n, at;
 };
 
 static void
@@ -87,10 +89,10 @@ drop(struct pieces *p)
 }
 
 static int
-cursor_next(void *ctx, struct tally_entry *out, struct tally_err *err)
+cursor_rows(void *ctx, const struct tally_index_row **rows, size_t *n, struct tally_err *err)
 {
 	struct cursor *c = ctx;
-	int r = tally_index_read(c->reader, &out->header, err);
+	int r = tally_index_rows(c->reader, rows, n, err);
 
 	if (r == 0 && c->next < c->pieces->count) {
 		size_t i = c->next++;
@@ -98,12 +100,32 @@ cursor_next(void *ctx, struct tally_entry *out, struct tally_err *err)
 		if (tally_index_feed(c->reader, c->pieces->first[i],
 				     tally_buf_view(&c->pieces->items[i]), err) < 0)
 			return -1;
-		r = tally_index_read(c->reader, &out->header, err);
+		r = tally_index_rows(c->reader, rows, n, err);
 	}
-	out->mask = (1u << TALLY_GROUPS) - 1;
-	if (r > 0)
-		tally_index_groups(c->reader, out->group);
 	return r;
+}
+
+static int
+cursor_next(void *ctx, struct tally_entry *out, struct tally_err *err)
+{
+	struct cursor *c = ctx;
+	const struct tally_index_row *row;
+
+	if (c->at == c->n) {
+		int r = cursor_rows(c, &c->rows, &c->n, err);
+
+		if (r <= 0)
+			return r;
+		c->at = 0;
+	}
+	row = &c->rows[c->at++];
+	out->header = row->header;
+	out->mask = (1u << TALLY_GROUPS) - 1;
+	for (unsigned k = 0; k < TALLY_GROUPS; k++)
+		out->group[k] = row->group[k] && tally_body_is_whole(row->header.kind)
+					? row->group[k]->bytes
+					: tally_bytes(NULL, 0);
+	return 1;
 }
 
 static int
@@ -113,7 +135,7 @@ cursor_rewind(void *ctx, struct tally_err *err)
 
 	(void)err;
 	tally_index_reader_reset(c->reader);
-	c->next = 0;
+	c->next = c->n = c->at = 0;
 	return 0;
 }
 
@@ -127,16 +149,6 @@ cursor_close(void *ctx)
 	free(c);
 }
 
-static int
-cursor_event(void *ctx, unsigned mask, struct tally_event *out, void ***place,
-	     struct tally_err *err)
-{
-	struct cursor *c = ctx;
-
-	*place = tally_index_place(c->reader);
-	return tally_index_event(c->reader, mask, out, err);
-}
-
 static struct tally_entries
 cursor_open(struct pieces *p)
 {
@@ -145,7 +157,7 @@ cursor_open(struct pieces *p)
 	c->pieces = p;
 	c->reader = tally_index_reader_new();
 	p->users++;
-	return (struct tally_entries){ c, cursor_next, cursor_rewind, cursor_close, cursor_event };
+	return (struct tally_entries){ c, cursor_next, cursor_rewind, cursor_close, cursor_rows };
 }
 
 bool

@@ -204,22 +204,43 @@ tear_down(void **state)
 	return 0;
 }
 
+/* What a row says, of the groups of `mask`. */
+static int
+event_of(struct tally_event *ev, const struct tally_index_row *row, unsigned mask,
+	 struct tally_arena *arena, struct tally_err *err)
+{
+	struct tally_bytes groups[TALLY_GROUPS] = { 0 };
+
+	for (unsigned k = 0; k < TALLY_GROUPS; k++)
+		if (row->group[k])
+			groups[k] = row->group[k]->bytes;
+	if (tally_event_decode(ev, groups, mask, arena, err) < 0)
+		return -1;
+	tally_body_join(ev, &row->numbers, mask);
+	return 0;
+}
+
 static void
-expect_event(struct tally_index_reader *r, const struct sample *s, unsigned mask,
-	     const struct tally_header *h)
+expect_row(const struct tally_index_row *row, const struct sample *s, unsigned mask)
 {
 	struct tally_buf out[TALLY_GROUPS] = { TALLY_BUF_INIT, TALLY_BUF_INIT, TALLY_BUF_INIT };
-	struct tally_bytes bytes[TALLY_GROUPS];
+	struct tally_arena *arena = tally_arena_new(1024);
+	const struct tally_header *h = &row->header;
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_event ev;
 
-	tally_index_groups(r, bytes);
-	for (unsigned k = 0; k < TALLY_GROUPS; k++)
-		assert_true(tally_bytes_eq(bytes[k], tally_body_is_whole(h->kind)
-							     ? tally_buf_view(&s->group[k])
-							     : tally_bytes(NULL, 0)));
+	assert_memory_equal(&h->index, &s->header.index, sizeof(h->index));
+	assert_int_equal(h->kind, s->header.kind);
+	assert_int_equal(h->flags, s->header.flags);
+	assert_int_equal(h->boot, s->header.boot);
+	assert_true(h->wall == s->header.wall);
+	assert_true(h->uptime == s->header.uptime);
+	for (unsigned k = 0; k < TALLY_GROUPS && tally_body_is_whole(h->kind); k++)
+		assert_true(
+			tally_bytes_eq(row->group[k] ? row->group[k]->bytes : tally_bytes(NULL, 0),
+				       tally_buf_view(&s->group[k])));
 	memset(&ev, 0xa5, sizeof(ev));
-	assert_int_equal(tally_index_event(r, mask, &ev, &err), 0);
+	assert_int_equal(event_of(&ev, row, mask, arena, &err), 0);
 	ev.kind = h->kind;
 	encode(&ev, out);
 	for (unsigned k = 0; k < TALLY_GROUPS; k++) {
@@ -229,6 +250,7 @@ expect_event(struct tally_index_reader *r, const struct sample *s, unsigned mask
 		assert_true(tally_bytes_eq(is, mask & (1u << k) ? want : tally_bytes(NULL, 0)));
 		tally_buf_deinit(&out[k]);
 	}
+	tally_arena_free(arena);
 }
 
 static void
@@ -236,8 +258,8 @@ an_entry_of_the_index_says_what_its_groups_say(void **state)
 {
 	struct tally_index_reader *r = tally_index_reader_new();
 	struct tally_err err = TALLY_ERR_INIT;
-	struct tally_header h;
-	size_t i = 0;
+	const struct tally_index_row *rows;
+	size_t i = 0, n;
 
 	(void)state;
 	for (unsigned round = 0; round < 2; round++, i = 0) {
@@ -246,20 +268,37 @@ an_entry_of_the_index_says_what_its_groups_say(void **state)
 			assert_int_equal(
 				tally_index_feed(r, firsts[p], tally_buf_view(&pieces[p]), &err),
 				0);
-			for (; tally_index_read(r, &h, &err) > 0; i++) {
-				assert_memory_equal(&h.index, &samples[i].header.index,
-						    sizeof(h.index));
-				assert_int_equal(h.kind, samples[i].header.kind);
-				assert_int_equal(h.flags, samples[i].header.flags);
-				assert_int_equal(h.boot, samples[i].header.boot);
-				assert_true(h.wall == samples[i].header.wall);
-				assert_true(h.uptime == samples[i].header.uptime);
-				expect_event(r, &samples[i], draw(8), &h);
-			}
+			while (tally_index_rows(r, &rows, &n, &err) > 0)
+				for (size_t k = 0; k < n; k++)
+					expect_row(&rows[k], &samples[i++], draw(8));
 			assert_string_equal(err.text, "");
 		}
 		assert_int_equal(i, EVENTS);
 	}
+	tally_index_reader_free(r);
+}
+
+/* Whoever reads ahead looks at rows that another looks at later. */
+static void
+rows_stay_as_they_are_while_the_next_ones_are_read(void **state)
+{
+	struct tally_index_reader *r = tally_index_reader_new();
+	const struct tally_index_row *rows, *before = NULL;
+	struct tally_err err = TALLY_ERR_INIT;
+	size_t i = 0, n, n_before = 0;
+
+	(void)state;
+	for (size_t p = 0; p < n_pieces; p++) {
+		assert_int_equal(tally_index_feed(r, firsts[p], tally_buf_view(&pieces[p]), &err),
+				 0);
+		while (tally_index_rows(r, &rows, &n, &err) > 0) {
+			for (size_t k = 0; k < n_before; k++)
+				expect_row(&before[k], &samples[i++], ALL);
+			before = rows;
+			n_before = n;
+		}
+	}
+	assert_int_equal(i + n_before, EVENTS);
 	tally_index_reader_free(r);
 }
 
@@ -297,13 +336,14 @@ feed_up_to(size_t last, struct tally_bytes piece, uint64_t first)
 {
 	struct tally_index_reader *r = tally_index_reader_new();
 	struct tally_err err = TALLY_ERR_INIT;
-	struct tally_header h;
+	const struct tally_index_row *rows;
+	size_t n;
 	int rc;
 
 	for (size_t p = 0; p < last; p++) {
 		assert_int_equal(tally_index_feed(r, firsts[p], tally_buf_view(&pieces[p]), &err),
 				 0);
-		while (tally_index_read(r, &h, &err) > 0)
+		while (tally_index_rows(r, &rows, &n, &err) > 0)
 			;
 	}
 	rc = tally_index_feed(r, first, piece, &err);
@@ -351,16 +391,19 @@ bytes_that_are_no_groups_are_refused_as_a_decoder_would(void **state)
 	struct tally_err err = TALLY_ERR_INIT, plain = TALLY_ERR_INIT;
 	struct tally_arena *arena = tally_arena_new(1024);
 	struct tally_buf piece = TALLY_BUF_INIT;
+	const struct tally_index_row *rows;
 	struct tally_event ev = { 0 };
+	size_t n;
 
 	(void)state;
 	tally_index_writer_begin(w, 0, before, true);
 	tally_index_add(w, &h, groups);
 	tally_index_piece(w, &piece);
 	assert_int_equal(tally_index_feed(r, 0, tally_buf_view(&piece), &err), 0);
-	assert_int_equal(tally_index_read(r, &h, &err), 1);
-	assert_int_equal(tally_index_event(r, 1u << TALLY_IDENTITY, &ev, &err), 0);
-	assert_int_equal(tally_index_event(r, ALL, &ev, &err), -1);
+	assert_int_equal(tally_index_rows(r, &rows, &n, &err), 1);
+	assert_int_equal(n, 1);
+	assert_int_equal(event_of(&ev, rows, 1u << TALLY_IDENTITY, arena, &err), 0);
+	assert_int_equal(event_of(&ev, rows, ALL, arena, &err), -1);
 	assert_int_equal(tally_event_decode(&ev, groups, ALL, arena, &plain), -1);
 	assert_string_equal(err.text, plain.text);
 	tally_arena_free(arena);
@@ -374,6 +417,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_entry_of_the_index_says_what_its_groups_say),
+		cmocka_unit_test(rows_stay_as_they_are_while_the_next_ones_are_read),
 		cmocka_unit_test(the_same_entries_in_the_same_pieces_give_the_same_bytes),
 		cmocka_unit_test(a_changed_byte_of_a_piece_is_found),
 		cmocka_unit_test(a_piece_is_taken_in_its_own_place_only),

@@ -244,14 +244,16 @@ a_second_correction_wins_and_its_end_shows_the_first_again(void **state)
 }
 
 static struct slot
-tag_environment(const char *environment, const char *from)
+tag_environment(struct strings *strings, const char *environment, const char *from)
 {
-	struct slot e = { .ev = { .kind = TALLY_TAGS } };
+	struct slot e = { .h = { .kind = TALLY_TAGS } };
+	struct tally_event ev = { .kind = TALLY_TAGS };
 
-	e.ev.i.has_vm = true;
-	e.ev.m.environment = tally_bytes_str(environment);
-	e.ev.m.has_from = from != NULL;
-	e.ev.m.from = from ? (uint64_t)test_wall(from).ns : 0;
+	ev.i.has_vm = true;
+	ev.m.environment = tally_bytes_str(environment);
+	ev.m.has_from = from != NULL;
+	ev.m.from = from ? (uint64_t)test_wall(from).ns : 0;
+	slot_say(&e, &ev, strings);
 	return e;
 }
 
@@ -259,9 +261,7 @@ tag_environment(const char *environment, const char *from)
 static void
 an_environment_is_corrected_as_the_other_keys_are(void **state)
 {
-	struct slot own = tag_environment("production", NULL),
-		    first = tag_environment("test", "2026-03-01T11:00:00Z"),
-		    second = tag_environment("dr", "2026-03-01T12:00:00Z");
+	struct slot own, first, second;
 	struct correction fix[2], *active[2];
 	struct corrected corrected = { .all = fix, .n = 2, .active = active };
 	struct claims *c = claims_new();
@@ -270,8 +270,11 @@ an_environment_is_corrected_as_the_other_keys_are(void **state)
 
 	(void)state;
 	strings_init(&strings);
+	own = tag_environment(&strings, "production", NULL);
+	first = tag_environment(&strings, "test", "2026-03-01T11:00:00Z");
+	second = tag_environment(&strings, "dr", "2026-03-01T12:00:00Z");
 	assert_false(correction_read(&fix[0], &own, 1, &strings));
-	assert_true(claims_take(c, &own.ev, 1, &strings, NULL));
+	assert_true(claims_take(c, &own, 1, NULL));
 	assert_true(correction_read(&fix[0], &first, 2, &strings));
 	assert_true(correction_read(&fix[1], &second, 3, &strings));
 #define IS(text)                                                                                   \
@@ -289,6 +292,9 @@ an_environment_is_corrected_as_the_other_keys_are(void **state)
 	assert_true(IS("production"));
 #undef IS
 	claims_unref(&c);
+	slot_deinit(&own);
+	slot_deinit(&first);
+	slot_deinit(&second);
 	strings_deinit(&strings);
 }
 

@@ -205,6 +205,33 @@ one_uuid_twice_on_one_host_is_an_error_and_counts_once(void **state)
 	assert_figure(r, "findings", "kind=uuid-conflict", "severity", "error");
 }
 
+/* A part reads one entry ahead, over all that is not its own: an index holds what the
+ * present entry says for as long. */
+static void
+entries_of_a_part_may_lie_far_apart_in_its_ledger(void **state)
+{
+	static const char *const live[] = {
+		START, "h1! 10:00 suspend a cause=paused\n", "h1! 11:00 resume a cause=unpaused\n",
+		"h1! 12:00 migrate-out a cause=migrated peer=h2\nh1! 12:00:05 heartbeat\n"
+	};
+	struct tally_buf lines = TALLY_BUF_INIT;
+	const struct tally_json *r;
+
+	(void)state;
+	tally_buf_add_str(&lines, HOST "h1 01:00 host cores_per_socket=8 boot=b0\n");
+	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++) {
+		tally_buf_addf(&lines, "%s", live[i]);
+		for (unsigned k = 0; k < 70; k++)
+			tally_buf_addf(&lines,
+				       "h1 0%zu:%02u:%02u start %c vcpus=1 os=urn:%u name=n%zu\n",
+				       2 + i, k / 6, k % 6, 'b' + (char)(k % 20), k, i);
+	}
+	r = report_of_day(tally_buf_cstr(&lines));
+	RUN(r, "10800");
+	STATE(r, "paused", "3600");
+	tally_buf_deinit(&lines);
+}
+
 int
 main(void)
 {
@@ -223,6 +250,7 @@ main(void)
 		cmocka_unit_test(claims_that_a_baseline_takes_back_are_unknown_from_there_on),
 		cmocka_unit_test(a_reboot_by_the_host_is_a_run_for_each_boot),
 		cmocka_unit_test(one_uuid_twice_on_one_host_is_an_error_and_counts_once),
+		cmocka_unit_test(entries_of_a_part_may_lie_far_apart_in_its_ledger),
 	};
 	int failed = cmocka_run_group_tests_name("reports live runs", tests, NULL, NULL);
 
