@@ -129,12 +129,11 @@ put_finding(struct tally_jsonw *w, const struct tally_report *r, const struct fi
 	tally_jsonw_end(w);
 }
 
-static void
-put_inputs(struct tally_jsonw *w, const struct tally_report *r)
+void
+report_inputs_json(struct tally_jsonw *w, const struct tally_report *r)
 {
 	char hash[2 * TALLY_HASH + 1];
 
-	tally_jsonw_key(w, "inputs");
 	tally_jsonw_array(w);
 	for (size_t i = 0; i < r->n_inputs; i++) {
 		tally_hex(hash, r->inputs[i].hash, TALLY_HASH);
@@ -157,7 +156,8 @@ put_report(struct tally_jsonw *w, const struct tally_report *r)
 		tally_jsonw_string(w, r->ledgers[i].host);
 	tally_jsonw_end(w);
 	put_text(w, "id", tally_bytes_str(r->id));
-	put_inputs(w, r);
+	tally_jsonw_key(w, "inputs");
+	report_inputs_json(w, r);
 	if (r->has_issued) {
 		put_time(w, "issued", r->issued);
 	} else {

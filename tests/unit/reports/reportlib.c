@@ -73,33 +73,71 @@ compare_indexed(const struct tally_report_ledger *ledgers, size_t n,
 	tally_buf_deinit(&out);
 }
 
+/* What a report is made of: ledgers that are open, and options. */
+struct opened {
+	struct tally_report_ledger ledgers[16];
+	size_t n;
+	struct tally_report_options o;
+	struct tally_zone *zone;
+};
+
+static void
+open_all(struct opened *a, const struct test_history *h, const char *from, const char *to,
+	 const char *zone)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+
+	*a = (struct opened){ .n = h->count,
+			      .o = { .tool = "tally 0.1.0",
+				     .tzdata = "2025b",
+				     .sha256 = no_hash,
+				     .packs = packs,
+				     .n_packs = n_packs,
+				     .entitlements = held.name ? &held : NULL,
+				     .roster = roster.name ? &roster : NULL } };
+	must(tally_zone_open(&a->zone, zone, &err), &err);
+	must(tally_zone_parse_t(a->zone, from, &a->o.from, &err), &err);
+	must(tally_zone_parse_t(a->zone, to, &a->o.to, &err), &err);
+	a->o.zone = a->zone;
+	for (size_t i = 0; i < h->count; i++)
+		a->ledgers[i] = test_ledger_open(&h->ledgers[i]);
+}
+
+static void
+close_all(struct opened *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		test_ledger_close(&a->ledgers[i]);
+	tally_zone_free(a->zone);
+}
+
 void
 report_bytes(const struct test_history *h, const char *from, const char *to, const char *zone,
 	     char format, struct tally_buf *out)
 {
-	struct tally_report_options o = { .tool = "tally 0.1.0",
-					  .tzdata = "2025b",
-					  .sha256 = no_hash,
-					  .packs = packs,
-					  .n_packs = n_packs,
-					  .entitlements = held.name ? &held : NULL,
-					  .roster = roster.name ? &roster : NULL };
-	struct tally_err err = TALLY_ERR_INIT;
-	struct tally_report_ledger ledgers[16];
-	struct tally_zone *z;
+	struct opened a;
 
-	must(tally_zone_open(&z, zone, &err), &err);
-	must(tally_zone_parse_t(z, from, &o.from, &err), &err);
-	must(tally_zone_parse_t(z, to, &o.to, &err), &err);
-	o.zone = z;
-	for (size_t i = 0; i < h->count; i++)
-		ledgers[i] = test_ledger_open(&h->ledgers[i]);
+	open_all(&a, h, from, to, zone);
 	tally_buf_clear(out);
-	render(ledgers, h->count, &o, format, out);
-	compare_indexed(ledgers, h->count, &o, format, out);
-	for (size_t i = 0; i < h->count; i++)
-		test_ledger_close(&ledgers[i]);
-	tally_zone_free(z);
+	render(a.ledgers, a.n, &a.o, format, out);
+	compare_indexed(a.ledgers, a.n, &a.o, format, out);
+	close_all(&a);
+}
+
+void
+report_use(const struct test_history *h, const char *from, const char *to, const char *zone,
+	   void (*use)(void *ctx, struct tally_report *r, const struct tally_report_options *o),
+	   void *ctx)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_report *r;
+	struct opened a;
+
+	open_all(&a, h, from, to, zone);
+	must(tally_report_make(&r, a.ledgers, a.n, &a.o, &err), &err);
+	use(ctx, r, &a.o);
+	tally_report_free(r);
+	close_all(&a);
 }
 
 static void

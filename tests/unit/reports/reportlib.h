@@ -19,6 +19,11 @@ const struct tally_json *report_of_history(const struct test_history *h, const c
  * a narrow text. */
 void report_bytes(const struct test_history *h, const char *from, const char *to, const char *zone,
 		  char format, struct tally_buf *out);
+/* The report itself, for as long as `use` takes. */
+void report_use(const struct test_history *h, const char *from, const char *to, const char *zone,
+		void (*use)(void *ctx, struct tally_report *r,
+			    const struct tally_report_options *o),
+		void *ctx);
 void report_done(void);
 /* Reports from here on are by these rules, until report_done: all packs that the
  * product has, or one that is written here. */

@@ -8,156 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "randomlib.h"
 #include "reportlib.h"
-
-#define HOSTS 4
-#define VMS   6
-
-static uint64_t
-next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
-static unsigned
-below(uint64_t *seed, unsigned n)
-{
-	return (unsigned)(next_random(seed) % n);
-}
-
-static const char *const systems[] = {
-	"os=http://microsoft.com/win/2k22 edition=standard",
-	"os=http://microsoft.com/win/2k19 edition=datacenter",
-	"os=http://microsoft.com/win/2k22",
-	"os=http://redhat.com/rhel/9.2",
-	"os=http://suse.com/sles/15",
-	"os=http://ubuntu.com/ubuntu/22.04",
-	"os=http://microsoft.com/win/11",
-	"",
-	"software=oracle-database-enterprise pinned=0,1 os=http://redhat.com/rhel/9.2",
-	"software=ibm-websphere-nd,sql-server-standard",
-	"software=sql-server-enterprise os=http://microsoft.com/win/2k22 edition=standard",
-};
-static const char *const machines[] = {
-	"cores_per_socket=8,8 cluster=c1 region=eu cpu=Xeon max_sockets=2",
-	"cores_per_socket=4 cluster=c1 region=eu cpu=Xeon",
-	"cores_per_socket=16,16,16 cluster=c2 region=us os=http://suse.com/sles/15 "
-	"hypervisor=vmware",
-	"cores_per_socket=2,2 region=us os=http://redhat.com/rhel/9.2 "
-	"partitioning=oracle-linux-kvm",
-	"cores_per_socket=24 cluster=c2 hypervisor=vmware",
-};
-
-struct event {
-	unsigned at, vm;
-	bool added; /* of the VM that is not in both histories */
-	char text[200];
-};
-struct history {
-	struct event p[400];
-	size_t n;
-};
-
-static void __attribute__((format(printf, 5, 6)))
-add(struct history *h, unsigned at, unsigned vm, bool added, const char *fmt, ...)
-{
-	struct event *e = &h->p[h->n++];
-	va_list ap;
-
-	assert_true(h->n <= sizeof(h->p) / sizeof(*h->p));
-	*e = (struct event){ .at = at, .vm = vm, .added = added };
-	va_start(ap, fmt);
-	vsnprintf(e->text, sizeof(e->text), fmt, ap);
-	va_end(ap);
-}
-
-/* One VM's day: it starts, stops, moves, is resized, forgets to say that it ended. */
-static void
-live(struct history *h, uint64_t *seed, unsigned vm, bool added)
-{
-	unsigned at = 60 + below(seed, 300), host = below(seed, HOSTS);
-	char name = (char)('a' + vm);
-	bool runs = false;
-
-	for (unsigned steps = 3 + below(seed, 8); steps > 0 && at < 1400; steps--) {
-		unsigned what = below(seed, 8), other = below(seed, HOSTS);
-
-		if (!runs) {
-			add(h, at, vm, added, "h%u %02u:%02u start %c vcpus=%u %s\n", host, at / 60,
-			    at % 60, name, 1 + below(seed, 20),
-			    systems[below(seed, sizeof(systems) / sizeof(*systems))]);
-			runs = true;
-		} else if (what < 2) {
-			add(h, at, vm, added, "h%u %02u:%02u stop %c cause=shutdown\n", host,
-			    at / 60, at % 60, name);
-			runs = false;
-		} else if (what < 5 && other != host) {
-			add(h, at, vm, added, "h%u %02u:%02u migrate-out %c\n", host, at / 60,
-			    at % 60, name);
-			host = other;
-			add(h, at, vm, added, "h%u %02u:%02u migrate-in %c vcpus=%u\n", host,
-			    at / 60, at % 60, name, 1 + below(seed, 20));
-		} else if (what == 5) {
-			add(h, at, vm, added, "h%u %02u:%02u config %c vcpus=%u\n", host, at / 60,
-			    at % 60, name, 1 + below(seed, 20));
-		} else if (what == 6) {
-			add(h, at, vm, added, "h%u %02u:%02u start %c vcpus=2 %s\n", host, at / 60,
-			    at % 60, name, systems[0]);
-		} else {
-			add(h, at, vm, added, "h%u %02u:%02u suspend %c\n", host, at / 60, at % 60,
-			    name);
-		}
-		at += 10 * below(seed, 30);
-	}
-}
-
-/* By insertion: what stands at one minute keeps its order. */
-static void
-sort(struct history *h)
-{
-	for (size_t i = 1; i < h->n; i++)
-		for (size_t k = i; k > 0 && h->p[k - 1].at > h->p[k].at; k--) {
-			struct event keep = h->p[k];
-
-			h->p[k] = h->p[k - 1];
-			h->p[k - 1] = keep;
-		}
-}
-
-static void
-make(struct history *h, uint64_t seed)
-{
-	h->n = 0;
-	seed = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-	for (unsigned i = 0; i < HOSTS; i++) {
-		add(h, 0, 0, false, "h%u 00:00 host %s boot=1\n", i,
-		    machines[below(&seed, sizeof(machines) / sizeof(*machines))]);
-		if (below(&seed, 3) == 0) {
-			unsigned at = 600 + below(&seed, 300);
-
-			add(h, at, 0, false, "h%u %02u:%02u host %s boot=%u\n", i, at / 60, at % 60,
-			    machines[below(&seed, sizeof(machines) / sizeof(*machines))],
-			    1 + below(&seed, 2));
-		}
-		/* Both histories end alike. */
-		add(h, 1439, 0, false, "h%u 23:59 heartbeat\n", i);
-	}
-	for (unsigned vm = 0; vm < VMS; vm++)
-		live(h, &seed, vm, vm + 1 == VMS);
-	sort(h);
-}
-
-static void
-write_history(struct tally_buf *out, const struct history *h, bool with_added)
-{
-	tally_buf_clear(out);
-	for (size_t i = 0; i < h->n; i++)
-		if (with_added || !h->p[i].added)
-			tally_buf_add_str(out, h->p[i].text);
-}
 
 /* Millionths of an integer or a decimal text. */
 static int64_t
@@ -248,10 +100,10 @@ the_three_readings_are_in_order(void **state)
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 120; seed++) {
-		struct history h;
+		struct random_history h;
 
-		make(&h, seed);
-		write_history(&b, &h, true);
+		random_make(&h, seed, RANDOM_ALL);
+		random_write(&b, &h, true);
 		report(&b);
 		keep_rows();
 		for (size_t i = 0; i < n_before; i++) {
@@ -278,13 +130,13 @@ one_vm_more_lowers_nothing(void **state)
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 120; seed++) {
-		struct history h;
+		struct random_history h;
 
-		make(&h, seed);
-		write_history(&b, &h, false);
+		random_make(&h, seed, RANDOM_ALL);
+		random_write(&b, &h, false);
 		report(&b);
 		keep_rows();
-		write_history(&b, &h, true);
+		random_write(&b, &h, true);
 		report(&b);
 		for (size_t i = 0; i < n_before; i++) {
 			const struct row *r = &before[i];
@@ -346,10 +198,10 @@ scopes_add_up_as_their_rule_says(void **state)
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 120; seed++) {
-		struct history h;
+		struct random_history h;
 
-		make(&h, seed);
-		write_history(&b, &h, true);
+		random_make(&h, seed, RANDOM_ALL);
+		random_write(&b, &h, true);
 		report(&b);
 		for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
 			for (size_t k = 0; k < 2; k++) {
@@ -398,19 +250,19 @@ figures_agree_with_the_usage_rows(void **state)
 	(void)state;
 	for (uint64_t seed = 1; seed <= 120; seed++) {
 		const struct tally_json *r;
-		struct history h;
+		struct random_history h;
 
-		make(&h, seed);
-		write_history(&b, &h, true);
+		random_make(&h, seed, RANDOM_ALL);
+		random_write(&b, &h, true);
 		r = report_of_day(tally_buf_cstr(&b));
 		positions = tally_json_get(r, "positions");
-		for (unsigned i = 0; i <= HOSTS; i++) {
+		for (unsigned i = 0; i <= RANDOM_HOSTS; i++) {
 			char id[16] = "fleet", key[160];
-			const char *scope = i == HOSTS ? "fleet" : "host";
+			const char *scope = i == RANDOM_HOSTS ? "fleet" : "host";
 			const struct tally_json *row;
 			int64_t seconds;
 
-			if (i < HOSTS)
+			if (i < RANDOM_HOSTS)
 				snprintf(id, sizeof(id), "h%u", i);
 			snprintf(key, sizeof(key), "ubuntu-pro/vm ubuntu %s %s", scope, id);
 			if ((row = row_of(key)))
