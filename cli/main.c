@@ -23,6 +23,7 @@ static const struct cli_command commands[] = {
 	{ "export", "write a ledger as static files that anybody can check", cli_export },
 	{ "verify", "check exports, mirrors, proofs and reports", cli_verify },
 	{ "report", "compute a report over a period", cli_report },
+	{ "simulate", "lay a changed estate's licence positions beside a report's", cli_simulate },
 	{ "rules", "list, show and check the packs of licence rules", cli_rules },
 	{ "scrub", "read and hash all of a ledger again", cli_scrub },
 	{ "bench", "measure this machine against a plain baseline", cli_bench },
