@@ -58,6 +58,18 @@ exclusion_of(const struct counted *c, const struct stay_claims *claims)
 	return 0;
 }
 
+/* In which readings a class counts where its VM is seen. */
+static uint8_t
+readings_of(const struct counted *c, enum counted_class class)
+{
+	if (class == COUNTED_NOT)
+		return 0;
+	if ((class == COUNTED_UNKNOWN_OS && c->rule->unknown_os == UNKNOWN_HIGH) ||
+	    (class == COUNTED_UNKNOWN_EDITION && c->rule->unknown_edition == UNKNOWN_HIGH))
+		return COUNTS_HIGH;
+	return COUNTS_MEASURED | COUNTS_HIGH;
+}
+
 void
 counted_init(struct counted *c, const struct estate *e, const struct rule *r, uint32_t product,
 	     const char *software, const struct counted_rights *rights)
@@ -67,9 +79,13 @@ counted_init(struct counted *c, const struct estate *e, const struct rule *r, ui
 	};
 	c->classes = tally_alloc(e->n_claims + 1);
 	c->exclusions = tally_alloc(e->n_claims + 1);
+	c->plain = tally_alloc(e->n_claims + 1);
 	for (size_t i = 0; i < e->n_claims; i++) {
 		c->classes[i] = (uint8_t)class_of(c, &e->claims[i]);
 		c->exclusions[i] = exclusion_of(c, &e->claims[i]);
+		c->plain[i] = readings_of(c, (enum counted_class)c->classes[i]);
+		if (c->plain[i] != 0 && rights && c->exclusions[i] > 0)
+			c->plain[i] |= COUNTS_PERHAPS;
 	}
 }
 
@@ -78,6 +94,7 @@ counted_deinit(struct counted *c)
 {
 	free(c->classes);
 	free(c->exclusions);
+	free(c->plain);
 }
 
 bool
@@ -147,24 +164,18 @@ counted_excluded(const struct counted *c, const struct stay *s)
 }
 
 unsigned
-counted_stay(const struct counted *c, const struct stay *s)
+counted_stay_asked(const struct counted *c, const struct stay *s)
 {
-	enum counted_class class;
-
 	if (!clocked(c, s))
 		return 0;
 	if (c->rights && (c->exclusions[s->claims] > 0 || s->standby) && exclusion(c, s) &&
 	    c->rights->excludes(c->rights->ctx, c->rule, c->product, exclusion(c, s)->right,
 				estate_facts(c->estate, s->host, s->from), s->from) != 0)
 		return 0;
-	class = c->classes[s->claims];
-	if (s->uncertain || (class == COUNTED_UNKNOWN_OS && c->rule->unknown_os == UNKNOWN_HIGH) ||
-	    (class == COUNTED_UNKNOWN_EDITION && c->rule->unknown_edition == UNKNOWN_HIGH))
-		return COUNTS_HIGH;
-	return COUNTS_MEASURED | COUNTS_HIGH;
+	return s->uncertain ? COUNTS_HIGH : c->plain[s->claims] & (COUNTS_MEASURED | COUNTS_HIGH);
 }
 
-const char *
+enum counted_why
 counted_unresolved(const struct counted *c, const struct stay *s)
 {
 	bool of_vcpus = c->rule->kind == METRIC_VM_CORES || c->rule->kind == METRIC_SUB_CAPACITY ||
@@ -176,21 +187,34 @@ counted_unresolved(const struct counted *c, const struct stay *s)
 		(c->rule->kind == METRIC_TIERS && c->rule->of == OF_HOSTS);
 
 	if (counted_stay(c, s) == 0)
-		return NULL;
+		return WHY_NOT;
 	switch (c->classes[s->claims]) {
 	case COUNTED_UNKNOWN_OS:
-		return "unknown OS";
+		return WHY_OS;
 	case COUNTED_UNKNOWN_EDITION:
 	case COUNTED_EDITION_TOLD:
-		return "unknown edition";
+		return WHY_EDITION;
 	default:
 		break;
 	}
 	if (s->uncertain)
-		return "uncertain end";
+		return WHY_END;
 	if (of_vcpus && c->estate->sizes[s->size].vcpus == 0)
-		return "unknown vCPUs";
+		return WHY_VCPUS;
 	if (of_hosts && !estate_facts(c->estate, s->host, s->from)->known)
-		return "host without facts";
-	return NULL;
+		return WHY_HOST;
+	return WHY_NOT;
+}
+
+const char *
+counted_why_text(enum counted_why why)
+{
+	static const char *const texts[COUNTED_WHYS] = {
+		[WHY_OS] = "unknown OS",           [WHY_EDITION] = "unknown edition",
+		[WHY_END] = "uncertain end",       [WHY_VCPUS] = "unknown vCPUs",
+		[WHY_HOST] = "host without facts",
+	};
+
+	TALLY_ASSERT(why > WHY_NOT && why < COUNTED_WHYS);
+	return texts[why];
 }

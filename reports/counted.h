@@ -7,17 +7,18 @@
 #include "tokens.h"
 
 /* Whether a right that somebody holds takes a stay out of the count: a text that
- * says so, 0 where none does. It depends on nothing but its arguments. */
+ * says so, 0 where none does. They depend on nothing but their arguments, change
+ * nothing, and are asked from several threads. */
 struct counted_rights {
-	void *ctx;
-	uint32_t (*excludes)(void *ctx, const struct rule *r, uint32_t product, const char *right,
-			     const struct host_facts *where, int64_t at);
+	const void *ctx;
+	uint32_t (*excludes)(const void *ctx, const struct rule *r, uint32_t product,
+			     const char *right, const struct host_facts *where, int64_t at);
 	/* Whether what a rule needs maintenance for is under maintenance at the end. */
-	bool (*maintained)(void *ctx, const struct rule *r, uint32_t product);
-	/* What is on record as assigned to hosts: how many, and they, which are kept until
-	 * the next call. NULL: nothing is. */
-	size_t (*held)(void *ctx, const struct rule *r, uint32_t product,
-		       const struct token_held **out);
+	bool (*maintained)(const void *ctx, const struct rule *r, uint32_t product);
+	/* What is on record as assigned to hosts: how many, and they, the caller's to free.
+	 * NULL: nothing is. */
+	size_t (*held)(const void *ctx, const struct rule *r, uint32_t product,
+		       struct token_held **out);
 };
 enum counted_class {
 	COUNTED_NOT,
@@ -34,6 +35,9 @@ struct counted {
 	const struct counted_rights *rights; /* NULL: none are held */
 	uint8_t *classes;                    /* of each of the estate's claims */
 	uint8_t *exclusions; /* of each: number + 1 of what may exclude it; 0: none */
+	/* Of each: in which readings a stay with nothing else to say counts, and whether a
+	 * right may exclude it. */
+	uint8_t *plain;
 };
 void counted_init(struct counted *c, const struct estate *e, const struct rule *r, uint32_t product,
 		  const char *software, const struct counted_rights *rights);
@@ -42,12 +46,31 @@ void counted_deinit(struct counted *c);
 bool counted_occurs(const struct counted *c);
 
 /* In which readings a stay counts. */
-enum { COUNTS_MEASURED = 1, COUNTS_HIGH = 2 };
-unsigned counted_stay(const struct counted *c, const struct stay *s);
+enum { COUNTS_MEASURED = 1, COUNTS_HIGH = 2, COUNTS_PERHAPS = 4 };
+unsigned counted_stay_asked(const struct counted *c, const struct stay *s);
+static inline unsigned
+counted_stay(const struct counted *c, const struct stay *s)
+{
+	unsigned in = c->plain[s->claims];
+
+	if (s->standby || s->uncertain || (in & COUNTS_PERHAPS))
+		return counted_stay_asked(c, s);
+	return c->rule->clock >> s->state & 1 ? in : 0;
+}
 /* Why a stay of the rule's clock was left out, 0 where it was not. */
 uint32_t counted_excluded(const struct counted *c, const struct stay *s);
-/* Why it is not known whether a stay counts, NULL where it is. */
-const char *counted_unresolved(const struct counted *c, const struct stay *s);
+/* Why it is not known whether a stay counts. */
+enum counted_why {
+	WHY_NOT, /* it is known */
+	WHY_OS,
+	WHY_EDITION,
+	WHY_END,
+	WHY_VCPUS,
+	WHY_HOST,
+	COUNTED_WHYS
+};
+enum counted_why counted_unresolved(const struct counted *c, const struct stay *s);
+const char *counted_why_text(enum counted_why why); /* "unknown OS", ...; not of WHY_NOT */
 /* Whether a host counts by itself. */
 bool counted_host(const struct counted *c, const struct host_facts *f);
 

@@ -56,6 +56,10 @@ int entitlements_settle(struct entitlements *e, const struct tally_zone *zone,
 
 /* The bit of a right's name (dr and disaster-recovery are one), 0 unknown. */
 unsigned entitlement_right(struct tally_bytes name);
+/* All names of rights, and which of them a name is, which is one. */
+#define ENTITLEMENT_RIGHT_NAMES 8
+extern const char *const entitlement_right_names[ENTITLEMENT_RIGHT_NAMES];
+size_t entitlement_right_number(struct tally_bytes name);
 const char *entitlement_right_name(enum entitlement_right right);
 /* In force at an instant; with maintenance in force, or a right that stands for it. */
 bool entitlement_valid(const struct entitlement *e, int64_t at);

@@ -32,20 +32,22 @@ const char *const entitlement_keys[KEYS] = {
 	[KEY_SCOPE] = "scope",
 };
 
-static const struct {
-	const char *name;
-	unsigned right;
-} rights[] = {
-	{ "software-assurance", RIGHT_SOFTWARE_ASSURANCE },
-	{ "subscription", RIGHT_SUBSCRIPTION },
-	{ "dev-test", RIGHT_DEV_TEST },
-	{ "disaster-recovery", RIGHT_DISASTER_RECOVERY },
-	{ "byol", RIGHT_BYOL },
-	{ "license-mobility", RIGHT_LICENSE_MOBILITY },
-	{ "unlimited-virtualization", RIGHT_UNLIMITED_VIRTUALIZATION },
-	{ "dr", RIGHT_DISASTER_RECOVERY },
+const char *const entitlement_right_names[ENTITLEMENT_RIGHT_NAMES] = {
+	"software-assurance",       "subscription", "dev-test",
+	"disaster-recovery",        "byol",         "license-mobility",
+	"unlimited-virtualization", "dr",
 };
-#define RIGHTS (sizeof(rights) / sizeof(rights[0]))
+static const unsigned rights[ENTITLEMENT_RIGHT_NAMES] = {
+	RIGHT_SOFTWARE_ASSURANCE,
+	RIGHT_SUBSCRIPTION,
+	RIGHT_DEV_TEST,
+	RIGHT_DISASTER_RECOVERY,
+	RIGHT_BYOL,
+	RIGHT_LICENSE_MOBILITY,
+	RIGHT_UNLIMITED_VIRTUALIZATION,
+	RIGHT_DISASTER_RECOVERY,
+};
+#define RIGHTS ENTITLEMENT_RIGHT_NAMES
 
 void
 entitlement_refuse_(const char *name, unsigned line, unsigned column, struct tally_err *err,
@@ -65,17 +67,26 @@ unsigned
 entitlement_right(struct tally_bytes name)
 {
 	for (size_t i = 0; i < RIGHTS; i++)
-		if (tally_bytes_eq(name, tally_bytes_str(rights[i].name)))
-			return rights[i].right;
+		if (tally_bytes_eq(name, tally_bytes_str(entitlement_right_names[i])))
+			return rights[i];
 	return 0;
+}
+
+size_t
+entitlement_right_number(struct tally_bytes name)
+{
+	for (size_t i = 0; i < RIGHTS; i++)
+		if (tally_bytes_eq(name, tally_bytes_str(entitlement_right_names[i])))
+			return i;
+	tally_assert_failed("the name of a right", __FILE__, __LINE__);
 }
 
 const char *
 entitlement_right_name(enum entitlement_right right)
 {
 	for (size_t i = 0; i < RIGHTS; i++)
-		if (rights[i].right == right)
-			return rights[i].name;
+		if (rights[i] == (unsigned)right)
+			return entitlement_right_names[i];
 	tally_assert_failed("a right", __FILE__, __LINE__);
 }
 
@@ -187,7 +198,8 @@ take_rights(struct entitlement *e, const struct entitlement_row *row, struct tal
 		if (right == 0) {
 			tally_buf_add_str(&known, "an unknown right: it must be one of ");
 			for (size_t k = 0; k < RIGHTS; k++)
-				tally_buf_addf(&known, "%s%s", k ? ", " : "", rights[k].name);
+				tally_buf_addf(&known, "%s%s", k ? ", " : "",
+					       entitlement_right_names[k]);
 		} else {
 			tally_buf_addf(&known, "the right '%s' stands there twice",
 				       entitlement_right_name((enum entitlement_right)right));

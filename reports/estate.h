@@ -115,21 +115,29 @@ void estate_settle_facts(struct estate *e); /* estate_finish alone calls it */
 const struct host_facts *estate_facts(const struct estate *e, uint32_t host, int64_t at);
 
 /*
- * One walk through time over the stays that a rule counts. At one instant all
- * ends, facts and begins are told first, then `settled` once, with the instant up
- * to which that holds (of positive length): so ends come before starts, and what
- * held for no time is never seen. What stands at `from` is told to begin there.
+ * One walk through time for many who listen, each over a span and in a lane of its
+ * own; the spans of one lane do not overlap. At one instant ends, facts, spans that
+ * begin, and begins of stays are told in this order, then `settled` once to each who
+ * was told anything: so ends come before starts, and what held for no time is never
+ * seen. What stands when a span begins is told to begin then, and the hosts' facts in
+ * force before it; what stands at its end is not told to end.
  */
-struct estate_walk {
+#define ESTATE_LANES 64
+struct estate_walker {
 	void *ctx;
-	bool (*wanted)(void *ctx, const struct stay *s); /* NULL: all */
-	void (*begin)(void *ctx, uint32_t stay);
-	void (*end)(void *ctx, uint32_t stay);
+	int64_t from, to; /* inside the window; nothing is told where it is empty */
+	unsigned lane;    /* below ESTATE_LANES */
+	/* Of each of the estate's claims: 0, no stay that bears it is told. NULL: all. */
+	const uint8_t *claims;
+	void (*enter)(void *ctx, int64_t at); /* may be NULL, as `leave` */
+	void (*leave)(void *ctx, int64_t at);
+	/* false: it is nothing to this one. The answers for one stay are alike. */
+	bool (*begin)(void *ctx, uint32_t stay);
+	bool (*end)(void *ctx, uint32_t stay);
 	/* A host's facts change: f holds from here on. May be NULL. */
 	void (*facts)(void *ctx, const struct host_facts *f);
-	void (*settled)(void *ctx, int64_t from, int64_t to);
+	void (*settled)(void *ctx, int64_t at);
 };
-/* [from, to) lies in the window; nothing where it is empty. */
-void estate_walk(const struct estate *e, int64_t from, int64_t to, const struct estate_walk *w);
+void estate_walk(const struct estate *e, const struct estate_walker *walkers, size_t n);
 
 #endif

@@ -12,7 +12,7 @@ text(const struct held_rights *h, uint32_t number)
 }
 
 static uint32_t
-excludes(void *ctx, const struct rule *rule, uint32_t product, const char *right,
+excludes(const void *ctx, const struct rule *rule, uint32_t product, const char *right,
 	 const struct host_facts *where, int64_t at)
 {
 	const struct held_rights *h = ctx;
@@ -24,19 +24,35 @@ excludes(void *ctx, const struct rule *rule, uint32_t product, const char *right
 	};
 	const struct entitlement *e =
 		entitlement_excludes(h->held, rule, text(h, product), name, &place, at);
-	struct tally_buf why = TALLY_BUF_INIT;
-	uint32_t number;
 
 	if (!e)
 		return 0;
-	entitlement_reason(h->held, e, name, &why);
-	number = strings_add(h->estate->strings, tally_buf_view(&why));
-	tally_buf_deinit(&why);
-	return number;
+	return h->reasons[(size_t)(e - h->held->p) * ENTITLEMENT_RIGHT_NAMES +
+			  entitlement_right_number(name)];
+}
+
+/* A right may have two names: the reason tells the rule's. */
+static void
+make_reasons(struct held_rights *h)
+{
+	h->reasons = tally_alloc((h->held->n + 1) * ENTITLEMENT_RIGHT_NAMES * sizeof(*h->reasons));
+	for (size_t i = 0; i < h->held->n; i++)
+		for (size_t k = 0; k < ENTITLEMENT_RIGHT_NAMES; k++) {
+			const struct entitlement *e = &h->held->p[i];
+			struct tally_bytes name = tally_bytes_str(entitlement_right_names[k]);
+			struct tally_buf why = TALLY_BUF_INIT;
+
+			if (!(e->rights & entitlement_right(name)))
+				continue;
+			entitlement_reason(h->held, e, name, &why);
+			h->reasons[i * ENTITLEMENT_RIGHT_NAMES + k] =
+				strings_add(h->estate->strings, tally_buf_view(&why));
+			tally_buf_deinit(&why);
+		}
 }
 
 static bool
-maintained(void *ctx, const struct rule *rule, uint32_t product)
+maintained(const void *ctx, const struct rule *rule, uint32_t product)
 {
 	const struct held_rights *h = ctx;
 
@@ -52,14 +68,13 @@ maintained(void *ctx, const struct rule *rule, uint32_t product)
 
 /* In force at the end of the period, and assigned to a host of the estate. */
 static size_t
-held(void *ctx, const struct rule *rule, uint32_t product, const struct token_held **out)
+held(const void *ctx, const struct rule *rule, uint32_t product, struct token_held **out)
 {
-	struct held_rights *h = ctx;
+	const struct held_rights *h = ctx;
 	const amount most = UINT32_MAX; /* of one row: no demand is larger, nor their sum */
 	size_t n = 0;
 
-	free(h->assigned);
-	h->assigned = tally_realloc_array(NULL, h->held->n, sizeof(*h->assigned));
+	*out = tally_realloc_array(NULL, h->held->n + 1, sizeof(**out));
 	for (size_t i = 0; i < h->held->n; i++) {
 		const struct entitlement *e = &h->held->p[i];
 		amount units;
@@ -68,16 +83,18 @@ held(void *ctx, const struct rule *rule, uint32_t product, const struct token_he
 		    !entitlement_serves(e, rule, text(h, product)))
 			continue;
 		units = entitlement_units(e) / AMOUNT_ONE;
-		for (uint32_t k = 0; k < h->estate->n_hosts; k++)
-			if (tally_bytes_eq(text(h, h->estate->hosts[k].name),
-					   tally_bytes_str(e->assigned_host)))
-				h->assigned[n++] = (struct token_held){
-					.host = k,
-					.count = (uint64_t)(units < most ? units : most),
-					.assigned = e->assigned_date.at,
-				};
+		for (uint32_t k = 0; k < h->estate->n_hosts; k++) {
+			if (!tally_bytes_eq(text(h, h->estate->hosts[k].name),
+					    tally_bytes_str(e->assigned_host)))
+				continue;
+			(*out)[n++] = (struct token_held){
+				.host = k,
+				.count = (uint64_t)(units < most ? units : most),
+				.assigned = e->assigned_date.at,
+			};
+			break;
+		}
 	}
-	*out = h->assigned;
 	return n;
 }
 
@@ -86,12 +103,13 @@ held_rights_init(struct held_rights *h, const struct entitlements *list,
 		 const struct estate *estate, int64_t to)
 {
 	*h = (struct held_rights){ .held = list, .estate = estate, .to = to };
+	make_reasons(h);
 	h->rights = (struct counted_rights){ h, excludes, maintained, held };
 }
 
 void
 held_rights_deinit(struct held_rights *h)
 {
-	free(h->assigned);
+	free(h->reasons);
 	*h = (struct held_rights){ 0 };
 }

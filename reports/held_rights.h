@@ -9,8 +9,10 @@ struct entitlements;
 struct held_rights {
 	const struct entitlements *held; /* settled */
 	const struct estate *estate;
-	int64_t to;                  /* of the period */
-	struct token_held *assigned; /* what was told last */
+	int64_t to; /* of the period */
+	/* Texts that say why one excludes: for each entitlement, of each name of a right;
+	 * 0 where it does not carry it. */
+	uint32_t *reasons;
 	struct counted_rights rights;
 };
 /* `h` stays where it is as long as its `rights` are used. */

@@ -9,6 +9,14 @@
 #include "meter.h"
 #include "tally/err.h"
 
+/* Whatever comes next may be a peak: nothing was figured by this version. */
+static void
+forget_seen(const struct meter *m, struct meter_node *n)
+{
+	for (size_t i = 0; i < READINGS * m->parts; i++)
+		n->seen[i] = -1;
+}
+
 static uint32_t
 make_node(struct meter *m, enum scope scope, uint32_t id, uint32_t host, uint32_t part_of)
 {
@@ -25,14 +33,14 @@ make_node(struct meter *m, enum scope scope, uint32_t id, uint32_t host, uint32_
 		return (uint32_t)((uintptr_t)*place - 1);
 	m->nodes = array_grow(m->nodes, &m->cap_nodes, m->n_nodes, sizeof(*m->nodes));
 	n = &m->nodes[m->n_nodes];
-	*n = (struct meter_node){
-		.scope = scope, .id = id, .host = host, .part_of = part_of, .since = m->now
-	};
-	n->now = tally_alloc(READINGS * m->parts * 3 * sizeof(*n->now));
-	n->top = n->now + READINGS * m->parts;
+	*n = (struct meter_node){ .scope = scope, .id = id, .host = host, .part_of = part_of };
+	n->now = tally_alloc(READINGS * m->parts * 4 * sizeof(*n->now));
+	n->seen = n->now + READINGS * m->parts;
+	n->top = n->seen + READINGS * m->parts;
 	n->sum = n->top + READINGS * m->parts;
 	for (unsigned r = 0; r < READINGS; r++)
 		n->peak_at[r] = INT64_MIN;
+	forget_seen(m, n);
 	*place = (void *)((uintptr_t)m->n_nodes + 1);
 	return (uint32_t)m->n_nodes++;
 }
@@ -46,6 +54,8 @@ meter_node(struct meter *m, enum scope scope, uint32_t id)
 uint32_t
 meter_part(struct meter *m, uint32_t host, uint32_t above)
 {
+	if (!m->parted)
+		return NO_NODE;
 	return make_node(m, SCOPE_HOST, m->estate->hosts[host].name, host, above);
 }
 
@@ -68,12 +78,19 @@ meter_init(struct meter *m, const struct estate *e, const struct rule *const *ru
 	m->rule = rules[n - 1];
 	m->from = m->now = from;
 	m->to = to;
-	for (size_t i = 0; i < n; i++)
+	m->aggregation = m->rule->aggregation;
+	m->parted = m->aggregation == AGG_HOST_PEAKS;
+	for (size_t i = 0; i < n; i++) {
 		add_groups(&m->groups, rules[i]);
+		m->orders = m->orders || rules[i]->order_per_host;
+		m->parted = m->parted || rules[i]->low == LOW_TOKENS;
+	}
 	m->parts = metric_parts(m->rule, &m->groups);
 	m->scratch = tally_alloc(2 * READINGS * (m->parts + 1) * sizeof(*m->scratch));
 	m->hosts = tally_alloc((e->n_hosts + 1) * sizeof(*m->hosts));
 	m->changed = tally_alloc((e->n_hosts + 1) * sizeof(*m->changed));
+	m->places = tally_realloc_array(NULL, e->n_facts + 1, sizeof(*m->places));
+	memset(m->places, 0xff, (e->n_facts + 1) * sizeof(*m->places)); /* NO_NODE */
 	m->fleet = meter_node(m, SCOPE_FLEET, strings_add(e->strings, tally_bytes_str("fleet")));
 	m->nodes[m->fleet].known = true;
 	for (size_t i = 0; i < e->n_hosts; i++) {
@@ -91,6 +108,7 @@ meter_deinit(struct meter *m)
 	for (size_t i = 0; i < m->estate->n_hosts; i++)
 		free(m->hosts[i].pins);
 	free(m->steps);
+	free(m->places);
 	free(m->scratch);
 	map_deinit(&m->node_slots);
 	metric_groups_deinit(&m->groups);
@@ -109,16 +127,11 @@ meter_change(struct meter *m, uint32_t host)
 	m->changed[m->n_changed++] = host;
 }
 
-/* The sums up to now. */
 void
 meter_touch(struct meter *m, uint32_t node)
 {
 	struct meter_node *n = &m->nodes[node];
 
-	if (m->rule->aggregation == AGG_TIME)
-		for (size_t i = 0; i < READINGS * m->parts; i++)
-			n->sum[i] += n->now[i] * (m->now - n->since);
-	n->since = m->now;
 	if (n->dirty)
 		return;
 	n->dirty = true;
@@ -126,26 +139,32 @@ meter_touch(struct meter *m, uint32_t node)
 	m->dirty[m->n_dirty++] = node;
 }
 
+/* Of a sum over time it is known at once what the change makes of it up to the end. */
 void
 meter_add(struct meter *m, uint32_t node, const tally_i128 *parts, amount order, int factor)
 {
 	struct meter_node *n = &m->nodes[node];
 
-	if (node == NO_NODE)
+	if (node == NO_NODE || (m->aggregation == AGG_HOST_PEAKS && n->scope != SCOPE_HOST))
 		return;
-	meter_touch(m, node);
-	for (size_t i = 0; i < READINGS * m->parts; i++)
-		n->now[i] += parts[i] * factor;
 	n->order += order * factor;
+	if (m->aggregation != AGG_TIME)
+		meter_touch(m, node);
+	for (size_t i = meter_first(m) * m->parts; i < READINGS * m->parts; i++) {
+		n->now[i] += parts[i] * factor;
+		if (m->aggregation == AGG_TIME)
+			n->sum[i] += parts[i] * factor * (m->end - m->now);
+	}
 }
 
 /* The parts of a host as it stands. */
 static void
 make_parts(struct meter *m, const struct meter_host *h, tally_i128 *parts)
 {
-	struct formula_host see = meter_see(m, h->facts);
+	struct formula_host see = h->see;
 	const struct meter_node *cluster = h->cluster == NO_NODE ? NULL : &m->nodes[h->cluster];
 	bool together = cluster && cluster->id != 0, own = see.own;
+	bool guests = m->rule->with_guests || metric_of_vms(m->rule);
 	uint64_t vcpus = 0;
 
 	if (m->rule->kind == METRIC_SUB_CAPACITY && own && !formula_cores(&vcpus, &see))
@@ -153,18 +172,16 @@ make_parts(struct meter *m, const struct meter_host *h, tally_i128 *parts)
 	for (unsigned r = meter_first(m); r < READINGS; r++) {
 		const struct metric_guests *g = &h->guests[r];
 
-		see.vms = m->rule->with_guests || metric_of_vms(m->rule) ? g->vms : 0;
+		see.vms = guests ? g->vms : 0;
 		see.vcpus = g->vcpus + vcpus;
 		see.own = own || (together && cluster->vms[r] > 0 &&
 				  (m->rule->whole_cluster ||
 				   (r == HIGH && m->rule->reach == REACH_CLUSTER)));
-		see.pinned = r == LOW && m->breached && h->unpinned == 0 ? meter_pinned(m, h) : 0;
+		see.pinned = r == LOW && m->breached && h->unpinned == 0 ? h->n_pins : 0;
 		if (!metric_host(&parts[r * m->parts], m->rule, &m->groups, &see, g->need,
 				 r == LOW))
 			m->too_large = true;
 	}
-	if (meter_first(m) != LOW)
-		memcpy(parts, &parts[MEASURED * m->parts], m->parts * sizeof(*parts));
 }
 
 static bool
@@ -194,149 +211,161 @@ add_step(struct meter *m, uint32_t host, tally_i128 need)
 	};
 }
 
-/* Gives up what the host brought, and takes what it brings now. */
+/* What the host brings to who adds whole packs of each host. */
+static amount
+make_order(struct meter *m, struct meter_host *h)
+{
+	struct meter_node *n = &m->nodes[h->node];
+	amount need, was = h->order;
+
+	if (!m->orders || !figure(m, n, n->now, MEASURED, &need) || need == h->need)
+		return 0;
+	h->need = need;
+	if (!formula_order_packs(&h->order, m->rule, need))
+		m->too_large = true;
+	n->order = h->order;
+	return h->order - was;
+}
+
+/* What the host brings more than it did, or less. */
 static void
 renew_host(struct meter *m, uint32_t host)
 {
 	struct meter_host *h = &m->hosts[host];
-	struct meter_node *n = &m->nodes[h->node];
-	tally_i128 *parts = m->scratch, *was = parts + READINGS * m->parts;
-	amount need, order = 0, old = h->order;
+	const struct meter_node *n = &m->nodes[h->node];
+	tally_i128 *parts = m->scratch, *more = parts + READINGS * m->parts;
 	uint32_t above[] = { h->cluster, h->region, m->fleet };
+	bool changes = false;
+	amount order;
 
 	make_parts(m, h, parts);
-	memcpy(was, n->now, READINGS * m->parts * sizeof(*was));
-	if (m->rule->low == LOW_TOKENS &&
-	    (was[MEASURED * m->parts] != parts[MEASURED * m->parts] || h->moved))
+	for (size_t i = meter_first(m) * m->parts; i < READINGS * m->parts; i++) {
+		more[i] = parts[i] - n->now[i];
+		changes = changes || more[i] != 0;
+	}
+	if (m->rule->low == LOW_TOKENS && (more[MEASURED * m->parts] != 0 || h->moved))
 		add_step(m, host, parts[MEASURED * m->parts]);
 	h->moved = false;
-	if (memcmp(was, parts, READINGS * m->parts * sizeof(*was)) != 0) {
-		meter_add(m, h->node, was, old, -1);
-		meter_add(m, h->node, parts, 0, 1);
-		if (figure(m, n, parts, MEASURED, &need) &&
-		    !formula_order_packs(&order, m->rule, need))
-			m->too_large = true;
-		n->order = h->order = order;
-		for (size_t i = 0; i < READINGS * m->parts; i++)
-			was[i] = parts[i] - was[i];
-		for (size_t i = 0; i < 3; i++)
-			meter_add(m, above[i], was, order - old, 1);
+	if (!changes)
+		return;
+	meter_add(m, h->node, more, 0, 1);
+	order = make_order(m, h);
+	for (size_t i = 0; i < 3; i++)
+		meter_add(m, above[i], more, order, 1);
+}
+
+/* Whether a figure of these parts can be more than the node's peak. */
+static bool
+may_pass(const struct meter *m, const struct meter_node *n, const tally_i128 *parts, unsigned r)
+{
+	for (size_t i = r * m->parts; i < (r + 1) * m->parts; i++)
+		if (parts[i] > n->seen[i])
+			return true;
+	return false;
+}
+
+/* What `from` is now, as the peak of `n`, where it is one. */
+static void
+take_peak(struct meter *m, struct meter_node *n, const struct meter_node *from)
+{
+	size_t size = m->parts * sizeof(*n->top);
+	amount is;
+
+	for (unsigned r = meter_first(m); r < READINGS; r++) {
+		size_t at = r * m->parts;
+
+		if (!may_pass(m, n, from->now, r) || !figure(m, n, from->now, r, &is))
+			continue;
+		memcpy(&n->seen[at], &from->now[at], size);
+		if (is <= n->peak[r])
+			continue;
+		n->peak[r] = is;
+		n->peak_at[r] = m->now;
+		memcpy(&n->top[at], &from->now[at], size);
+		if (r == MEASURED)
+			n->order_top = from->order;
 	}
 }
 
 static void
-take_peak(struct meter *m, struct meter_node *n, int64_t at)
+settle_node(struct meter *m, struct meter_node *n)
 {
-	amount is;
-
+	n->dirty = false;
 	if (n->vms[HIGH] > n->vms_top) {
 		n->vms_top = n->vms[HIGH];
 		n->vcpus_top = n->vcpus[HIGH];
 	}
-	for (unsigned r = meter_first(m); r < READINGS; r++) {
-		if (!figure(m, n, n->now, r, &is))
-			continue;
-		n->figure[r] = is;
-		if (is <= n->peak[r])
-			continue;
-		n->peak[r] = is;
-		n->peak_at[r] = at;
-		memcpy(&n->top[r * m->parts], &n->now[r * m->parts], m->parts * sizeof(*n->top));
-		if (r == MEASURED)
-			n->order_top = n->order;
-	}
-	if (meter_first(m) == LOW)
-		return;
-	n->figure[LOW] = n->figure[MEASURED];
-	n->peak[LOW] = n->peak[MEASURED];
-	n->peak_at[LOW] = n->peak_at[MEASURED];
-	memcpy(n->top, &n->top[MEASURED * m->parts], m->parts * sizeof(*n->top));
-}
-
-/* The host's peak in where it stands now. */
-static void
-take_part(struct meter *m, uint32_t host, uint32_t part)
-{
-	const struct meter_host *h = &m->hosts[host];
-	const struct meter_node *own = &m->nodes[h->node];
-	struct meter_node *n = &m->nodes[part];
-
-	for (unsigned r = 0; r < READINGS; r++) {
-		if (own->figure[r] <= n->peak[r])
-			continue;
-		n->peak[r] = own->figure[r];
-		n->peak_at[r] = m->now;
-		memcpy(&n->top[r * m->parts], &own->now[r * m->parts], m->parts * sizeof(*n->top));
-		if (r == MEASURED)
-			n->order_top = own->order;
-	}
+	if (n->scope == SCOPE_HOST || m->aggregation != AGG_HOST_PEAKS)
+		take_peak(m, n, n);
 }
 
 static void
-settled(void *ctx, int64_t from, int64_t to)
+on_settled(void *ctx, int64_t at)
 {
-	struct meter *m = ctx;
+	struct meter *m = ((const struct meter_span *)ctx)->meter;
 
-	m->now = from;
-	(void)to;
+	m->now = at;
 	for (size_t i = 0; i < m->n_changed; i++)
 		renew_host(m, m->changed[i]);
-	for (size_t i = 0; i < m->n_dirty; i++) {
-		struct meter_node *n = &m->nodes[m->dirty[i]];
-
-		n->dirty = false;
-		if (m->rule->aggregation != AGG_TIME)
-			take_peak(m, n, from);
-	}
+	for (size_t i = 0; i < m->n_dirty; i++)
+		settle_node(m, &m->nodes[m->dirty[i]]);
 	for (size_t i = 0; i < m->n_changed; i++) {
-		for (unsigned k = 0; k < 2 && m->rule->aggregation == AGG_HOST_PEAKS; k++)
-			take_part(m, m->changed[i], m->hosts[m->changed[i]].part[k]);
+		const struct meter_host *h = &m->hosts[m->changed[i]];
+
+		/* The host's peak in where it stands now. */
+		for (unsigned k = 0; k < 2 && m->aggregation == AGG_HOST_PEAKS; k++)
+			take_peak(m, &m->nodes[h->part[k]], &m->nodes[h->node]);
 		m->hosts[m->changed[i]].changed = false;
 	}
 	m->n_changed = m->n_dirty = 0;
 }
 
 static bool
-wanted(void *ctx, const struct stay *s)
-{
-	const struct counted *c = ((const struct meter *)ctx)->counted;
-
-	return c->classes[s->claims] != COUNTED_NOT && counted_stay(c, s) != 0;
-}
-
-static void
 on_begin(void *ctx, uint32_t stay)
 {
-	meter_begin(ctx, stay);
+	return meter_begin(((const struct meter_span *)ctx)->meter, stay);
 }
 
-static void
+static bool
 on_end(void *ctx, uint32_t stay)
 {
-	meter_end(ctx, stay);
+	return meter_end(((const struct meter_span *)ctx)->meter, stay);
 }
 
 static void
 on_facts(void *ctx, const struct host_facts *f)
 {
-	meter_facts(ctx, f);
+	meter_facts(((const struct meter_span *)ctx)->meter, f);
 }
 
-/* The next version begins with nothing standing; what it found stays. */
 static void
-clear(struct meter *m, int64_t at)
+on_enter(void *ctx, int64_t at)
 {
+	const struct meter_span *span = ctx;
+	struct meter *m = span->meter;
+
+	m->rule = span->counted->rule;
+	m->counted = span->counted;
+	m->now = at;
+	m->end = span->to;
+}
+
+/* The next version begins with nothing standing; what was found stays. */
+static void
+on_leave(void *ctx, int64_t at)
+{
+	struct meter *m = ((const struct meter_span *)ctx)->meter;
+
 	m->now = at;
 	for (uint32_t i = 0; i < m->n_nodes; i++) {
 		struct meter_node *n = &m->nodes[i];
 
-		meter_touch(m, i);
 		n->dirty = false;
 		memset(n->now, 0, READINGS * m->parts * sizeof(*n->now));
-		memset(n->figure, 0, sizeof(n->figure));
 		memset(n->vms, 0, sizeof(n->vms));
 		memset(n->vcpus, 0, sizeof(n->vcpus));
 		n->order = 0;
+		forget_seen(m, n);
 	}
 	for (size_t i = 0; i < m->estate->n_hosts; i++) {
 		struct meter_host *h = &m->hosts[i];
@@ -344,20 +373,31 @@ clear(struct meter *m, int64_t at)
 		memset(h->guests, 0, sizeof(h->guests));
 		h->n_pins = 0;
 		h->unpinned = 0;
-		h->order = 0;
+		h->need = h->order = 0;
 		h->changed = false;
 	}
 	m->n_changed = m->n_dirty = 0;
 }
 
 void
-meter_walk(struct meter *m, const struct counted *c, int64_t from, int64_t to)
+meter_walk(const struct estate *e, const struct meter_span *spans, size_t n)
 {
-	const struct estate_walk w = { m, wanted, on_begin, on_end, on_facts, settled };
+	struct estate_walker *walkers = tally_realloc_array(NULL, n + 1, sizeof(*walkers));
 
-	m->rule = c->rule;
-	m->counted = c;
-	m->now = from;
-	estate_walk(m->estate, from, to, &w);
-	clear(m, to);
+	for (size_t i = 0; i < n; i++)
+		walkers[i] = (struct estate_walker){
+			.ctx = (void *)(uintptr_t)&spans[i],
+			.from = spans[i].from,
+			.to = spans[i].to,
+			.lane = spans[i].lane,
+			.claims = spans[i].counted->classes,
+			.enter = on_enter,
+			.leave = on_leave,
+			.begin = on_begin,
+			.end = on_end,
+			.facts = on_facts,
+			.settled = on_settled,
+		};
+	estate_walk(e, walkers, n);
+	free(walkers);
 }

@@ -18,6 +18,22 @@ make_figure(struct meter *m, struct meter_node *n, const tally_i128 *parts, unsi
 		m->too_large = true;
 }
 
+/* Where nothing made it another figure, `low` is what was measured. */
+static void
+follow(struct meter *m)
+{
+	size_t size = m->parts * sizeof(tally_i128);
+
+	for (size_t i = 0; i < m->n_nodes; i++) {
+		struct meter_node *n = &m->nodes[i];
+
+		n->peak[LOW] = n->peak[MEASURED];
+		n->peak_at[LOW] = n->peak_at[MEASURED];
+		memcpy(n->top, &n->top[MEASURED * m->parts], size);
+		memcpy(n->sum, &n->sum[MEASURED * m->parts], size);
+	}
+}
+
 static void
 finish_time(struct meter *m)
 {
@@ -36,10 +52,11 @@ finish_time(struct meter *m)
 static void
 take_worst(struct meter *m, uint32_t node, amount worst, const tally_i128 *parts)
 {
-	struct meter_node *n = &m->nodes[node];
+	struct meter_node *n;
 
-	if (worst <= n->peak[HIGH])
+	if (node == NO_NODE || worst <= m->nodes[node].peak[HIGH])
 		return;
+	n = &m->nodes[node];
 	n->peak[HIGH] = worst;
 	memcpy(&n->top[HIGH * m->parts], parts, m->parts * sizeof(*parts));
 }
@@ -172,23 +189,64 @@ static struct token_held *
 held_in(const struct meter *m, uint32_t node, size_t *n)
 {
 	const struct counted_rights *rights = m->counted->rights;
-	const struct token_held *all = NULL;
+	struct token_held *held = NULL;
 	size_t count = rights && rights->held
-			       ? rights->held(rights->ctx, m->rule, m->counted->product, &all)
+			       ? rights->held(rights->ctx, m->rule, m->counted->product, &held)
 			       : 0;
-	struct token_held *held = tally_realloc_array(NULL, count + 1, sizeof(*held));
 
 	*n = 0;
 	for (size_t i = 0; i < count; i++)
-		if (stood_in(m, all[i].host, node))
-			held[(*n)++] = all[i];
+		if (stood_in(m, held[i].host, node))
+			held[(*n)++] = held[i];
 	return held;
 }
 
-static void
-count_tokens(struct meter *m, uint32_t node, struct token_step *steps,
-	     struct token_failure *failures)
+/* The demand in the scope of a node: of the hosts that are or were in it. */
+static size_t
+steps_in(const struct meter *m, uint32_t node, struct token_step *steps)
 {
+	bool *stands = tally_alloc(m->estate->n_hosts + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_steps; i++) {
+		const struct meter_step *s = &m->steps[i];
+		bool in = belongs(m, s, node);
+
+		if (!in && !stands[s->host])
+			continue;
+		stands[s->host] = in;
+		steps[n++] = (struct token_step){ s->at, s->host, in ? s->need : 0 };
+	}
+	free(stands);
+	return n;
+}
+
+static size_t
+failures_of(const struct meter *m, struct token_failure *failures)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < m->estate->n_hosts; i++)
+		if (m->estate->hosts[i].failed < m->to)
+			failures[n++] = (struct token_failure){ m->estate->hosts[i].failed, i };
+	if (n > 1)
+		qsort(failures, n, sizeof(*failures), compare_failures);
+	return n;
+}
+
+/* A host alone needs what it needed at once, so only sums of hosts can be less. */
+bool
+meter_goes_round(const struct meter *m, uint32_t node)
+{
+	return m->rule->low == LOW_TOKENS && m->nodes[node].scope != SCOPE_HOST &&
+	       m->nodes[node].peak[LOW] > 0;
+}
+
+void
+meter_count_tokens(struct meter *m, uint32_t node)
+{
+	struct token_step *steps = tally_alloc((m->n_steps + 1) * sizeof(*steps));
+	struct token_failure *failures = tally_alloc((m->estate->n_hosts + 1) * sizeof(*failures));
 	struct token_problem p = { .hosts = (uint32_t)m->estate->n_hosts,
 				   .steps = steps,
 				   .failures = failures,
@@ -198,37 +256,14 @@ count_tokens(struct meter *m, uint32_t node, struct token_step *steps,
 	struct token_answer answer;
 
 	p.held = held;
-	for (size_t i = 0; i < m->n_steps; i++) {
-		const struct meter_step *s = &m->steps[i];
-
-		steps[p.n_steps++] = (struct token_step){
-			.at = s->at, .host = s->host, .demand = belongs(m, s, node) ? s->need : 0
-		};
-	}
-	for (uint32_t i = 0; i < m->estate->n_hosts; i++)
-		if (m->estate->hosts[i].failed < m->to)
-			failures[p.n_failures++] =
-				(struct token_failure){ m->estate->hosts[i].failed, i };
-	if (p.n_failures > 1)
-		qsort(failures, p.n_failures, sizeof(*failures), compare_failures);
+	p.n_steps = steps_in(m, node, steps);
+	p.n_failures = failures_of(m, failures);
 	tokens_count(&answer, &p);
-	free(held);
 	if (answer.need == UINT64_MAX)
-		m->too_large = true;
+		n->too_large = true;
 	else if ((amount)answer.need * AMOUNT_ONE < n->peak[LOW])
 		n->peak[LOW] = (amount)answer.need * AMOUNT_ONE;
-}
-
-/* A host alone needs what it needed at once, so only sums of hosts can be less. */
-static void
-finish_tokens(struct meter *m)
-{
-	struct token_step *steps = tally_alloc((m->n_steps + 1) * sizeof(*steps));
-	struct token_failure *failures = tally_alloc((m->estate->n_hosts + 1) * sizeof(*failures));
-
-	for (uint32_t i = 0; i < m->n_nodes; i++)
-		if (m->nodes[i].scope != SCOPE_HOST && m->nodes[i].peak[LOW] > 0)
-			count_tokens(m, i, steps, failures);
+	free(held);
 	free(steps);
 	free(failures);
 }
@@ -236,16 +271,16 @@ finish_tokens(struct meter *m)
 void
 meter_finish(struct meter *m)
 {
-	if (m->rule->aggregation == AGG_TIME)
+	if (meter_first(m) != LOW)
+		follow(m);
+	if (m->aggregation == AGG_TIME)
 		finish_time(m);
 	if (m->rule->reach == REACH_WORST)
 		reach_worst(m);
-	if (m->rule->aggregation == AGG_HOST_PEAKS)
+	if (m->aggregation == AGG_HOST_PEAKS)
 		finish_hosts(m);
-	if (m->rule->aggregation == AGG_REGION_PEAKS)
+	if (m->aggregation == AGG_REGION_PEAKS)
 		finish_regions(m);
-	if (m->rule->low == LOW_TOKENS)
-		finish_tokens(m);
 	for (size_t i = 0; i < m->n_nodes; i++) {
 		struct meter_node *n = &m->nodes[i];
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "meter.h"
+#include "table.h"
 #include "tally/err.h"
 
 struct formula_host
@@ -20,25 +21,6 @@ meter_see(const struct meter *m, const struct host_facts *f)
 	h.cpu = strings_get(m->estate->strings, f->cpu);
 	h.partitioning = strings_get(m->estate->strings, f->partitioning);
 	return h;
-}
-
-/* Distinct cores; guests on a host are few. */
-uint64_t
-meter_pinned(const struct meter *m, const struct meter_host *h)
-{
-	struct ids all = { 0 };
-	uint64_t n;
-
-	for (size_t i = 0; i < h->n_pins; i++) {
-		const struct stay *s = &m->estate->stays[h->pins[i]];
-		const struct ids *cores = &m->estate->sizes[s->size].cores;
-
-		for (uint32_t k = 0; k < cores->n; k++)
-			ids_add(&all, cores->p[k]);
-	}
-	n = all.n;
-	ids_deinit(&all);
-	return n;
 }
 
 /* All hosts of a cluster whose first guest came or whose last one went. */
@@ -76,34 +58,56 @@ lawfully_pinned(const struct meter *m, const struct stay *s)
 }
 
 static void
-pin(struct meter *m, struct meter_host *h, uint32_t stay, bool begins)
+pin_core(struct meter_host *h, uint32_t core, bool begins)
 {
-	size_t i = 0;
+	size_t low = 0, high = h->n_pins;
 
-	if (!lawfully_pinned(m, &m->estate->stays[stay])) {
-		h->unpinned += begins ? 1 : (uint64_t)-1;
-		return;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (h->pins[middle].core < core)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	if (begins) {
+	if (low == h->n_pins || h->pins[low].core != core) {
+		TALLY_ASSERT(begins);
 		h->pins = array_grow(h->pins, &h->cap_pins, h->n_pins, sizeof(*h->pins));
-		h->pins[h->n_pins++] = stay;
+		memmove(&h->pins[low + 1], &h->pins[low], (h->n_pins - low) * sizeof(*h->pins));
+		h->n_pins++;
+		h->pins[low] = (struct meter_pin){ core, 1 };
 		return;
 	}
-	while (i < h->n_pins && h->pins[i] != stay)
-		i++;
-	TALLY_ASSERT(i < h->n_pins);
-	h->pins[i] = h->pins[--h->n_pins];
+	h->pins[low].stays += begins ? 1 : UINT32_MAX;
+	if (h->pins[low].stays == 0)
+		memmove(&h->pins[low], &h->pins[low + 1], (--h->n_pins - low) * sizeof(*h->pins));
 }
 
 static void
+pin(struct meter *m, struct meter_host *h, const struct stay *s, bool begins)
+{
+	const struct ids *cores = &m->estate->sizes[s->size].cores;
+
+	if (!lawfully_pinned(m, s)) {
+		h->unpinned += begins ? 1 : UINT64_MAX;
+		return;
+	}
+	for (uint32_t i = 0; i < cores->n; i++)
+		pin_core(h, cores->p[i], begins);
+}
+
+static bool
 step(struct meter *m, uint32_t stay, bool begins)
 {
 	const struct stay *s = &m->estate->stays[stay];
-	struct meter_host *h = &m->hosts[s->host];
-	uint64_t vcpus = m->estate->sizes[s->size].vcpus;
-	struct metric_guests one = { 1, vcpus, formula_vm_need(m->rule, vcpus) };
 	unsigned in = counted_stay(m->counted, s);
+	struct meter_host *h = &m->hosts[s->host];
+	struct metric_guests one = { .vms = 1 };
 
+	if (in == 0)
+		return false;
+	one.vcpus = m->estate->sizes[s->size].vcpus;
+	one.need = formula_vm_need(m->rule, one.vcpus);
 	for (unsigned r = meter_first(m); r < READINGS; r++) {
 		struct metric_guests *g = &h->guests[r];
 
@@ -114,21 +118,22 @@ step(struct meter *m, uint32_t stay, bool begins)
 		g->need += begins ? one.need : -one.need;
 		count_in(m, h->cluster, r, &one, begins ? 1 : -1);
 	}
-	if (in & COUNTS_MEASURED)
-		pin(m, h, stay, begins);
+	if (m->breached && (in & COUNTS_MEASURED))
+		pin(m, h, s, begins);
 	meter_change(m, s->host);
+	return true;
 }
 
-void
+bool
 meter_begin(struct meter *m, uint32_t stay)
 {
-	step(m, stay, true);
+	return step(m, stay, true);
 }
 
-void
+bool
 meter_end(struct meter *m, uint32_t stay)
 {
-	step(m, stay, false);
+	return step(m, stay, false);
 }
 
 /* Takes the host's parts and guests out of what stands above it, or puts them in. */
@@ -153,8 +158,10 @@ meter_facts(struct meter *m, const struct host_facts *f)
 
 	h->part[0] = meter_part(m, f->host, cluster);
 	h->part[1] = meter_part(m, f->host, region);
+	m->places[f - m->estate->facts] =
+		(struct meter_place){ cluster, region, { h->part[0], h->part[1] } };
 	m->now = f->from > m->now ? f->from : m->now;
-	h->facts = f;
+	h->see = meter_see(m, f);
 	if (f->known) {
 		m->nodes[h->node].known = true;
 		m->nodes[cluster].known = true;

@@ -83,6 +83,7 @@ processor(tally_i128 *parts, const struct rule *r, const struct metric_groups *g
 {
 	uint64_t factor = formula_factor(r, h->cpu), cores;
 
+	memset(parts, 0, g->n * sizeof(*parts));
 	if (!formula_counts(h))
 		return true;
 	if (!formula_seen_cores(&cores, h))
@@ -103,7 +104,6 @@ metric_host(tally_i128 *parts, const struct rule *r, const struct metric_groups 
 {
 	uint64_t n = 0;
 
-	memset(parts, 0, metric_parts(r, g) * sizeof(*parts));
 	switch (r->kind) {
 	case METRIC_HOST_CORES:
 		return host_cores(parts, r, h);

@@ -54,13 +54,12 @@ scope_asked(const struct rule *r, enum scope scope)
 }
 
 static struct position *
-take_position(struct positions *out, const struct position_case *c, const struct meter_node *n,
-	      size_t first)
+take_position(struct positions *out, const struct position_case *c, const struct meter_node *n)
 {
 	const struct rule *r = c->versions[c->n_versions - 1];
 	struct position *p;
 
-	for (size_t i = first; i < out->n; i++)
+	for (size_t i = c->first; i < out->n; i++)
 		if (out->p[i].scope == n->scope && out->p[i].id == n->id)
 			return &out->p[i];
 	out->p = array_grow(out->p, &out->cap, out->n, sizeof(*out->p));
@@ -89,8 +88,7 @@ give_up(const struct position_case *c, size_t position)
 /* Each reading is that of the window where it is largest; who stood there is told
  * of the window where what was measured is. */
 static void
-take_figures(struct positions *out, const struct position_case *c, struct case_window *w,
-	     size_t first)
+take_figures(struct positions *out, const struct position_case *c, struct case_window *w)
 {
 	const struct rule *r = c->versions[c->n_versions - 1];
 
@@ -102,7 +100,7 @@ take_figures(struct positions *out, const struct position_case *c, struct case_w
 		if (n->part_of != NO_NODE || !scope_asked(r, n->scope) ||
 		    (!n->known && n->peak[HIGH] == 0))
 			continue;
-		p = take_position(out, c, n, first);
+		p = take_position(out, c, n);
 		if (n->peak[LOW] > p->need.low)
 			p->need.low = n->peak[LOW];
 		if (n->peak[HIGH] > p->need.high)
@@ -119,29 +117,6 @@ take_figures(struct positions *out, const struct position_case *c, struct case_w
 		give_up(c, (size_t)(p - out->p) + 1);
 		w->position[i] = (size_t)(p - out->p) + 1;
 	}
-}
-
-static int
-meter_window(struct position_case *c, struct case_window *w, struct tally_err *err)
-{
-	const struct rule **rules = tally_alloc((w->n_pieces + 1) * sizeof(struct rule *));
-
-	for (size_t i = 0; i < w->n_pieces; i++)
-		rules[i] = w->pieces[i].rule;
-	meter_init(&w->meter, c->request->estate, rules, w->n_pieces, w->from, w->to);
-	free(rules);
-	if (w->meter.rule->low == LOW_PINNED)
-		w->meter.breached = w->breached = position_breaches(c, w);
-	for (size_t i = 0; i < w->n_pieces; i++)
-		meter_walk(&w->meter, &w->pieces[i].counted, w->pieces[i].from, w->pieces[i].to);
-	meter_finish(&w->meter);
-	w->position = tally_alloc((w->meter.n_nodes + 1) * sizeof(*w->position));
-	if (w->meter.too_large)
-		return tally_err_set(err, TALLY_USE,
-				     "%s:%u:%u: %s: a figure is too large to be a number",
-				     c->pack->path, w->meter.rule->place.line,
-				     w->meter.rule->place.column, w->meter.rule->id);
-	return 0;
 }
 
 /* No version holds in a part of what is looked at. */
@@ -206,76 +181,103 @@ note_sockets(const struct position_case *c)
 	}
 }
 
-static bool
-occurs(const struct position_case *c)
+static int
+check_size(const struct position_case *c, struct tally_err *err)
 {
-	bool yes = false;
+	for (size_t i = 0; i < c->n_windows; i++) {
+		const struct meter *m = &c->windows[i].meter;
+		bool too_large = m->too_large;
 
-	for (size_t i = 0; i < c->n_versions && !yes; i++) {
-		struct counted k;
-
-		counted_init(&k, c->request->estate, c->versions[i], c->product, c->software,
-			     c->request->rights);
-		yes = counted_occurs(&k);
-		counted_deinit(&k);
+		for (size_t k = 0; k < m->n_nodes; k++)
+			too_large = too_large || m->nodes[k].too_large;
+		if (too_large)
+			return tally_err_set(err, TALLY_USE,
+					     "%s:%u:%u: %s: a figure is too large to be a number",
+					     c->pack->path, m->rule->place.line,
+					     m->rule->place.column, m->rule->id);
 	}
-	return yes;
+	return 0;
 }
 
 static int
-run_case(struct positions *out, struct position_case *c, struct tally_err *err)
+take_case(struct positions *out, struct position_case *c, struct tally_err *err)
 {
-	size_t first = out->n;
-	int rc;
-
-	if (!occurs(c))
-		return 0;
-	rc = case_windows(c, err);
-	for (size_t i = 0; rc == 0 && i < c->n_windows; i++) {
-		if (c->windows[i].n_pieces == 0)
-			continue;
-		rc = meter_window(c, &c->windows[i], err);
-		if (rc == 0)
-			take_figures(out, c, &c->windows[i], first);
-	}
-	for (size_t i = 0; rc == 0 && i < c->n_windows; i++)
+	c->first = c->end = out->n;
+	if (check_size(c, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n_windows; i++)
 		if (c->windows[i].n_pieces > 0)
-			position_details(out, c, &c->windows[i]);
-	for (size_t i = first; i < out->n; i++)
-		position_details_finish(out->estate, &out->p[i]);
-	if (rc == 0) {
-		note_validity(c);
-		note_sockets(c);
-		note_history(c);
-	}
-	case_deinit(c);
-	return rc;
+			take_figures(out, c, &c->windows[i]);
+	c->end = out->n;
+	note_validity(c);
+	note_sockets(c);
+	note_history(c);
+	return 0;
 }
 
-/* All versions of one rule, for each product that it is asked for. */
+/* All versions of one rule, for one product, where it occurs. */
 static int
-run_rule(struct positions *out, const struct positions_request *q, const struct tally_pack *pack,
-	 const struct rule *versions, size_t n, struct tally_err *err)
+add_case(struct position_cases *list, const struct positions_request *q,
+	 const struct tally_pack *pack, const struct rule *versions, size_t n, const char *product,
+	 const char *software, struct tally_err *err)
+{
+	struct position_case *c;
+	bool occurs = false;
+
+	list->p = array_grow(list->p, &list->cap, list->n, sizeof(*list->p));
+	c = &list->p[list->n++];
+	*c = (struct position_case){ .request = q,
+				     .pack = pack,
+				     .n_versions = n,
+				     .rule = add_text(q->estate, versions[n - 1].id),
+				     .product = add_text(q->estate, product),
+				     .software = software };
+	c->versions = tally_alloc(n * sizeof(struct rule *));
+	c->counted = tally_alloc(n * sizeof(*c->counted));
+	for (size_t i = 0; i < n; i++) {
+		c->versions[i] = &versions[i];
+		counted_init(&c->counted[i], q->estate, &versions[i], c->product, software,
+			     q->rights);
+		occurs = occurs || counted_occurs(&c->counted[i]);
+	}
+	if (occurs)
+		return case_windows(c, err);
+	case_deinit(c);
+	list->n--;
+	return 0;
+}
+
+/* For each product that the rule is asked for. */
+static int
+add_rule(struct position_cases *list, const struct positions_request *q,
+	 const struct tally_pack *pack, const struct rule *versions, size_t n,
+	 struct tally_err *err)
 {
 	const struct rule *newest = &versions[n - 1];
-	const struct rule **list = tally_alloc(n * sizeof(struct rule *));
-	struct position_case c = { .request = q, .pack = pack, .versions = list, .n_versions = n };
-	int rc = 0;
 
-	for (size_t i = 0; i < n; i++)
-		list[i] = &versions[i];
-	c.rule = add_text(q->estate, newest->id);
-	if (newest->product) {
-		c.product = add_text(q->estate, newest->product);
-		rc = run_case(out, &c, err);
+	if (newest->product)
+		return add_case(list, q, pack, versions, n, newest->product, NULL, err);
+	for (size_t i = 0; i < newest->software.count; i++) {
+		const char *software = newest->software.items[i];
+
+		if (add_case(list, q, pack, versions, n, software, software, err) < 0)
+			return -1;
 	}
-	for (size_t i = 0; !newest->product && i < newest->software.count && rc == 0; i++) {
-		c.software = newest->software.items[i];
-		c.product = add_text(q->estate, c.software);
-		rc = run_case(out, &c, err);
+	return 0;
+}
+
+static int
+add_pack(struct position_cases *list, const struct positions_request *q, const struct tally_pack *p,
+	 struct tally_err *err)
+{
+	for (size_t k = 0, end; k < p->n_rules; k = end) {
+		for (end = k + 1;
+		     end < p->n_rules && strcmp(p->rules[end].id, p->rules[k].id) == 0;)
+			end++;
+		if (add_rule(list, q, p, &p->rules[k], end - k, err) < 0)
+			return -1;
 	}
-	free(list);
-	return rc;
+	return 0;
 }
 
 static int
@@ -309,27 +311,44 @@ check_rule(const struct tally_pack *p, const struct rule *r, struct tally_err *e
 			     r->place.line, r->place.column, r->id, what);
 }
 
+static int
+check_pack(const struct tally_pack *p, struct tally_err *err)
+{
+	for (size_t k = 0; k < p->n_rules; k++)
+		if (check_rule(p, &p->rules[k], err) < 0)
+			return -1;
+	return 0;
+}
+
 int
 positions_make(struct positions *out, const struct positions_request *q, struct tally_err *err)
 {
+	struct position_cases list = { 0 };
+	uint32_t why[COUNTED_WHYS] = { 0 };
+	int rc = 0;
+
 	TALLY_ASSERT(out->n == 0 && q->estate->finished);
 	out->estate = q->estate;
-	for (size_t i = 0; i < q->n_packs; i++) {
-		const struct tally_pack *p = q->packs[i];
-
-		for (size_t k = 0; k < p->n_rules; k++)
-			if (check_rule(p, &p->rules[k], err) < 0)
-				return -1;
-		for (size_t k = 0, end; k < p->n_rules; k = end) {
-			for (end = k + 1;
-			     end < p->n_rules && strcmp(p->rules[end].id, p->rules[k].id) == 0;)
-				end++;
-			if (run_rule(out, q, p, &p->rules[k], end - k, err) < 0)
-				return -1;
-		}
+	for (int i = WHY_NOT + 1; i < COUNTED_WHYS; i++)
+		why[i] = add_text(q->estate, counted_why_text((enum counted_why)i));
+	list.why = why;
+	for (size_t i = 0; rc == 0 && i < q->n_packs; i++) {
+		rc = check_pack(q->packs[i], err);
+		if (rc == 0)
+			rc = add_pack(&list, q, q->packs[i], err);
 	}
-	if (out->n > 1)
-		qsort_r(out->p, out->n, sizeof(*out->p), compare, q->estate->strings);
-	positions_compare(out, q->rights);
-	return 0;
+	if (rc == 0)
+		cases_meter(&list);
+	for (size_t i = 0; rc == 0 && i < list.n; i++)
+		rc = take_case(out, &list.p[i], err);
+	if (rc == 0) {
+		cases_details(&list, out);
+		if (out->n > 1)
+			qsort_r(out->p, out->n, sizeof(*out->p), compare, q->estate->strings);
+		positions_compare(out, q->rights);
+	}
+	for (size_t i = 0; i < list.n; i++)
+		case_deinit(&list.p[i]);
+	free(list.p);
+	return rc;
 }

@@ -78,6 +78,8 @@ struct positions_request {
 	const struct tally_zone *zone;
 	const struct counted_rights *rights; /* NULL: none are held */
 	struct findings *findings;           /* NULL: nobody is told */
+	/* As tally_report_options has it; NULL: one behind the other. */
+	void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg);
 };
 /* The first instant that the packs' rules look at for a period. */
 int64_t positions_reach(struct tally_pack *const *packs, size_t n, int64_t from, int64_t to);

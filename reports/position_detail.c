@@ -10,75 +10,90 @@
 #include "position_internal.h"
 #include "tally/err.h"
 
+/*
+ * What one host's facts come to in one window: the positions of the scopes that it
+ * stands in (NULL where another window has them), the instants at which their figures
+ * were made, and what the time counted under these facts rests on.
+ */
+enum { OF_HOST, OF_CLUSTER, OF_REGION, OF_FLEET, PLACES };
+struct spot {
+	struct position *p[PLACES];
+	int64_t at[PLACES];
+	uint32_t node[PLACES];
+	tally_i128 witnessed, declared, imported;
+};
+/* One case's window is looked at, in one of its pieces. */
 struct details {
-	struct positions *out;
-	const struct position_case *c;
+	const struct estate *e;
+	const uint32_t *why; /* texts */
 	struct case_window *w;
-	struct map told; /* (vm, host, node, why) that stand in a list */
-	struct fact_nodes {
-		uint32_t cluster, region;
-	} * of_facts; /* of each of the estate's facts */
+	const struct case_piece *piece;
+	struct spot *spots; /* of each of the estate's facts */
+	bool timed, of_hosts;
 };
 
-static struct position *
-position_of(struct details *d, uint32_t node)
+/* Where hosts' own peaks are added, the instant is that of the host's part in the
+ * scope; where regions' are, that of the region. */
+static int64_t
+instant_of(const struct meter *m, const struct meter_place *place, const struct spot *s,
+	   unsigned which)
 {
-	size_t number = node == NO_NODE ? 0 : d->w->position[node];
+	uint32_t node = s->node[which];
 
-	return number > 0 ? &d->out->p[number - 1] : NULL;
+	if (node != NO_NODE && m->aggregation == AGG_HOST_PEAKS)
+		node = which == OF_HOST || which == OF_FLEET ? s->node[OF_HOST]
+							     : place->part[which - OF_CLUSTER];
+	else if (m->aggregation == AGG_REGION_PEAKS && which == OF_FLEET)
+		node = s->node[OF_REGION];
+	return node == NO_NODE ? INT64_MIN : m->nodes[node].peak_at[MEASURED];
 }
 
-static uint32_t
-find_node(const struct meter *m, enum scope scope, uint32_t id)
+static struct spot *
+make_spots(struct positions *out, const struct case_window *w)
 {
-	for (uint32_t i = 0; i < m->n_nodes; i++)
-		if (m->nodes[i].scope == scope && m->nodes[i].id == id)
-			return i;
-	return NO_NODE;
-}
-
-static struct fact_nodes *
-nodes_of_facts(const struct meter *m)
-{
+	const struct meter *m = &w->meter;
 	const struct estate *e = m->estate;
-	struct fact_nodes *out = tally_alloc((e->n_facts + 1) * sizeof(*out));
+	struct spot *spots = tally_alloc((e->n_facts + 1) * sizeof(*spots));
 
 	for (size_t i = 0; i < e->n_facts; i++) {
-		out[i].cluster = find_node(m, SCOPE_CLUSTER, e->facts[i].cluster);
-		out[i].region = find_node(m, SCOPE_REGION, e->facts[i].region);
+		const struct meter_place *place = &m->places[i];
+		struct spot *s = &spots[i];
+
+		s->node[OF_HOST] = m->hosts[e->facts[i].host].node;
+		s->node[OF_CLUSTER] = place->cluster;
+		s->node[OF_REGION] = place->region;
+		s->node[OF_FLEET] = m->fleet;
+		for (unsigned k = 0; k < PLACES; k++) {
+			size_t number = s->node[k] == NO_NODE ? 0 : w->position[s->node[k]];
+
+			s->p[k] = number > 0 ? &out->p[number - 1] : NULL;
+			s->at[k] = s->p[k] ? instant_of(m, place, s, k) : INT64_MIN;
+		}
 	}
-	return out;
+	return spots;
 }
 
-/* The nodes that a host stood in at an instant. */
-struct places {
-	uint32_t node[4];
-};
-
-static struct places
-places_at(struct details *d, uint32_t host, int64_t at)
+/* The evidence goes where the facts stood. */
+static void
+free_spots(struct spot *spots, size_t n)
 {
-	const struct meter *m = &d->w->meter;
-	const struct host_facts *f = estate_facts(m->estate, host, at);
-	const struct fact_nodes *n = &d->of_facts[f - m->estate->facts];
-	struct places p = { { m->hosts[host].node, n->cluster, n->region, m->fleet } };
+	for (size_t i = 0; i < n; i++)
+		for (unsigned k = 0; k < PLACES; k++) {
+			struct position *p = spots[i].p[k];
 
-	return p;
+			if (!p)
+				continue;
+			p->evidence.witnessed += spots[i].witnessed;
+			p->evidence.declared += spots[i].declared;
+			p->evidence.imported += spots[i].imported;
+		}
+	free(spots);
 }
 
-/* The instant at which the figure was made; where hosts' own peaks are added, that of
- * the host's part in it; where regions' are, that of the region. */
-static int64_t
-instant_of(struct details *d, uint32_t host, unsigned place, const struct places *places)
+static struct spot *
+spot_at(const struct details *d, uint32_t host, int64_t at)
 {
-	struct meter *m = &d->w->meter;
-	uint32_t node = places->node[place];
-
-	if (node != NO_NODE && m->rule->aggregation == AGG_HOST_PEAKS)
-		node = place == 0 || place == 3 ? m->hosts[host].node : meter_part(m, host, node);
-	else if (m->rule->aggregation == AGG_REGION_PEAKS && place == 3)
-		node = places->node[2];
-	return node == NO_NODE ? INT64_MIN : m->nodes[node].peak_at[MEASURED];
+	return &d->spots[estate_facts(d->e, host, at) - d->e->facts];
 }
 
 static void
@@ -91,68 +106,52 @@ add_because(struct position *p, int64_t at, uint32_t host, uint32_t vm, uint32_t
 
 /* The guest, and the facts of its host where these were counted. */
 static void
-blame(struct details *d, const struct stay *s, struct position *p, int64_t at)
+blame(const struct details *d, const struct stay *s, struct position *p, int64_t at)
 {
-	const struct estate *e = d->out->estate;
-	const struct host_facts *f = estate_facts(e, s->host, at);
-	uint32_t ledger = e->hosts[s->host].ledger;
+	const struct host_facts *f = estate_facts(d->e, s->host, at);
+	uint32_t ledger = d->e->hosts[s->host].ledger;
 
 	add_because(p, at, s->host, s->vm, ledger, s->entry);
-	if (f->known &&
-	    (!metric_of_vms(d->w->meter.rule) || d->w->meter.rule->kind == METRIC_SUB_CAPACITY))
+	if (f->known && d->of_hosts)
 		add_because(p, at, s->host, POSITION_NONE, ledger, f->entry);
 }
 
 static void
-add_because_of(struct details *d, const struct stay *s, const struct case_piece *piece)
+add_because_of(const struct details *d, const struct stay *s, const struct spot *spot, int64_t from,
+	       int64_t to)
 {
-	bool timed = d->w->meter.rule->aggregation == AGG_TIME;
-	int64_t from = s->from > piece->from ? s->from : piece->from;
-	struct places places = places_at(d, s->host, from);
+	for (unsigned i = 0; i < PLACES; i++) {
+		int64_t at = d->timed ? from : spot->at[i];
 
-	for (unsigned i = 0; i < 4; i++) {
-		struct position *p = position_of(d, places.node[i]);
-		int64_t at = timed ? from : instant_of(d, s->host, i, &places);
-
-		if (p && at >= from && at < s->to && at < piece->to &&
-		    !(timed && p->n_because >= POSITION_BECAUSE))
-			blame(d, s, p, at);
-	}
-}
-
-static void
-add_evidence(struct details *d, const struct stay *s, const struct case_piece *piece)
-{
-	const struct stay_claims *claims = &d->out->estate->claims[s->claims];
-	int64_t from = s->from > piece->from ? s->from : piece->from;
-	int64_t to = s->to < piece->to ? s->to : piece->to;
-	struct places places = places_at(d, s->host, from);
-	bool declared = piece->rule->software.count > 0 || claims->evidence <= TALLY_E_OPERATOR;
-
-	for (unsigned i = 0; i < 4; i++) {
-		struct position *p = position_of(d, places.node[i]);
-
-		if (!p)
+		if (at < from || at >= to || !spot->p[i] ||
+		    (d->timed && spot->p[i]->n_because >= POSITION_BECAUSE))
 			continue;
-		if (s->imported)
-			p->evidence.imported += to - from;
-		else if (declared)
-			p->evidence.declared += to - from;
-		else
-			p->evidence.witnessed += to - from;
+		blame(d, s, spot->p[i], at);
 	}
 }
 
 static void
-add_vm(struct details *d, const struct stay *s, bool excluded, uint32_t why)
+add_evidence(const struct details *d, const struct stay *s, struct spot *spot, int64_t ns)
 {
-	const struct estate *e = d->out->estate;
-	int64_t at = s->from > d->w->from ? s->from : d->w->from;
-	struct places places = places_at(d, s->host, at);
-	struct position_vm v = { s->vm, e->claims[s->claims].name, s->host, why };
+	const struct stay_claims *claims = &d->e->claims[s->claims];
 
-	for (unsigned i = 0; i < 4; i++) {
-		struct position *p = position_of(d, places.node[i]);
+	if (s->imported)
+		spot->imported += ns;
+	else if (d->piece->rule->software.count > 0 || claims->evidence <= TALLY_E_OPERATOR)
+		spot->declared += ns;
+	else
+		spot->witnessed += ns;
+}
+
+static void
+add_vm(const struct details *d, const struct stay *s, bool excluded, uint32_t why)
+{
+	int64_t at = s->from > d->w->from ? s->from : d->w->from;
+	const struct spot *spot = spot_at(d, s->host, at);
+	struct position_vm v = { s->vm, d->e->claims[s->claims].name, s->host, why };
+
+	for (unsigned i = 0; i < PLACES; i++) {
+		struct position *p = spot->p[i];
 		uint8_t key[16];
 		void **place;
 
@@ -161,8 +160,8 @@ add_vm(struct details *d, const struct stay *s, bool excluded, uint32_t why)
 		tally_put_u32(key, v.vm);
 		tally_put_u32(key + 4, v.host);
 		tally_put_u32(key + 8, why);
-		tally_put_u32(key + 12, places.node[i] << 1 | excluded);
-		place = map_place(&d->told, key);
+		tally_put_u32(key + 12, spot->node[i] << 1 | excluded);
+		place = map_place(&d->w->told, key);
 		if (*place)
 			continue;
 		*place = (void *)(uintptr_t)1;
@@ -179,71 +178,47 @@ add_vm(struct details *d, const struct stay *s, bool excluded, uint32_t why)
 }
 
 static void
-look_at(struct details *d, const struct stay *s, const struct case_piece *piece)
+look_at(const struct details *d, const struct stay *s)
 {
-	const struct counted *k = &piece->counted;
-	const char *unresolved;
+	const struct case_piece *piece = d->piece;
+	int64_t from = s->from > piece->from ? s->from : piece->from;
+	int64_t to = s->to < piece->to ? s->to : piece->to;
+	enum counted_why unresolved;
 	uint32_t excluded;
 
-	if (k->classes[s->claims] == COUNTED_NOT)
+	if (piece->counted->classes[s->claims] == COUNTED_NOT)
 		return;
-	excluded = counted_excluded(k, s);
+	excluded = counted_excluded(piece->counted, s);
 	if (excluded) {
 		add_vm(d, s, true, excluded);
 		return;
 	}
-	if (counted_stay(k, s) & COUNTS_MEASURED) {
-		add_evidence(d, s, piece);
-		add_because_of(d, s, piece);
+	if (counted_stay(piece->counted, s) & COUNTS_MEASURED) {
+		struct spot *spot = spot_at(d, s->host, from);
+
+		add_evidence(d, s, spot, to - from);
+		add_because_of(d, s, spot, from, to);
 	}
-	unresolved = counted_unresolved(k, s);
-	if (unresolved)
-		add_vm(d, s, false,
-		       strings_add(d->out->estate->strings, tally_bytes_str(unresolved)));
+	unresolved = counted_unresolved(piece->counted, s);
+	if (unresolved != WHY_NOT)
+		add_vm(d, s, false, d->why[unresolved]);
 }
 
 /* A host that counts by itself. */
 static void
-look_at_host(struct details *d, const struct host_facts *f, const struct case_piece *piece)
+look_at_host(const struct details *d, const struct host_facts *f)
 {
-	const struct estate *e = d->out->estate;
-	int64_t from = f->from > piece->from ? f->from : piece->from;
-	int64_t to = f->to < piece->to ? f->to : piece->to;
-	struct places places;
+	int64_t from = f->from > d->piece->from ? f->from : d->piece->from;
+	int64_t to = f->to < d->piece->to ? f->to : d->piece->to;
+	struct spot *spot = &d->spots[f - d->e->facts];
 
-	if (from >= to || !counted_host(&piece->counted, f))
+	if (from >= to || !counted_host(d->piece->counted, f))
 		return;
-	places = places_at(d, f->host, from);
-	for (unsigned i = 0; i < 4; i++) {
-		struct position *p = position_of(d, places.node[i]);
-		int64_t at = p ? instant_of(d, f->host, i, &places) : INT64_MIN;
-
-		if (!p)
-			continue;
-		*(f->imported ? &p->evidence.imported : &p->evidence.witnessed) += to - from;
-		if (at >= from && at < to)
-			add_because(p, at, f->host, POSITION_NONE, e->hosts[f->host].ledger,
-				    f->entry);
-	}
-}
-
-void
-position_details(struct positions *out, const struct position_case *c, struct case_window *w)
-{
-	struct details d = { .out = out, .c = c, .w = w, .of_facts = nodes_of_facts(&w->meter) };
-	const struct estate *e = out->estate;
-
-	for (size_t k = 0; k < w->n_pieces; k++) {
-		const struct case_piece *piece = &w->pieces[k];
-
-		for (size_t i = 0; i < e->n_stays && e->stays[i].from < piece->to; i++)
-			if (e->stays[i].to > piece->from && e->stays[i].to > e->stays[i].from)
-				look_at(&d, &e->stays[i], piece);
-		for (size_t i = 0; i < e->n_facts; i++)
-			look_at_host(&d, &e->facts[i], piece);
-	}
-	map_deinit(&d.told);
-	free(d.of_facts);
+	*(f->imported ? &spot->imported : &spot->witnessed) += to - from;
+	for (unsigned i = 0; i < PLACES; i++)
+		if (spot->p[i] && spot->at[i] >= from && spot->at[i] < to)
+			add_because(spot->p[i], spot->at[i], f->host, POSITION_NONE,
+				    d->e->hosts[f->host].ledger, f->entry);
 }
 
 static int
@@ -280,8 +255,8 @@ compare_vms(const void *a, const void *b, void *ctx)
 	return tally_bytes_cmp(strings_get(e->strings, x->why), strings_get(e->strings, y->why));
 }
 
-void
-position_details_finish(const struct estate *e, struct position *p)
+static void
+sort_details(const struct estate *e, struct position *p)
 {
 	void *ctx = (void *)(uintptr_t)e;
 	size_t kept = 0;
@@ -296,4 +271,114 @@ position_details_finish(const struct estate *e, struct position *p)
 		qsort_r(p->excluded, p->n_excluded, sizeof(*p->excluded), compare_vms, ctx);
 	if (p->n_unresolved > 1)
 		qsort_r(p->unresolved, p->n_unresolved, sizeof(*p->unresolved), compare_vms, ctx);
+}
+
+/* The pieces of a case that are looked at in one pass over the stays, by time: one of
+ * each window. */
+struct lane {
+	struct details *pieces;
+	size_t n, next; /* the first that is not over */
+};
+
+static void
+lane_make(struct lane *l, struct positions *out, const uint32_t *why, struct position_case *c,
+	  size_t pass)
+{
+	*l = (struct lane){ 0 };
+	l->pieces = tally_realloc_array(NULL, c->n_windows + 1, sizeof(*l->pieces));
+	for (size_t i = 0; i < c->n_windows; i++) {
+		struct case_window *w = &c->windows[i];
+		const struct rule *r = w->meter.rule;
+
+		if (pass < w->n_pieces)
+			l->pieces[l->n++] = (struct details){
+				.e = out->estate,
+				.why = why,
+				.w = w,
+				.piece = &w->pieces[pass],
+				.spots = make_spots(out, w),
+				.timed = w->meter.aggregation == AGG_TIME,
+				.of_hosts = !metric_of_vms(r) || r->kind == METRIC_SUB_CAPACITY,
+			};
+	}
+}
+
+static void
+lane_finish(struct lane *l, const struct estate *e)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		for (size_t k = 0; k < e->n_facts; k++)
+			look_at_host(&l->pieces[i], &e->facts[k]);
+		free_spots(l->pieces[i].spots, e->n_facts);
+	}
+	free(l->pieces);
+}
+
+static void
+lane_stay(struct lane *l, const struct stay *s)
+{
+	while (l->next < l->n && l->pieces[l->next].piece->to <= s->from)
+		l->next++;
+	for (size_t i = l->next; i < l->n && l->pieces[i].piece->from < s->to; i++)
+		look_at(&l->pieces[i], s);
+}
+
+/* Which lanes may want a stay with such claims. */
+static uint64_t *
+find_lanes(const struct estate *e, const struct lane *lanes, size_t n)
+{
+	uint64_t *out = tally_alloc((e->n_claims + 1) * sizeof(*out));
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < lanes[i].n; k++) {
+			const struct counted *of = lanes[i].pieces[k].piece->counted;
+
+			if (k > 0 && of == lanes[i].pieces[k - 1].piece->counted)
+				continue;
+			for (size_t c = 0; c < e->n_claims; c++)
+				if (of->classes[c] != COUNTED_NOT)
+					out[c] |= UINT64_C(1) << i;
+		}
+	return out;
+}
+
+/* Several versions in one window are told one behind the other. */
+static bool
+look_at_pass(struct positions *out, const uint32_t *why, struct position_case *const *cases,
+	     size_t n, size_t pass)
+{
+	struct lane *lanes = tally_alloc((n + 1) * sizeof(*lanes));
+	const struct estate *e = out->estate;
+	bool any = false;
+	uint64_t *of;
+
+	for (size_t i = 0; i < n; i++) {
+		lane_make(&lanes[i], out, why, cases[i], pass);
+		any = any || lanes[i].n > 0;
+	}
+	of = find_lanes(e, lanes, n);
+	for (size_t i = 0; any && i < e->n_stays; i++) {
+		const struct stay *s = &e->stays[i];
+		uint64_t left = s->from < s->to ? of[s->claims] : 0;
+
+		for (; left != 0; left &= left - 1)
+			lane_stay(&lanes[__builtin_ctzll(left)], s);
+	}
+	for (size_t i = 0; i < n; i++)
+		lane_finish(&lanes[i], e);
+	free(of);
+	free(lanes);
+	return any;
+}
+
+void
+position_details(struct positions *out, const uint32_t *why, struct position_case *const *cases,
+		 size_t n)
+{
+	TALLY_ASSERT(n <= ESTATE_LANES);
+	for (size_t pass = 0; look_at_pass(out, why, cases, n, pass);)
+		pass++;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = cases[i]->first; k < cases[i]->end; k++)
+			sort_details(out->estate, &out->p[k]);
 }

@@ -9,7 +9,7 @@
 /* A version of the rule, and the part of the window in which it holds. */
 struct case_piece {
 	const struct rule *rule;
-	struct counted counted;
+	const struct counted *counted; /* the case's */
 	int64_t from, to;
 };
 struct case_window {
@@ -19,23 +19,36 @@ struct case_window {
 	struct meter meter;
 	uint8_t *breached; /* of each VM, for meter.breached */
 	size_t *position;  /* of each node: number + 1 of what took it; 0: none did */
+	struct map told;   /* (VM, host, why, node) that stand in a list */
 };
 struct position_case {
 	const struct positions_request *request;
-	const struct tally_pack *pack;      /* that has the rule */
-	const struct rule *const *versions; /* by valid_from */
+	const struct tally_pack *pack; /* that has the rule */
+	const struct rule **versions;  /* by valid_from */
+	struct counted *counted;      /* of each */
 	size_t n_versions;
 	uint32_t rule, product;
-	const char *software; /* see counted.h */
-	struct case_window *windows;
+	const char *software;        /* see counted.h */
+	struct case_window *windows; /* by time; they do not overlap */
 	size_t n_windows, cap_windows;
+	size_t first, end; /* its positions */
+};
+/* All cases that occur, in the packs' order. */
+struct position_cases {
+	struct position_case *p;
+	size_t n, cap;
+	const uint32_t *why; /* text of each enum counted_why */
 };
 /* position_window.c: the windows of the case's rule, each cut into pieces. */
 int case_windows(struct position_case *c, struct tally_err *err);
 void case_deinit(struct position_case *c);
-/* position_detail.c: who made a window's figures, and what they rest on. */
-void position_details(struct positions *out, const struct position_case *c, struct case_window *w);
-void position_details_finish(const struct estate *e, struct position *p);
+/* position_run.c: the cases' meters, walked and finished; then their details. Jobs for
+ * the request's threads: each writes its own cases' meters and positions. */
+void cases_meter(const struct position_cases *list);
+void cases_details(const struct position_cases *list, struct positions *out);
+/* position_detail.c: who made the cases' figures, and what they rest on. */
+void position_details(struct positions *out, const uint32_t *why,
+		      struct position_case *const *cases, size_t n);
 /* position_pins.c: VMs whose pins are no proof; findings of it. */
 uint8_t *position_breaches(const struct position_case *c, const struct case_window *w);
 /* position_cheapest.c */

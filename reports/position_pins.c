@@ -67,7 +67,7 @@ position_breaches(const struct position_case *c, const struct case_window *w)
 			if (s->from >= w->pieces[p].to)
 				break;
 			if (s->to <= w->pieces[p].from ||
-			    !(counted_stay(&w->pieces[p].counted, s) & COUNTS_MEASURED))
+			    !(counted_stay(w->pieces[p].counted, s) & COUNTS_MEASURED))
 				continue;
 			if (f->size == 0) {
 				*f = (struct first){ s->host + 1, s->size + 1 };

@@ -49,13 +49,11 @@ add_window(struct position_case *c, int64_t from, int64_t to)
 		struct case_piece *p = &w->pieces[w->n_pieces];
 
 		p->rule = r;
+		p->counted = &c->counted[i];
 		p->from = r->valid_from > from ? r->valid_from : from;
 		p->to = r->valid_to < to ? r->valid_to : to;
-		if (p->from >= p->to)
-			continue;
-		counted_init(&p->counted, c->request->estate, r, c->product, c->software,
-			     c->request->rights);
-		w->n_pieces++;
+		if (p->from < p->to)
+			w->n_pieces++;
 	}
 }
 
@@ -112,15 +110,16 @@ case_deinit(struct position_case *c)
 	for (size_t i = 0; i < c->n_windows; i++) {
 		struct case_window *w = &c->windows[i];
 
-		for (size_t k = 0; k < w->n_pieces; k++)
-			counted_deinit(&w->pieces[k].counted);
 		free(w->pieces);
 		if (w->meter.estate)
 			meter_deinit(&w->meter);
 		free(w->breached);
 		free(w->position);
+		map_deinit(&w->told);
 	}
+	for (size_t i = 0; i < c->n_versions; i++)
+		counted_deinit(&c->counted[i]);
+	free(c->counted);
+	free(c->versions);
 	free(c->windows);
-	c->windows = NULL;
-	c->n_windows = c->cap_windows = 0;
 }

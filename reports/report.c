@@ -243,11 +243,12 @@ make_positions(struct tally_report *r, const struct tally_report_options *o, str
 				       .from = r->from,
 				       .to = r->to,
 				       .zone = o->zone,
-				       .rights = report_rights(r),
-				       .findings = &r->findings };
+				       .findings = &r->findings,
+				       .parallel = o->parallel };
 
 	r->packs = o->packs;
 	r->n_packs = o->n_packs;
+	q.rights = report_rights(r);
 	return o->n_packs > 0 ? positions_make(&r->positions, &q, err) : 0;
 }
 

@@ -31,6 +31,18 @@ compare_steps(const void *a, const void *b)
 	return x->was < y->was ? -1 : x->was > y->was; /* `was` is the number, so far */
 }
 
+/* Who goes through time brings them in order but for those of one instant. */
+static void
+sort_steps(struct demand_step *steps, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && compare_steps(&steps[i - 1], &steps[i]) <= 0)
+		i++;
+	if (i < n)
+		qsort(steps, n, sizeof(*steps), compare_steps);
+}
+
 /* The last of a host at an instant holds; then what was before is known. */
 static void
 settle(struct demand *d)
@@ -38,8 +50,7 @@ settle(struct demand *d)
 	uint64_t *now = tally_alloc((d->hosts + (size_t)1) * sizeof(*now));
 	size_t n = 0;
 
-	if (d->n > 0)
-		qsort(d->steps, d->n, sizeof(*d->steps), compare_steps);
+	sort_steps(d->steps, d->n);
 	for (size_t i = 0; i < d->n; i++) {
 		struct demand_step s = d->steps[i];
 

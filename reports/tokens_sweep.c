@@ -28,6 +28,9 @@ struct token_host {
 	size_t step;      /* the entry behind the one in force */
 	struct pile used; /* counted */
 	struct pile held; /* on record, and not yet used */
+	/* When it will need `level` again, as asked last; that holds until then. */
+	uint64_t level;
+	int64_t next;
 };
 struct sweeper {
 	const struct demand *d;
@@ -94,33 +97,50 @@ arrive(struct sweeper *s, uint32_t host, uint64_t count)
 	freeze(&s->hosts[host].used, after(s->now, s->cooling), count);
 }
 
+/* When a host needs all that it has. */
+static int64_t
+needs_all(const struct sweeper *s, uint32_t host)
+{
+	struct token_host *x = &s->hosts[host];
+	uint64_t before;
+
+	if (x->level != x->used.all || x->next <= s->now) {
+		x->level = x->used.all;
+		x->next = demand_next(s->d, host, x->step, x->level, &before);
+	}
+	return x->next;
+}
+
 /* The host that needs what it can spare last; how many of it can go alike. */
 static bool
 find_donor(struct sweeper *s, uint32_t *donor, uint64_t *count)
 {
 	int64_t best = INT64_MIN;
+	uint64_t idle, before;
+	struct token_host *x;
 
 	for (uint32_t h = 0; h < s->d->hosts; h++) {
-		struct token_host *x = &s->hosts[h];
-		uint64_t idle, free, before;
 		int64_t next;
 
-		if (x->used.all <= x->demand)
+		x = &s->hosts[h];
+		if (x->used.all <= x->demand || movable(s, h, &x->used) == 0)
 			continue;
-		idle = x->used.all - x->demand;
-		free = movable(s, h, &x->used);
-		if (free == 0)
-			continue;
-		next = demand_next(s->d, h, x->step, x->used.all, &before);
+		next = needs_all(s, h);
 		if (next <= best)
 			continue;
-		if (before > x->demand && x->used.all - before < idle)
-			idle = x->used.all - before;
 		best = next;
 		*donor = h;
-		*count = idle < free ? idle : free;
 	}
-	return best > INT64_MIN;
+	if (best == INT64_MIN)
+		return false;
+	x = &s->hosts[*donor];
+	idle = x->used.all - x->demand;
+	*count = movable(s, *donor, &x->used);
+	(void)demand_next(s->d, *donor, x->step, x->used.all, &before);
+	if (before > x->demand && x->used.all - before < idle)
+		idle = x->used.all - before;
+	*count = idle < *count ? idle : *count;
+	return true;
 }
 
 /* Tokens on record that nobody has needed yet: this host's, of which those that
@@ -225,8 +245,10 @@ sweep(const struct demand *d, const struct token_problem *p, uint64_t limit)
 	size_t end;
 
 	s.hosts = tally_alloc((d->hosts + (size_t)1) * sizeof(*s.hosts));
-	for (uint32_t h = 0; h < d->hosts; h++)
+	for (uint32_t h = 0; h < d->hosts; h++) {
 		s.hosts[h].step = d->begin[h];
+		s.hosts[h].next = INT64_MIN;
+	}
 	place_held(&s, p);
 	for (size_t i = 0; enough && i < d->n; i = end) {
 		s.now = d->steps[i].at;

@@ -43,53 +43,117 @@ add(uint32_t vm, uint32_t host, int64_t from, int64_t to)
 	estate_stay(&estate, &s);
 }
 
-static void
-on_begin(void *ctx, uint32_t stay)
+/* What one listener is told: the events of an instant, and how long that holds. */
+struct listener {
+	struct tally_buf seen, now;
+	int64_t since;
+	bool holds, some; /* some: it wants nothing of the second VM */
+};
+
+static bool
+on_event(struct listener *l, uint32_t stay, char sign)
 {
-	(void)ctx;
-	tally_buf_addf(&seen, "+%u@%u ", estate.stays[stay].vm, estate.stays[stay].host);
+	const struct stay *s = &estate.stays[stay];
+
+	if (l->some && s->vm == 1)
+		return false;
+	tally_buf_addf(&l->now, "%c%u@%u ", sign, s->vm, s->host);
+	return true;
 }
 
-static void
+static bool
+on_begin(void *ctx, uint32_t stay)
+{
+	return on_event(ctx, stay, '+');
+}
+
+static bool
 on_end(void *ctx, uint32_t stay)
 {
-	(void)ctx;
-	tally_buf_addf(&seen, "-%u@%u ", estate.stays[stay].vm, estate.stays[stay].host);
+	return on_event(ctx, stay, '-');
 }
 
 static void
 on_facts(void *ctx, const struct host_facts *f)
 {
-	(void)ctx;
-	tally_buf_addf(&seen, "f%u:%u ", f->host, f->known ? f->sockets : 0);
+	struct listener *l = ctx;
+
+	tally_buf_addf(&l->now, "f%u:%u ", f->host, f->known ? f->sockets : 0);
 }
 
 static void
-on_settled(void *ctx, int64_t from, int64_t to)
+hold(struct listener *l, int64_t at)
 {
-	(void)ctx;
-	assert_true(from < to);
-	tally_buf_addf(&seen, "[%d,%d) ", (int)from, (int)to);
+	if (l->holds) {
+		assert_true(l->since < at);
+		tally_buf_addf(&l->seen, "[%d,%d) ", (int)l->since, (int)at);
+	}
+	l->since = at;
 }
 
-static bool
-not_the_second(void *ctx, const struct stay *s)
+static void
+on_enter(void *ctx, int64_t at)
 {
-	(void)ctx;
-	return s->vm != 1;
+	struct listener *l = ctx;
+
+	assert_false(l->holds);
+	l->since = at;
+}
+
+static void
+on_settled(void *ctx, int64_t at)
+{
+	struct listener *l = ctx;
+
+	hold(l, at);
+	tally_buf_add_bytes(&l->seen, tally_buf_view(&l->now));
+	tally_buf_clear(&l->now);
+	l->holds = true;
+}
+
+static void
+on_leave(void *ctx, int64_t at)
+{
+	struct listener *l = ctx;
+
+	assert_int_equal(l->now.len, 0);
+	hold(l, at);
+	l->holds = false;
+}
+
+static struct estate_walker
+walker(struct listener *l, unsigned lane, int64_t from, int64_t to, bool facts)
+{
+	return (struct estate_walker){ .ctx = l,
+				       .from = from,
+				       .to = to,
+				       .lane = lane,
+				       .enter = on_enter,
+				       .leave = on_leave,
+				       .begin = on_begin,
+				       .end = on_end,
+				       .facts = facts ? on_facts : NULL,
+				       .settled = on_settled };
+}
+
+static void
+listener_deinit(struct listener *l)
+{
+	tally_buf_deinit(&l->now);
+	tally_buf_deinit(&l->seen);
 }
 
 static const char *
 walk(int64_t from, int64_t to, bool facts, bool some)
 {
-	struct estate_walk w = { .wanted = some ? not_the_second : NULL,
-				 .begin = on_begin,
-				 .end = on_end,
-				 .facts = facts ? on_facts : NULL,
-				 .settled = on_settled };
+	struct listener l = { .some = some };
+	struct estate_walker w = walker(&l, 5, from, to, facts);
 
+	estate_walk(&estate, &w, 1);
+	assert_false(l.holds);
 	tally_buf_clear(&seen);
-	estate_walk(&estate, from, to, &w);
+	tally_buf_add_bytes(&seen, tally_buf_view(&l.seen));
+	listener_deinit(&l);
 	return tally_buf_cstr(&seen);
 }
 
@@ -158,6 +222,68 @@ a_walk_tells_only_what_touches_its_own_span(void **state)
 	assert_string_equal(walk(50, 60, false, false), "+2@2 [50,60) ");
 	assert_string_equal(walk(0, 10, false, true), "+0@0 [0,10) ");
 	assert_string_equal(walk(10, 10, false, true), "");
+	end();
+}
+
+static void
+spans_of_one_lane_follow_one_another_beside_those_of_another(void **state)
+{
+	struct listener a = { 0 }, b = { 0 }, c = { 0 };
+	static const uint8_t third[] = { 0, 0, 1 };
+	struct estate_walker w[5];
+
+	(void)state;
+	begin(0, 100);
+	add(0, 0, 0, 30);
+	add(1, 1, 5, 50);
+	add(2, 2, 20, 100);
+	estate_finish(&estate);
+	w[0] = walker(&a, 0, 30, 60, false); /* in any order */
+	w[1] = walker(&a, 0, 10, 30, false);
+	w[2] = walker(&b, 1, 25, 40, false);
+	w[3] = walker(&c, 63, 70, 90, false);
+	w[4] = walker(&c, 63, 0, 22, false);
+	w[3].claims = w[4].claims = third;
+	estate_walk(&estate, w, 5);
+	assert_string_equal(tally_buf_cstr(&a.seen),
+			    "+0@0 +1@1 [10,20) +2@2 [20,30) +1@1 +2@2 [30,50) -1@1 [50,60) ");
+	assert_string_equal(tally_buf_cstr(&b.seen), "+0@0 +1@1 +2@2 [25,30) -0@0 [30,40) ");
+	assert_string_equal(tally_buf_cstr(&c.seen), "[0,20) +2@2 [20,22) +2@2 [70,90) ");
+	listener_deinit(&a);
+	listener_deinit(&b);
+	listener_deinit(&c);
+	end();
+}
+
+/* More than waits for one listener, and more than is kept of what stands. */
+static void
+a_walk_over_many_stays_tells_each_once(void **state)
+{
+	struct listener all = { 0 }, late = { 0 };
+	struct tally_buf ought = TALLY_BUF_INIT;
+	struct estate_walker w[2];
+
+	(void)state;
+	begin(0, 40000);
+	add(2, 2, 1, 39999);
+	for (int i = 1; i < 13000; i++)
+		add((uint32_t)i % 2, 0, 3 * i, 3 * i + 2);
+	estate_finish(&estate);
+	w[0] = walker(&all, 0, 0, 40000, false);
+	w[1] = walker(&late, 1, 38989, 38995, false);
+	estate_walk(&estate, w, 2);
+	tally_buf_addf(&ought, "[0,1) +2@2 [1,3) ");
+	for (int i = 1; i < 13000; i++)
+		tally_buf_addf(&ought, "+%d@0 [%d,%d) -%d@0 [%d,%d) ", i % 2, 3 * i, 3 * i + 2,
+			       i % 2, 3 * i + 2, i < 12999 ? 3 * i + 3 : 39999);
+	tally_buf_addf(&ought, "-2@2 [39999,40000) ");
+	assert_string_equal(tally_buf_cstr(&all.seen), tally_buf_cstr(&ought));
+	assert_string_equal(tally_buf_cstr(&late.seen),
+			    "+2@2 +0@0 [38989,38990) -0@0 [38990,38991) +1@0 [38991,38993) "
+			    "-1@0 [38993,38994) +0@0 [38994,38995) ");
+	tally_buf_deinit(&ought);
+	listener_deinit(&all);
+	listener_deinit(&late);
 	end();
 }
 
@@ -293,6 +419,8 @@ main(void)
 		cmocka_unit_test(stays_in_any_order_are_told_in_the_order_of_time),
 		cmocka_unit_test(both_ways_to_add_a_stay_come_to_the_same),
 		cmocka_unit_test(a_walk_tells_only_what_touches_its_own_span),
+		cmocka_unit_test(spans_of_one_lane_follow_one_another_beside_those_of_another),
+		cmocka_unit_test(a_walk_over_many_stays_tells_each_once),
 		cmocka_unit_test(stays_are_cut_to_the_window_and_dropped_outside_of_it),
 		cmocka_unit_test(facts_hold_until_the_next_and_are_unknown_before_the_first),
 		cmocka_unit_test(facts_before_the_window_take_the_place_of_one),
