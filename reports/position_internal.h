@@ -25,7 +25,7 @@ struct position_case {
 	const struct positions_request *request;
 	const struct tally_pack *pack; /* that has the rule */
 	const struct rule **versions;  /* by valid_from */
-	struct counted *counted;      /* of each */
+	struct counted *counted;       /* of each */
 	size_t n_versions;
 	uint32_t rule, product;
 	const char *software;        /* see counted.h */

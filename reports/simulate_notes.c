@@ -18,48 +18,49 @@ struct crowd {
 
 /* What is seen to run; nobody runs on a standby's vCPUs. */
 static bool
-runs(void *ctx, const struct stay *stay)
+runs(const struct stay *stay)
 {
-	(void)ctx;
 	return stay->state <= PAUSED && !stay->uncertain && !stay->standby;
 }
 
-static void
+static bool
 count(struct crowd *c, uint32_t stay, bool begins)
 {
 	uint32_t host = c->e->stays[stay].host;
 	uint64_t vcpus = c->e->sizes[c->e->stays[stay].size].vcpus;
 
+	if (!runs(&c->e->stays[stay]))
+		return false;
 	c->now[host] += begins ? vcpus : -vcpus;
 	c->touched = array_grow(c->touched, &c->cap_touched, c->n_touched, sizeof(*c->touched));
 	c->touched[c->n_touched++] = host;
+	return true;
 }
 
-static void
+static bool
 begins(void *ctx, uint32_t stay)
 {
-	count(ctx, stay, true);
+	return count(ctx, stay, true);
 }
 
-static void
+static bool
 ends(void *ctx, uint32_t stay)
 {
-	count(ctx, stay, false);
+	return count(ctx, stay, false);
 }
 
 static void
-settled(void *ctx, int64_t from, int64_t to)
+settled(void *ctx, int64_t at)
 {
 	struct crowd *c = ctx;
 
-	(void)to;
 	for (size_t i = 0; i < c->n_touched; i++) {
 		uint32_t host = c->touched[i];
 
 		if (c->now[host] <= c->most[host])
 			continue;
 		c->most[host] = c->now[host];
-		c->at[host] = from;
+		c->at[host] = at;
 	}
 	c->n_touched = 0;
 }
@@ -67,15 +68,18 @@ settled(void *ctx, int64_t from, int64_t to)
 static void
 crowd_make(struct crowd *c, const struct estate *e)
 {
-	const struct estate_walk w = {
-		.ctx = c, .wanted = runs, .begin = begins, .end = ends, .settled = settled
-	};
+	const struct estate_walker w = { .ctx = c,
+					 .from = e->from,
+					 .to = e->to,
+					 .begin = begins,
+					 .end = ends,
+					 .settled = settled };
 
 	*c = (struct crowd){ .e = e };
 	c->now = tally_alloc((e->n_hosts + 1) * sizeof(*c->now));
 	c->most = tally_alloc((e->n_hosts + 1) * sizeof(*c->most));
 	c->at = tally_alloc((e->n_hosts + 1) * sizeof(*c->at));
-	estate_walk(e, e->from, e->to, &w);
+	estate_walk(e, &w, 1);
 }
 
 static void
@@ -206,54 +210,61 @@ standing(struct twice *t, uint32_t stay)
 }
 
 static bool
-changed_and_runs(void *ctx, const struct stay *stay)
+changed_and_runs(const struct twice *t, uint32_t stay)
 {
-	const struct twice *t = ctx;
+	const struct stay *s = &t->s->estate.stays[stay];
 
-	return t->vms[stay->vm] > 0 && runs(NULL, stay);
+	return t->vms[s->vm] > 0 && runs(s);
 }
 
 /* A slot of the map is free while it holds 0: so many more than one. */
-static void
+static bool
 stands(void *ctx, uint32_t stay)
 {
 	struct twice *t = ctx;
-	uintptr_t *n = standing(t, stay);
+	uintptr_t *n;
 
+	if (!changed_and_runs(t, stay))
+		return false;
+	n = standing(t, stay);
 	*n = *n == 0 ? 2 : *n + 1;
 	if (*n > 2)
 		t->vms[t->s->estate.stays[stay].vm] = 2;
+	return true;
 }
 
-static void
+static bool
 goes(void *ctx, uint32_t stay)
 {
+	if (!changed_and_runs(ctx, stay))
+		return false;
 	--*standing(ctx, stay);
+	return true;
 }
 
 static void
-nothing(void *ctx, int64_t from, int64_t to)
+nothing(void *ctx, int64_t at)
 {
 	(void)ctx;
-	(void)from;
-	(void)to;
+	(void)at;
 }
 
 static void
 note_twice(struct tally_simulation *s)
 {
 	struct twice t = { .s = s, .vms = tally_alloc(s->estate.n_vms + 1) };
-	const struct estate_walk w = { .ctx = &t,
-				       .wanted = changed_and_runs,
-				       .begin = stands,
-				       .end = goes,
-				       .settled = nothing };
+	const struct estate_walker w = { .ctx = &t,
+					 .from = s->estate.from,
+					 .to = s->estate.to,
+					 .begin = stands,
+					 .end = goes,
+					 .settled = nothing };
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->n_stays; i++)
 		if (s->stays[i].changed)
 			t.vms[s->stays[i].stay.vm] = 1;
-	estate_walk(&s->estate, s->estate.from, s->estate.to, &w);
+	estate_walk(&s->estate, &w, 1);
 	for (size_t i = 0; i < s->estate.n_vms; i++)
 		n += t.vms[i] == 2;
 	if (n > 0)
