@@ -70,7 +70,8 @@ work_out(struct tally_simulation *s, struct tally_err *err)
 				       .n_packs = r->n_packs,
 				       .from = r->from,
 				       .to = r->to,
-				       .zone = s->options->zone };
+				       .zone = s->options->zone,
+				       .parallel = s->options->parallel };
 
 	if (r->entitlements) {
 		held_rights_init(&s->rights, r->entitlements, &s->estate, r->to);

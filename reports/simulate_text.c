@@ -12,6 +12,7 @@
 #define COUNT(a)      (sizeof(a) / sizeof(*(a)))
 #define MACHINES_MOST 12 /* of a change that are listed unless all are asked for */
 #define NOTES_MOST    12
+#define ROWS_MOST     12 /* of a rule at one kind of scope */
 
 static void
 head_out(const struct tally_simulation *s, struct tally_buf *out)
@@ -143,8 +144,15 @@ add_more(struct columns *c, amount more)
 	columns_str(c, cell);
 }
 
+/* Which columns a table has. */
+struct shape {
+	bool plain; /* the three readings are one in all rows */
+	bool held;
+};
+
 static void
-add_row(const struct tally_simulation *s, const struct sim_row *row, bool held, struct columns *c)
+add_row(const struct tally_simulation *s, const struct sim_row *row, const struct shape *shape,
+	struct columns *c)
 {
 	const struct position *p = sim_row_of(row), *a = row->old, *b = row->new;
 	struct tally_bytes id = sim_text(s, p->id);
@@ -156,12 +164,14 @@ add_row(const struct tally_simulation *s, const struct sim_row *row, bool held, 
 	columns_add(c, tally_buf_view(&text));
 	tally_buf_deinit(&text);
 	for (unsigned r = LOW; r < READINGS; r++) {
+		if (shape->plain && r != MEASURED)
+			continue;
 		add_pair(c, true, sim_figure(a, r), true, sim_figure(b, r));
 		if (r == MEASURED)
 			add_more(c, sim_figure(b, r) - sim_figure(a, r));
 	}
 	add_pair(c, true, a ? a->order : 0, true, b ? b->order : 0);
-	if (!held)
+	if (!shape->held)
 		return;
 	add_pair(c, a && a->has_entitled, a ? a->entitled : 0, b && b->has_entitled,
 		 b ? b->entitled : 0);
@@ -169,73 +179,124 @@ add_row(const struct tally_simulation *s, const struct sim_row *row, bool held, 
 		 b ? b->surplus.measured : 0);
 }
 
-static void
-add_title(const struct tally_simulation *s, const struct position *p, struct columns *c)
-{
-	struct tally_buf b = TALLY_BUF_INIT;
+/* Rows of one rule and product. */
+struct section {
+	size_t from, to;
+};
 
-	tally_buf_add_bytes(&b, sim_text(s, p->rule));
-	tally_buf_add_str(&b, " of ");
-	tally_buf_add_bytes(&b, sim_text(s, p->product));
-	tally_buf_add_str(&b, ", in units of ");
-	tally_buf_add_bytes(&b, sim_text(s, p->unit));
-	columns_title(c, tally_buf_view(&b));
-	tally_buf_deinit(&b);
+static struct section
+section_from(const struct tally_simulation *s, size_t from)
+{
+	const struct position *first = sim_row_of(&s->rows[from]);
+	struct section section = { from, from };
+
+	while (section.to < s->n_rows && sim_row_of(&s->rows[section.to])->rule == first->rule &&
+	       sim_row_of(&s->rows[section.to])->product == first->product)
+		section.to++;
+	return section;
 }
 
-/* Rule by rule, from the whole to its parts. */
+/* From the whole to its parts; of narrow scopes as many as one reads. Returns how many
+ * were left out. */
 static size_t
-fill(const struct tally_simulation *s, bool all, bool held, struct columns *c)
+fill(const struct tally_simulation *s, const struct section *section, const struct shape *shape,
+     bool all, struct columns *c)
 {
 	static const enum scope scopes[] = { SCOPE_FLEET, SCOPE_REGION, SCOPE_CLUSTER, SCOPE_HOST };
-	size_t shown = 0;
+	size_t left_out = 0;
 
-	for (size_t i = 0, end; i < s->n_rows; i = end) {
-		const struct position *first = sim_row_of(&s->rows[i]);
-		bool titled = false;
+	for (size_t k = 0; k < COUNT(scopes); k++) {
+		size_t shown = 0;
 
-		for (end = i; end < s->n_rows && sim_row_of(&s->rows[end])->rule == first->rule &&
-			      sim_row_of(&s->rows[end])->product == first->product;)
-			end++;
-		for (size_t k = 0; k < COUNT(scopes); k++)
-			for (size_t at = i; at < end; at++) {
-				const struct sim_row *row = &s->rows[at];
+		for (size_t at = section->from; at < section->to; at++) {
+			const struct sim_row *row = &s->rows[at];
 
-				if (sim_row_of(row)->scope != scopes[k] || !(all || row->differs))
-					continue;
-				if (!titled)
-					add_title(s, first, c);
-				titled = true;
-				add_row(s, row, held, c);
-				shown++;
-			}
+			if (sim_row_of(row)->scope != scopes[k] || !(all || row->differs))
+				continue;
+			if (all || shown < ROWS_MOST)
+				add_row(s, row, shape, c);
+			else
+				left_out++;
+			shown++;
+		}
 	}
-	return shown;
+	return left_out;
+}
+
+static bool
+is_plain(const struct tally_simulation *s, const struct section *section, bool all)
+{
+	for (size_t i = section->from; i < section->to; i++) {
+		const struct sim_row *row = &s->rows[i];
+
+		for (unsigned r = LOW; r < READINGS; r++)
+			if ((all || row->differs) &&
+			    (sim_figure(row->old, r) != sim_figure(row->old, MEASURED) ||
+			     sim_figure(row->new, r) != sim_figure(row->new, MEASURED)))
+				return false;
+	}
+	return true;
+}
+
+static void
+title_out(const struct tally_simulation *s, const struct position *p, bool plain,
+	  struct tally_buf *out, unsigned width)
+{
+	struct tally_buf title = TALLY_BUF_INIT;
+
+	tally_buf_add_bytes(&title, sim_text(s, p->rule));
+	tally_buf_add_str(&title, " of ");
+	tally_buf_add_bytes(&title, sim_text(s, p->product));
+	tally_buf_add_str(&title, ", in units of ");
+	tally_buf_add_bytes(&title, sim_text(s, p->unit));
+	tally_buf_add_str(&title, plain ? "; low and high are as measured" : "");
+	tally_buf_add_str(out, "\n  ");
+	columns_wrap(out, tally_buf_view(&title), 2, width);
+	tally_buf_deinit(&title);
+}
+
+/* A table of its own for each rule: figures of one are much longer than of another. */
+static void
+section_out(const struct tally_simulation *s, const struct section *section, struct tally_buf *out,
+	    unsigned width, bool all)
+{
+	static const char *const heads[] = { "!scope", "!low",   "!measured", ">more",
+					     "!high",  "!order", "!entitled", "!surplus" };
+	static const char *const plain_heads[] = { "!scope", "!measured", ">more",
+						   "!order", "!entitled", "!surplus" };
+	struct shape shape = { is_plain(s, section, all), s->report->entitlements != NULL };
+	size_t n = shape.plain ? COUNT(plain_heads) : COUNT(heads), left_out;
+	struct columns c;
+
+	columns_init(&c, shape.plain ? plain_heads : heads, shape.held ? n : n - 2);
+	left_out = fill(s, section, &shape, all, &c);
+	if (c.count > 0) {
+		title_out(s, sim_row_of(&s->rows[section->from]), shape.plain, out, width);
+		columns_print(&c, out, width);
+	}
+	if (left_out > 0)
+		tally_buf_addf(out, "  and %zu more that differ (--all shows them)\n", left_out);
+	columns_deinit(&c);
 }
 
 static void
 positions_out(const struct tally_simulation *s, struct tally_buf *out, unsigned width, bool all)
 {
-	static const char *const heads[] = { "-scope", "!low",   "!measured", ">more",
-					     "!high",  "!order", "!entitled", "!surplus" };
-	bool held = s->report->entitlements != NULL;
-	size_t differ = 0, shown;
-	struct columns c;
+	size_t differ = 0;
 
 	for (size_t i = 0; i < s->n_rows; i++)
 		differ += s->rows[i].differs;
-	columns_init(&c, heads, held ? COUNT(heads) : COUNT(heads) - 2);
-	shown = fill(s, all, held, &c);
 	tally_buf_add_str(out, all ? "\nLicence positions, before -> after\n"
 				   : "\nLicence positions that differ, before -> after\n");
-	if (shown > 0)
-		columns_print(&c, out, width);
-	else
-		tally_buf_add_str(out, "  none\n");
-	tally_buf_addf(out, "  %zu of %zu positions differ, %zu are the same%s\n", differ,
+	for (size_t i = 0; i < s->n_rows;) {
+		struct section section = section_from(s, i);
+
+		section_out(s, &section, out, width, all);
+		i = section.to;
+	}
+	tally_buf_addf(out, "\n  %zu of %zu positions differ, %zu are the same%s\n", differ,
 		       s->n_rows, s->n_rows - differ,
 		       all || differ == s->n_rows ? "" : " (--all shows them)");
-	columns_deinit(&c);
 }
 
 static void
@@ -252,7 +313,18 @@ add_model(const struct tally_simulation *s, const struct position *p, struct tal
 	tally_buf_add_bytes(b, sim_text(s, p->cheapest_rule));
 }
 
-/* Rules of one choice say the same: the first of them tells it. */
+static bool
+cheapest_differs(const struct sim_row *row)
+{
+	const struct position *a = row->old, *b = row->new;
+	bool has_a = a && a->has_cheapest, has_b = b && b->has_cheapest;
+
+	if (!has_a || !has_b)
+		return has_a != has_b;
+	return a->cheapest_rule != b->cheapest_rule || a->cheapest != b->cheapest;
+}
+
+/* Rules of one choice say the same: the first that says something tells it. */
 static bool
 told_before(const struct tally_simulation *s, size_t at)
 {
@@ -262,10 +334,27 @@ told_before(const struct tally_simulation *s, size_t at)
 		const struct position *q = sim_row_of(&s->rows[i]);
 
 		if (q->scope == SCOPE_FLEET && q->product == p->product && p->applied->group &&
-		    q->applied->group && strcmp(p->applied->group, q->applied->group) == 0)
+		    q->applied->group && strcmp(p->applied->group, q->applied->group) == 0 &&
+		    cheapest_differs(&s->rows[i]))
 			return true;
 	}
 	return false;
+}
+
+static void
+model_out(const struct tally_simulation *s, const struct sim_row *row, struct tally_buf *out,
+	  unsigned width)
+{
+	struct tally_buf line = TALLY_BUF_INIT;
+
+	tally_buf_add_bytes(&line, sim_text(s, sim_row_of(row)->product));
+	tally_buf_add_str(&line, ": ");
+	add_model(s, row->old, &line);
+	tally_buf_add_str(&line, " -> ");
+	add_model(s, row->new, &line);
+	tally_buf_add_str(out, "  ");
+	columns_wrap(out, tally_buf_view(&line), 4, width);
+	tally_buf_deinit(&line);
 }
 
 static void
@@ -275,28 +364,13 @@ cheapest_out(const struct tally_simulation *s, struct tally_buf *out, unsigned w
 
 	for (size_t i = 0; i < s->n_rows; i++) {
 		const struct sim_row *row = &s->rows[i];
-		const struct position *p = sim_row_of(row);
-		struct tally_buf b = TALLY_BUF_INIT, a = TALLY_BUF_INIT;
 
-		add_model(s, row->old, &a);
-		add_model(s, row->new, &b);
-		if (p->scope == SCOPE_FLEET && p->applied->group && !told_before(s, i) &&
-		    !tally_bytes_eq(tally_buf_view(&a), tally_buf_view(&b))) {
-			struct tally_buf line = TALLY_BUF_INIT;
-
-			tally_buf_add_str(out, any ? "" : "\nCheapest lawful model of the fleet\n");
-			any = true;
-			tally_buf_add_bytes(&line, sim_text(s, p->product));
-			tally_buf_add_str(&line, ": ");
-			tally_buf_add_bytes(&line, tally_buf_view(&a));
-			tally_buf_add_str(&line, " -> ");
-			tally_buf_add_bytes(&line, tally_buf_view(&b));
-			tally_buf_add_str(out, "  ");
-			columns_wrap(out, tally_buf_view(&line), 4, width);
-			tally_buf_deinit(&line);
-		}
-		tally_buf_deinit(&a);
-		tally_buf_deinit(&b);
+		if (sim_row_of(row)->scope != SCOPE_FLEET || !cheapest_differs(row) ||
+		    told_before(s, i))
+			continue;
+		tally_buf_add_str(out, any ? "" : "\nCheapest lawful model of the fleet\n");
+		any = true;
+		model_out(s, row, out, width);
 	}
 }
 

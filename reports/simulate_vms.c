@@ -184,8 +184,8 @@ tell_copies(struct tally_simulation *s, const struct change *c, const struct ids
 	struct tally_buf *told = &s->told[c->number - 1];
 	size_t vms = count_vms(s, stays);
 
-	tally_buf_addf(told, "%" PRIu32 " cop%s of %zu machine%s, running when it ran", c->copies,
-		       c->copies == 1 ? "y" : "ies", vms, many(vms));
+	tally_buf_addf(told, "%" PRIu32 " cop%s of %s%zu machine%s, running when it ran", c->copies,
+		       c->copies == 1 ? "y" : "ies", vms == 1 ? "" : "each of ", vms, many(vms));
 	tally_buf_add_str(told, c->to == PLACE_NONE ? " and where it ran" : "");
 }
 
