@@ -165,6 +165,21 @@ take_old(struct tally_verify *v, struct target *t, struct claims *c)
 	return false;
 }
 
+/* What the report was made from, and is not here: a file of its name may be. */
+static void
+tell_absent(struct tally_verify *v, struct target *t, struct tally_bytes name,
+	    struct tally_bytes hash)
+{
+	const struct input *other = verify_find_other(v, name);
+	char hex[2 * TALLY_HASH + 1] = "";
+
+	if (other)
+		tally_hex(hex, other->hash, TALLY_HASH);
+	TELL(v, t, "%.*s (SHA-256 %.*s), which it was made from, is not among the paths%s%s%s",
+	     (int)name.len, (const char *)name.p, (int)hash.len, (const char *)hash.p,
+	     other ? ": the file there is another one (SHA-256 " : "", hex, other ? ")" : "");
+}
+
 /* One pack of the report's, by its hash. */
 static bool
 take_pack(struct tally_verify *v, struct target *t, struct claims *c, const struct tally_json *is)
@@ -253,8 +268,7 @@ take_input(struct tally_verify *v, struct target *t, struct claims *c, const str
 		return true;
 	in = verify_find_input(v, hash);
 	if (!in) {
-		TELL(v, t, "%.*s (SHA-256 %.*s), which it was made from, is not among the paths",
-		     (int)name.len, (const char *)name.p, (int)hash.len, (const char *)hash.p);
+		tell_absent(v, t, name, hash);
 		return false;
 	}
 	base = tally_strndup((const char *)name.p, name.len);

@@ -106,7 +106,7 @@ add_target(struct tally_verify *v, const char *path)
 	return &v->targets[v->count++];
 }
 
-static void
+static struct input *
 add_input(struct tally_verify *v, const char *name, struct tally_bytes content, bool of_path)
 {
 	struct input *in;
@@ -116,12 +116,13 @@ add_input(struct tally_verify *v, const char *name, struct tally_bytes content, 
 	*in = (struct input){ .name = tally_strdup(name), .of_path = of_path };
 	tally_buf_add_bytes(&in->content, content);
 	tally_sha256(in->hash, content);
+	return in;
 }
 
 void
 tally_verify_input(struct tally_verify *v, const char *name, struct tally_bytes content)
 {
-	add_input(v, name, content, false);
+	(void)add_input(v, name, content, false);
 }
 
 const struct input *
@@ -141,7 +142,20 @@ verify_find_input(struct tally_verify *v, struct tally_bytes hash)
 	return found;
 }
 
-/* An input of a report; whether one names it, the run shows. */
+const struct input *
+verify_find_other(const struct tally_verify *v, struct tally_bytes name)
+{
+	for (size_t i = 0; i < v->n_inputs; i++) {
+		const char *slash = strrchr(v->inputs[i].name, '/');
+		const char *base = slash ? slash + 1 : v->inputs[i].name;
+
+		if (v->inputs[i].of_path && tally_bytes_eq(tally_bytes_str(base), name))
+			return &v->inputs[i];
+	}
+	return NULL;
+}
+
+/* An input of a report by its name; whether a report names it, the run shows. */
 static bool
 is_input(const char *path)
 {
@@ -212,15 +226,10 @@ add_file(struct tally_verify *v, const char *path, struct tally_err *err)
 	} else if (report_recognised(tally_buf_view(&content))) {
 		t = add_target(v, path);
 		t->kind = TARGET_REPORT;
-	} else if (is_input(path)) {
-		add_input(v, path, tally_buf_view(&content), true);
+	} else {
+		add_input(v, path, tally_buf_view(&content), true)->foreign = !is_input(path);
 		tally_buf_deinit(&content);
 		return 0;
-	} else {
-		tally_buf_deinit(&content);
-		return tally_err_set(err, TALLY_USE,
-				     "%s: neither an export nor a proof nor a report in JSON",
-				     path);
 	}
 	t->content = content;
 	return 0;
@@ -308,9 +317,14 @@ check_inputs(const struct tally_verify *v, struct tally_err *err)
 	/* Where something does not hold, it may be that this file is not what it was. */
 	for (size_t i = 0; i < v->n_inputs && v->problems.count == 0; i++)
 		if (v->inputs[i].of_path && !v->inputs[i].named)
-			return tally_err_set(err, TALLY_USE,
-					     "%s: no report among the paths was made from it",
-					     v->inputs[i].name);
+			return tally_err_set(
+				err, TALLY_USE,
+				"%s: %sno report among the paths was "
+				"made from it",
+				v->inputs[i].name,
+				v->inputs[i].foreign
+					? "neither an export nor a proof nor a report in JSON, and "
+					: "");
 	return 0;
 }
 
@@ -347,7 +361,9 @@ tally_verify_run(struct tally_verify *v, struct tally_err *err)
 {
 	TALLY_ASSERT(!v->ran);
 	if (v->count == 0)
-		return tally_err_set(err, TALLY_USE, "nothing to verify");
+		return check_inputs(v, err) < 0
+			       ? -1
+			       : tally_err_set(err, TALLY_USE, "nothing to verify");
 	v->ran = true;
 	if (run_exports(v, err) < 0 || run_others(v, err) < 0 || check_inputs(v, err) < 0)
 		return -1;

@@ -214,6 +214,7 @@ struct input {
 	uint8_t hash[TALLY_HASH];
 	struct tally_buf content;
 	bool of_path, named; /* given as a path; by a report */
+	bool foreign;        /* nothing but a report's word makes it one */
 };
 struct tally_verify {
 	struct anchors anchors;
@@ -226,6 +227,8 @@ struct tally_verify {
 	struct tally_problem *view;
 	bool ran;
 };
+/* The one among the paths with this base name; NULL: none is. */
+const struct input *verify_find_other(const struct tally_verify *v, struct tally_bytes name);
 /* The input with this SHA-256, in hex, now named; NULL: it is not there. */
 const struct input *verify_find_input(struct tally_verify *v, struct tally_bytes hash);
 int proof_check(struct tally_verify *v, struct target *t, struct tally_err *err);

@@ -35,9 +35,8 @@ int tally_verify_require(struct tally_verify *v, const char *list, struct tally_
 /* A file that reports may name, by its content: a rule pack of the machine's. Before
  * run; nobody misses it. */
 void tally_verify_input(struct tally_verify *v, const char *name, struct tally_bytes content);
-/* Paths first, then run. A file in YAML or CSV is an input of a report among the paths. 0 = it ran
- * (see holds); -1: TALLY_USE unrecognised, TALLY_SYS unreadable.
- */
+/* Paths first, then run. A file that is nothing else has to be an input of a report among
+ * the paths. 0 = it ran (see holds); -1: TALLY_USE unrecognised, TALLY_SYS unreadable. */
 int tally_verify_path(struct tally_verify *v, const char *path, struct tally_err *err);
 int tally_verify_run(struct tally_verify *v, struct tally_err *err);
 bool tally_verify_holds(const struct tally_verify *v);

@@ -442,14 +442,17 @@ what_is_no_export_is_refused_and_what_is_not_there_an_error(void **state)
 	assert_int_equal(err.code, TALLY_USE);
 	assert_int_equal(tally_verify_path(v, path, &err), -1);
 	assert_int_equal(err.code, TALLY_SYS);
-	test_file_write(path, "{}", 2);
-	assert_int_equal(tally_verify_path(v, path, &err), -1);
-	assert_int_equal(err.code, TALLY_USE);
 	assert_int_equal(tally_verify_anchor(v, "pins", tally_bytes_str("# c\n\nx\n"), &err), -1);
 	assert_int_equal(err.code, TALLY_USE);
 	assert_non_null(strstr(err.text, "pins:3"));
 	assert_int_equal(tally_verify_require(v, "hardware,luck", &err), -1);
 	assert_int_equal(err.code, TALLY_USE);
+	/* A report may have been made from any file; from this one none was. */
+	test_file_write(path, "{}", 2);
+	assert_int_equal(tally_verify_path(v, path, &err), 0);
+	assert_int_equal(tally_verify_run(v, &err), -1);
+	assert_int_equal(err.code, TALLY_USE);
+	assert_non_null(strstr(err.text, "/file: neither an export nor a proof nor a report"));
 	unlink(path);
 	free(path);
 	tally_verify_free(v);

@@ -103,10 +103,10 @@ no_changed_bit_of_an_anchored_proof_holds(void **state)
 		assert_int_equal(tally_verify_anchor(v, "pins", tally_buf_view(&one.vkey), &err),
 				 0);
 		/* Without its first words it is no proof at all. */
-		recognised = tally_verify_path(v, path, &err) == 0;
+		recognised =
+			tally_verify_path(v, path, &err) == 0 && tally_verify_run(v, &err) == 0;
 		assert_true(recognised || bit / 8 < first_line);
 		if (recognised) {
-			assert_int_equal(tally_verify_run(v, &err), 0);
 			/* Another origin is nobody's that was pinned: not anchored is all. */
 			assert_int_not_equal(tally_verify_exit(v), 0);
 		}

@@ -250,9 +250,10 @@ no_changed_bit_of_a_report_holds(void **state)
 		assert_int_equal(tally_verify_new(&v, &err), 0);
 		for (size_t i = 0; i < 3 && recognised; i++)
 			recognised = tally_verify_path(v, paths[i], &err) == 0;
+		/* Without its first byte it is a file from which nothing was made. */
+		recognised = recognised && tally_verify_run(v, &err) == 0;
 		assert_true(recognised || bit < 8);
 		if (recognised) {
-			assert_int_equal(tally_verify_run(v, &err), 0);
 			/* tool and tzdata are the report's own words. */
 			if (tally_verify_exit(v) != 1)
 				assert_non_null(memmem(text.p + (bit / 8 > 40 ? bit / 8 - 40 : 0),
