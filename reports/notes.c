@@ -147,11 +147,43 @@ note_host(struct sweep *s, enum finding_kind kind, const struct part *p, const s
 		     reason.len ? ": " : "", (int)reason.len, (const char *)reason.p, open);
 }
 
+/* A saved state begins a machine once; whatever began from it again is a copy. A
+ * restore that failed has not used it up. */
+static void
+note_restored(struct sweep *s, const struct part *p, const struct slot *e)
+{
+	const struct tally_bytes *hosts = s->hosts;
+	struct restored was;
+	struct finding *g;
+	struct vm *vm;
+
+	if (e->h.kind == TALLY_STOPPED
+		    ? e->said->cause != TALLY_C_SAVED && e->said->cause != TALLY_C_FAILED
+		    : e->said->cause != TALLY_C_RESTORE)
+		return;
+	vm = residence_vm_of(s->residence, e);
+	was = vm->restored;
+	vm->restored =
+		(struct restored){ e->h.kind == TALLY_STARTED, p->ledger, e->h.index, e->at };
+	if (!was.set || !vm->restored.set)
+		return;
+	g = findings_count(s->findings, F_CLONE, p->ledger, 1);
+	finding_entry(g, was.ledger, was.index);
+	finding_entry(g, p->ledger, e->h.index);
+	if (finding_tells(g))
+		finding_case(g, "VM %s at %s, before that on %.*s at %s",
+			     label_of(s, vm, last_name(vm)).text, stamp(e->at).text,
+			     (int)hosts[was.ledger].len, (const char *)hosts[was.ledger].p,
+			     stamp(was.at).text);
+}
+
 void
 note_entry(struct sweep *s, const struct part *p, const struct slot *e)
 {
 	if (e->at < s->from)
 		return;
+	if (e->of->has_vm && (e->h.kind == TALLY_STARTED || e->h.kind == TALLY_STOPPED))
+		note_restored(s, p, e);
 	switch (e->h.kind) {
 	case TALLY_TIME_TRAVEL:
 		note_vm(s, F_TIME_TRAVEL, p, e);
@@ -324,12 +356,59 @@ share_of(tally_i128 part, tally_i128 whole)
 	return share == 0 ? 1 : share;
 }
 
+int64_t
+note_middle(const struct sweep *s)
+{
+	return s->from + (s->to - s->from) / 2;
+}
+
+/* Hundredths of a percent, half up. */
+static int64_t
+hundredths(tally_i128 part, tally_i128 whole)
+{
+	return (int64_t)((part * 20000 + whole) / (whole * 2));
+}
+
+/* More time than in the first half, and a share that is larger by a hundredth of
+ * all: an estate that grows as a whole is none. */
+static void
+note_growth(struct sweep *s)
+{
+	const tally_i128 *all = s->half_ns, *unknown = s->unknown_ns;
+	char before[64], behind[64];
+	int64_t shares[2];
+	struct finding *g;
+
+	if (all[0] == 0 || unknown[1] <= unknown[0])
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		shares[i] = hundredths(unknown[i], all[i]);
+	if (shares[1] - shares[0] < 100)
+		return;
+	g = findings_count(s->findings, F_UNCLASSIFIED_GROWING, FLEET, 1);
+	g->ns = unknown[1] - unknown[0];
+	tally_seconds_text(before, unknown[0]);
+	tally_seconds_text(behind, unknown[1]);
+	finding_case(g,
+		     "%s s (%" PRId64 ".%02" PRId64 " %% of the run time) before %s, %s s (%" PRId64
+		     ".%02" PRId64 " %%) from then on",
+		     before, shares[0] / 100, shares[0] % 100, stamp(note_middle(s)).text, behind,
+		     shares[1] / 100, shares[1] % 100);
+	for (size_t i = 0; i < s->vms.count; i++) {
+		const struct vm_row *row = s->vms.rows[i];
+
+		if (row->product == s->unclassified && row->first >= note_middle(s))
+			finding_entry(g, row->ledger, row->index);
+	}
+}
+
 void
 note_sums(struct sweep *s)
 {
 	struct finding *g = NULL;
 
 	note_unknown_os(s);
+	note_growth(s);
 	for (uint32_t i = 0; i < s->findings->ledgers; i++) {
 		char own[64];
 

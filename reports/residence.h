@@ -62,6 +62,13 @@ struct run {
 	uint32_t size; /* in the estate's sizes */
 };
 
+/* The entry of the period that began it from a saved state, until it is saved anew. */
+struct restored {
+	bool set;
+	uint32_t ledger;
+	uint64_t index;
+	int64_t at;
+};
 struct vm {
 	uint8_t uuid[TALLY_UUID];
 	uint32_t number; /* in the order of first appearance */
@@ -71,6 +78,7 @@ struct vm {
 	struct vm_row *row; /* of its newest span */
 	uint32_t in_estate; /* number + 1 */
 	struct conflict *conflict;
+	struct restored restored;
 	struct moves *moves;
 };
 

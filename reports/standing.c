@@ -86,6 +86,23 @@ move_rows(struct sweep *s, struct run *run, const struct standing *was, const st
 		usage_add(run->rows[i], s->now, is->state, is->vcpus);
 }
 
+static void
+count_halves(struct sweep *s, const struct standing *was)
+{
+	int64_t middle = note_middle(s);
+
+	for (unsigned half = 0; half < 2; half++) {
+		int64_t from = half && was->since < middle ? middle : was->since;
+		int64_t to = !half && s->now > middle ? middle : s->now;
+
+		if (from >= to)
+			continue;
+		s->half_ns[half] += to - from;
+		if (was->claims.value[CLAIM_OS] == s->unclassified)
+			s->unknown_ns[half] += to - from;
+	}
+}
+
 /* The time since the run last changed, for its VM's row. */
 static void
 count_time(struct sweep *s, struct run *run, const struct standing *was)
@@ -94,6 +111,7 @@ count_time(struct sweep *s, struct run *run, const struct standing *was)
 		return;
 	vms_count(run->row, run, &was->claims, was->vcpus, was->since, s->now);
 	s->run_ns += s->now - was->since;
+	count_halves(s, was);
 	if (!run->part->live)
 		s->imported_ns[run->part->ledger] += s->now - was->since;
 }

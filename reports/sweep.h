@@ -56,6 +56,8 @@ struct sweep {
 	struct usage usage;
 	struct vms vms;
 	tally_i128 run_ns;
+	/* Of each half of the period: all, and without a known OS. */
+	tally_i128 half_ns[2], unknown_ns[2];
 	tally_i128 *imported_ns; /* of each ledger */
 };
 /* `estate` may be NULL; its window ends with the period, and begins no later. */
@@ -91,6 +93,8 @@ void note_os_claim(struct sweep *s, const struct run *run, const struct slot *e)
 void note_corrected(struct sweep *s, const struct run *run, const struct effective *now);
 void note_left_open(struct sweep *s, const struct part *p, const struct slot *e);
 void note_conflict(struct sweep *s, struct vm *vm);
+/* The instant between the period's halves. */
+int64_t note_middle(const struct sweep *s);
 void note_sums(struct sweep *s);
 
 #endif

@@ -16,7 +16,7 @@ import sys
 from claims import Register
 from counts import Counts
 from events import read_files
-from findings import count_findings
+from findings import count_findings, growth
 from instants import Malformed, find_zone, format_stamp, parse_period
 from runs import Estate
 
@@ -33,7 +33,7 @@ class Ledgers:
             raise Malformed("the period is empty")
         counts = Counts(self.estate, self.register, begin, end)
         return {"from": format_stamp(begin), "to": format_stamp(end), "usage": counts.usage(), "vms": counts.vms(),
-                "coverage": counts.coverage()}
+                "coverage": counts.coverage(), "growth": growth(counts)}
 
     def findings(self):
         times = [event.time for event in self.estate.events]

@@ -5,6 +5,8 @@
 Only kinds that can be derived here in a few plain lines are listed.
 """
 
+from instants import format_stamp, seconds_text
+
 
 def count_findings(estate, counts):
     """`counts`: those of a period that holds every event."""
@@ -19,6 +21,7 @@ def count_findings(estate, counts):
             facts.add(event.host)
         elif event.host not in facts:
             found.append(("no-host-facts", event.host))
+    found += [("clone", event.host) for event in clones(estate.events)]
     found += [("host-crash", run.host) for run in estate.runs if run.ended_by == "boot"]
     for row in counts.coverage():
         found += [("gap", row["host"])] * len(row["gaps"])
@@ -31,6 +34,40 @@ def count_findings(estate, counts):
         own = numbers.setdefault(kind, {})
         own[host] = own.get(host, 0) + 1
     return numbers
+
+
+def clones(events):
+    """Restores of a UUID with neither a save nor a failed begin behind the restore before."""
+    used, found = set(), []
+    for event in sorted(events, key=lambda event: event.order):
+        if event.kind == "start" and event.get("cause") == "restore" and not event.get("baseline"):
+            if event.vm in used:
+                found.append(event)
+            used.add(event.vm)
+        elif event.kind == "stop" and event.get("cause") in ("saved", "failed"):
+            used.discard(event.vm)
+    return found
+
+
+def growth(counts):
+    """What the finding unclassified-growing says of the period's halves, or None."""
+    middle = counts.begin + (counts.end - counts.begin) // 2
+    times = {}
+    for piece in counts.pieces:
+        if piece.counts:
+            known = piece.product != "unclassified"
+            for half, length in enumerate((min(piece.end, middle) - piece.begin, piece.end - max(piece.begin, middle))):
+                times[half, known] = times.get((half, known), 0) + max(0, length)
+    unknown = [times.get((half, False), 0) for half in (0, 1)]
+    whole = [unknown[half] + times.get((half, True), 0) for half in (0, 1)]
+    if not whole[0] or unknown[1] <= unknown[0]:
+        return None
+    shares = [(20000 * part + all_) // (2 * all_) for part, all_ in zip(unknown, whole)]
+    if shares[1] < shares[0] + 100:
+        return None
+    percent = [f"{share // 100}.{share % 100:02} %" for share in shares]
+    return (f"{seconds_text(unknown[0])} s ({percent[0]} of the run time) before {format_stamp(middle)}, "
+            f"{seconds_text(unknown[1])} s ({percent[1]}) from then on")
 
 
 def conflicts(pieces):

@@ -145,6 +145,26 @@ class Runs(unittest.TestCase):
         self.assertEqual(("10800", 2, "3600"), tuple(usage(made)[k] for k in ("run_seconds", "peak", "peak_seconds")))
         self.assertEqual({"": 1}, made["findings"]["uuid-conflict"])
 
+    def test_one_saved_state_begins_one_machine(self):
+        def made(*stops):
+            return report([facts("a"), facts("b"), line("10:00", "a", "start", V, vcpus=1, cause="boot"),
+                           line("11:00", "a", "stop", V, cause="saved"), line("12:00", "b", "start", V, vcpus=1, cause="restore"),
+                           *stops, line("14:00", "a", "start", V, vcpus=1, cause="restore"), line("15:00", "a", "heartbeat")])
+        for how in ("saved", "failed"):
+            self.assertNotIn("clone", made(line("13:00", "b", "stop", V, cause=how))["findings"])
+        self.assertEqual({"a": 1}, made(line("13:00", "b", "stop", V, cause="shutdown"))["findings"]["clone"])
+        self.assertEqual({"a": 1}, made()["findings"]["clone"])
+
+    def test_unknown_run_time_grows_by_its_share_and_by_itself(self):
+        def made(*lines):
+            return report([facts("a"), *lines, line("23:00", "a", "heartbeat")])["growth"]
+        known, unknown = line("00:00", "a", "start", V, vcpus=1, os=WIN), "6b1c5a8e-8d0b-4a56-9a53-0a9e9a7d2c99"
+        self.assertIsNone(made(known))
+        self.assertEqual("0 s (0.00 % of the run time) before 2026-03-01T12:00:00Z, 7200 s (15.38 %) from then on", made(
+            known, line("12:00", "a", "start", unknown, vcpus=1), line("14:00", "a", "stop", unknown, cause="shutdown")))
+        self.assertIsNone(made(known, line("10:00", "a", "start", unknown, vcpus=1), line("14:00", "a", "stop", unknown, cause="shutdown")))
+        self.assertIsNone(made(line("12:00", "a", "start", unknown, vcpus=1)))
+
     def test_a_second_file_continues_the_host(self):
         first = [facts("a"), line("10:00", "a", "start", V, vcpus=1, os=WIN)]
         second = [line("12:00", "a", "start", V, vcpus=2, baseline=True), line("13:00", "a", "stop", V, cause="shutdown")]
@@ -339,6 +359,7 @@ else:
     made = ledgers.report(parse_period(sys.argv[at + 1], zone), parse_period(sys.argv[at + 3], zone))
     made["findings"] = [{{"kind": kind, "text": ("host " + host + ": " if host else "") + str(number) + " times"}}
                         for kind, hosts in ledgers.findings().items() for host, number in hosts.items()]
+    made["findings"] += [{{"kind": "unclassified-growing", "text": made["growth"]}}] if made["growth"] else []
     spoil = {spoil!r}
     if spoil == "figure" and made["usage"]:
         made["usage"][0]["peak"] += 1

@@ -58,6 +58,97 @@ what_lies_outside_the_period_is_no_finding(void **state)
 	assert_int_equal(rows(r, "findings", "kind=evidence-class"), 1);
 }
 
+#define TWO HOST "h2 00:00 host cores_per_socket=8\n"
+#define SAVED                                                                                      \
+	TWO "h1 01:00 start a vcpus=1 name=web\nh1 02:00 stop a cause=saved\n"                     \
+	    "h2 03:00 start a vcpus=1 cause=restore name=web\n"
+
+/* One saved state, restored here and there. */
+static void
+a_saved_state_that_begins_a_vm_twice_makes_a_clone(void **state)
+{
+	const struct tally_json *r;
+
+	(void)state;
+	r = report_of_day(SAVED "h1 05:00 start a vcpus=1 cause=restore\nh1 06:00 heartbeat\n");
+	assert_figure(
+		r, "findings", "kind=clone", "text",
+		"host h1: 1 begin of a VM from a saved state that had begun it before: VM web "
+		"(00000000-0000-0000-0000-000000000061) at 2026-03-01T05:00:00Z, before that "
+		"on h2 at 2026-03-01T03:00:00Z");
+	assert_figure(r, "findings", "kind=clone", "severity", "warning");
+	/* So does one that is restored when the first has gone. */
+	r = report_of_day(SAVED "h2 04:00 stop a cause=shutdown\nh1 05:00 start a vcpus=1 "
+				"cause=restore\n");
+	assert_int_equal(rows(r, "findings", "kind=clone"), 1);
+	r = report_of_day(SAVED "h2 04:00 stop a cause=shutdown\nh2 05:00 start a vcpus=1 "
+				"cause=restore\n");
+	assert_int_equal(rows(r, "findings", "kind=clone"), 1);
+}
+
+static void
+a_vm_that_is_saved_anew_or_failed_to_begin_is_no_clone(void **state)
+{
+	static const char *const between[] = { "h2 04:00 stop a cause=saved\n",
+					       "h2 04:00 stop a cause=failed\n" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct tally_buf lines = TALLY_BUF_INIT;
+
+		tally_buf_addf(&lines, "%s%s%s", SAVED, between[i],
+			       "h1 05:00 start a vcpus=1 cause=restore\n");
+		assert_int_equal(
+			rows(report_of_day(tally_buf_cstr(&lines)), "findings", "kind=clone"), 0);
+		tally_buf_deinit(&lines);
+	}
+	/* It booted; and what was restored before the period is the business of that one. */
+	assert_int_equal(
+		rows(report_of_day(SAVED "h2 04:00 stop a cause=shutdown\nh1 05:00 start a "
+					 "vcpus=1 cause=boot\n"),
+		     "findings", "kind=clone"),
+		0);
+	assert_int_equal(rows(report_of(SAVED "h1 05:00 start a vcpus=1 cause=restore\n",
+					"2026-03-01T04:00:00Z", "2026-03-02", "UTC"),
+			      "findings", "kind=clone"),
+			 0);
+}
+
+#define KNOWN HOST "h1 00:00 start a vcpus=1 os=http://microsoft.com/win/2k22\n"
+#define END   "h1 23:59 heartbeat\n"
+
+/* Middle of the day: 12:00. */
+static void
+unclassified_run_time_that_grows_by_itself_and_by_its_share_is_told(void **state)
+{
+	static const char *const none[] = {
+		KNOWN END,
+		/* As much before as behind; less behind than before. */
+		KNOWN "h1 06:00 start b vcpus=1\nh1 18:00 stop b cause=shutdown\n" END,
+		KNOWN "h1 06:00 start b vcpus=1\nh1 17:00 stop b cause=shutdown\n" END,
+		/* 7 minutes more of 12 hours: less than a hundredth. */
+		KNOWN "h1 06:00 start b vcpus=1\nh1 18:07 stop b cause=shutdown\n" END,
+		/* All of it grows alike. */
+		HOST "h1 06:00 start a vcpus=1 os=http://microsoft.com/win/2k22\n"
+		     "h1 06:00 start b vcpus=1\n" END,
+		/* Nothing ran before. */
+		HOST "h1 12:00 start b vcpus=1\n" END,
+	};
+	const struct tally_json *r =
+		report_of_day(KNOWN "h1 11:00 start b vcpus=1\nh1 13:00 start c vcpus=1\nh1 14:00 "
+				    "stop c cause=shutdown\nh1 15:00 stop b cause=shutdown\n" END);
+
+	(void)state;
+	assert_figure(
+		r, "findings", "kind=unclassified-growing", "text",
+		"1 growth of the run time without a known OS, 10800 s in all: 3600 s (7.69 % "
+		"of the run time) before 2026-03-01T12:00:00Z, 14400 s (25.03 %) from then on");
+	assert_figure(r, "findings", "kind=unclassified-growing", "severity", "warning");
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		if (rows(report_of_day(none[i]), "findings", "kind=unclassified-growing") != 0)
+			fail_msg("told: %s", none[i]);
+}
+
 static void
 findings_stand_by_severity_then_kind(void **state)
 {
@@ -352,6 +443,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_cases_of_one_kind_and_host_are_one_finding),
 		cmocka_unit_test(what_lies_outside_the_period_is_no_finding),
+		cmocka_unit_test(a_saved_state_that_begins_a_vm_twice_makes_a_clone),
+		cmocka_unit_test(a_vm_that_is_saved_anew_or_failed_to_begin_is_no_clone),
+		cmocka_unit_test(
+			unclassified_run_time_that_grows_by_itself_and_by_its_share_is_told),
 		cmocka_unit_test(findings_stand_by_severity_then_kind),
 		cmocka_unit_test(a_name_in_a_text_cannot_leave_it),
 		cmocka_unit_test(an_empty_or_reversed_period_is_refused),
