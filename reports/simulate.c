@@ -91,9 +91,13 @@ make(struct tally_simulation *s, struct tally_err *err)
 			return -1;
 	sim_effects_finish(s);
 	sim_finish(s);
+	sim_notes(s);
+	/* The estate has them now, and there may be millions. */
+	free(s->stays);
+	s->stays = NULL;
+	s->n_stays = s->cap_stays = 0;
 	if (work_out(s, err) < 0)
 		return -1;
-	sim_notes(s);
 	sim_rows(s);
 	return 0;
 }

@@ -356,6 +356,22 @@ uncertain_ends_stay_uncertain_wherever_they_go(void **state)
 }
 
 static void
+more_than_this_can_work_with_is_refused(void **state)
+{
+	struct tally_buf many = TALLY_BUF_INIT;
+
+	(void)state;
+	tally_buf_add_str(&many, "h1 00:00 host " FACTS);
+	for (unsigned i = 0; i < 510; i++)
+		tally_buf_addf(&many, "h1 01:00 start 00000000-0000-0000-0000-000000000%03u\n", i);
+	tally_buf_add_str(&many, "h1 23:00 heartbeat\n");
+	what_if(tally_buf_cstr(&many), "--grow *,copies=100000", NULL);
+	assert_refused("character 10: that is more than this can work with: 510 stretches of time, "
+		       "100000 times");
+	tally_buf_deinit(&many);
+}
+
+static void
 text_and_csv_say_what_they_are(void **state)
 {
 	struct tally_buf text = TALLY_BUF_INIT, many = TALLY_BUF_INIT;
@@ -409,6 +425,7 @@ main(void)
 		cmocka_unit_test(what_is_strange_about_it_is_told),
 		cmocka_unit_test(licences_are_laid_beside_and_go_with_their_host),
 		cmocka_unit_test(uncertain_ends_stay_uncertain_wherever_they_go),
+		cmocka_unit_test(more_than_this_can_work_with_is_refused),
 		cmocka_unit_test(text_and_csv_say_what_they_are),
 	};
 	int failed;

@@ -247,6 +247,40 @@ copies_lower_nothing(void **state)
 	tally_buf_deinit(&b);
 }
 
+/* What counts machines and not hosts does not see where they stand. */
+static void
+moves_conserve_what_machines_need(void **state)
+{
+	static const char *const rules[] = { "windows-server/payg", "windows-server/vm",
+					     "ubuntu-pro/vm",       "sql-server/vm",
+					     "rhel/vm-pairs",       "windows-client/concurrent" };
+	struct tally_buf b = TALLY_BUF_INIT;
+	size_t seen = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct random_history h;
+
+		random_make(&h, seed, RANDOM_ALL);
+		what_if(with(&b, "h0 00:30 start q vcpus=3\nh0 00:31 stop q\n", &h, true),
+			"--add-host z,cores=8,cluster=y", "--add-host x,like=z",
+			"--move *,host=h0,to=cluster:y", "--remove-host h1,to=cluster:y",
+			"--remove-host x", NULL);
+		for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+			char where[128];
+
+			snprintf(where, sizeof(where), "rule=%s scope=fleet differs=true",
+				 rules[i]);
+			if (rows(what_if_json(), "positions", where) > 0)
+				fail_msg("seed %" PRIu64 ": %s", seed, rules[i]);
+			snprintf(where, sizeof(where), "rule=%s scope=fleet", rules[i]);
+			seen += rows(what_if_json(), "positions", where);
+		}
+	}
+	assert_true(seen > 80);
+	tally_buf_deinit(&b);
+}
+
 int
 main(void)
 {
@@ -259,6 +293,7 @@ main(void)
 		cmocka_unit_test(a_machine_that_is_gone_was_never_there),
 		cmocka_unit_test(other_vcpus_are_as_if_they_were_recorded),
 		cmocka_unit_test(copies_lower_nothing),
+		cmocka_unit_test(moves_conserve_what_machines_need),
 	};
 	int failed;
 
