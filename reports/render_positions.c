@@ -211,12 +211,43 @@ add_amount(struct columns *c, amount a)
 	columns_str(c, text);
 }
 
+/* What the figures are of, and what would do with least. */
+static void
+position_title(const struct tally_report *r, const struct position *p, const struct position *fleet,
+	       struct columns *c)
+{
+	struct tally_buf text = TALLY_BUF_INIT;
+	char figure[64];
+
+	tally_buf_add_bytes(&text, report_text(r, p->rule));
+	tally_buf_add_str(&text, " of ");
+	tally_buf_add_bytes(&text, report_text(r, p->product));
+	tally_buf_add_str(&text, ", in units of ");
+	tally_buf_add_bytes(&text, report_text(r, p->unit));
+	if (fleet && fleet->has_cheapest) {
+		figure_text(figure, fleet->cheapest);
+		tally_buf_add_str(&text, "; cheapest for the fleet: ");
+		if (fleet->cheapest_rule == p->rule)
+			tally_buf_add_str(&text, "this");
+		else
+			tally_buf_add_bytes(&text, report_text(r, fleet->cheapest_rule));
+		tally_buf_addf(&text, ", %s", figure);
+	}
+	columns_title(c, tally_buf_view(&text));
+	tally_buf_deinit(&text);
+}
+
 static void
 add_position(struct columns *c, const struct tally_report *r, const struct position *p)
 {
-	columns_add(c, report_text(r, p->rule));
-	columns_add(c, report_text(r, p->product));
-	columns_add(c, report_text(r, p->id));
+	struct tally_buf scope = TALLY_BUF_INIT;
+
+	tally_buf_add_str(&scope, usage_scope_name(p->scope));
+	if (p->scope != SCOPE_FLEET) {
+		tally_buf_add_str(&scope, " ");
+		tally_buf_add_bytes(&scope, report_text(r, p->id));
+	}
+	columns_add(c, tally_buf_view(&scope));
 	add_amount(c, p->need.low);
 	add_amount(c, p->need.measured);
 	add_amount(c, p->need.high);
@@ -228,26 +259,49 @@ add_position(struct columns *c, const struct tally_report *r, const struct posit
 		columns_str(c, "-");
 		columns_str(c, "-");
 	}
+	tally_buf_clear(&scope);
+	tally_buf_addf(&scope, "%zu", p->n_unresolved);
+	columns_add(c, tally_buf_view(&scope));
+	tally_buf_deinit(&scope);
+}
+
+/* Those of one rule and product, from the fleet inwards. */
+static void
+add_group(struct columns *c, const struct tally_report *r, const struct position *p, size_t n)
+{
+	static const enum scope order[] = { SCOPE_FLEET, SCOPE_REGION, SCOPE_CLUSTER };
+	const struct position *fleet = NULL;
+	size_t titles = c->n_titles, before = c->count;
+
+	for (size_t i = 0; i < n; i++)
+		if (p[i].scope == SCOPE_FLEET)
+			fleet = &p[i];
+	position_title(r, p, fleet, c);
+	for (size_t s = 0; s < sizeof(order) / sizeof(*order); s++)
+		for (size_t i = 0; i < n; i++)
+			if (p[i].scope == order[s] && report_text(r, p[i].id).len > 0)
+				add_position(c, r, &p[i]);
+	if (c->count == before)
+		columns_untitle(c, titles);
 }
 
 /* The fleet and what has a name in it; hosts are in the other formats. */
 void
 report_positions_text(const struct tally_report *r, struct tally_buf *out, unsigned width)
 {
-	static const char *const heads[] = { "!rule",  "-product",  "-scope",
-					     ">low",   ">measured", ">high",
-					     ">order", ">entitled", ">surplus" };
+	static const char *const heads[] = { "-scope", ">low",      ">measured", ">high",
+					     ">order", ">entitled", ">surplus",  ">unresolved" };
+	const struct position *p = r->positions.p;
 	struct columns c;
 
 	if (r->n_packs == 0)
 		return;
 	columns_init(&c, heads, sizeof(heads) / sizeof(*heads));
-	for (size_t i = 0; i < r->positions.n; i++) {
-		const struct position *p = &r->positions.p[i];
-
-		if (p->scope == SCOPE_FLEET ||
-		    (p->scope != SCOPE_HOST && report_text(r, p->id).len > 0))
-			add_position(&c, r, p);
+	for (size_t i = 0, end; i < r->positions.n; i = end) {
+		for (end = i + 1; end < r->positions.n && p[end].rule == p[i].rule &&
+				  p[end].product == p[i].product;)
+			end++;
+		add_group(&c, r, &p[i], end - i);
 	}
 	tally_buf_add_str(out, "\nLicence positions\n");
 	if (c.count > 0)

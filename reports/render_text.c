@@ -399,7 +399,13 @@ static void
 findings_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 {
 	static const char *const severities[] = { "error", "warning", "info" };
+	int kind = 16;
 
+	for (size_t i = 0; i < r->findings.count; i++) {
+		int length = (int)strlen(finding_name(r->findings.list[i]->kind));
+
+		kind = length > kind ? length : kind;
+	}
 	tally_buf_add_str(out, "\nFindings\n");
 	for (size_t s = 0; s < COUNT(severities); s++) {
 		for (size_t i = 0; i < r->findings.count; i++) {
@@ -407,9 +413,9 @@ findings_out(const struct tally_report *r, struct tally_buf *out, unsigned width
 
 			if (strcmp(finding_severity(f->kind), severities[s]) != 0)
 				continue;
-			tally_buf_addf(out, "  %-7s  %-16s  ", severities[s],
+			tally_buf_addf(out, "  %-7s  %-*s  ", severities[s], kind,
 				       finding_name(f->kind));
-			columns_wrap(out, tally_buf_view(&f->text), 29, width);
+			columns_wrap(out, tally_buf_view(&f->text), 13 + (unsigned)kind, width);
 		}
 	}
 }

@@ -59,6 +59,19 @@ def surplus(suite):
         check((p["entitled"], p["surplus"]["measured"]) == (32, 0), f"{p}")
 
 
+def shown(suite):
+    held = suite.scratch / "held.yaml"
+    with suite.case("the text says of what, where and in which units, from the fleet inwards"):
+        text = suite.must("report", *suite.ledgers, *PERIOD, "--entitlements", held, "-o", "-").text
+        lines = text[text.index("Licence positions"):text.index("Findings")].splitlines()
+        at = next(i for i, line in enumerate(lines) if line.startswith("  windows-server-standard/host of windows-server, in units of core; cheapest"))
+        check(lines[at].endswith("cheapest for the fleet: this, 32"), lines[at])
+        check(lines[1].split() == ["scope", "low", "measured", "high", "order", "entitled", "surplus", "unresolved"], lines[1])
+        rows = [line.split() for line in lines[at + 1:at + 3]]
+        check(rows == [["fleet", "32", "32", "32", "32", "40", "8", "0"], ["cluster", "c1", "32", "32", "32", "32", "-", "-", "0"]], f"{rows}")
+        check("  warning  short-history " in text and "  info     evidence-class " in text, text)
+
+
 def shortfall(suite):
     held = write(suite, "few.yaml", "entitlements:\n  - {product: windows-server-standard, metric: core, quantity: 31}\n")
     with suite.case("a shortfall is exit 1 under --strict, and the report is written all the same"):
@@ -131,6 +144,7 @@ def refusals(suite):
 def body(suite):
     make(suite)
     surplus(suite)
+    shown(suite)
     shortfall(suite)
     roster(suite)
     verification(suite)
