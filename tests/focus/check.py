@@ -54,6 +54,9 @@ JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL 
 MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP
 STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYI UYU UYW UZS VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR
 ZMW ZWG""".split())
+# Digits behind the point, where there are not two.
+MINOR = {0: set("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()),
+         3: set("BHD IQD JOD KWD LYD OMR TND".split()), 4: {"CLF", "UYW"}}
 # ID column -> columns that are null exactly where it is.
 TOGETHER = {"PricingQuantity": ["PricingUnit"], "ConsumedQuantity": ["ConsumedUnit"], "ResourceId": ["ResourceType"],
             "RegionId": ["RegionName"], "SubAccountId": ["SubAccountName", "SubAccountType"]}
@@ -154,11 +157,18 @@ class Check:
         self.check_periods(number, row)
         self.check_nulls(number, row)
         self.check_costs(number, row)
+        self.check_units(number, row)
+        self.check_undiscounted(number, row)
+        self.check_own(number, row)
 
     def check_periods(self, number, row):
         for what in ("BillingPeriod", "ChargePeriod"):
             if row[what + "Start"] >= row[what + "End"]:
                 self.say(number, what + "End", "does not lie behind the start")
+        begin, end = (datetime.datetime.strptime(row["BillingPeriod" + what], "%Y-%m-%dT%H:%M:%SZ") for what in ("Start", "End"))
+        # A month of a calendar whose clocks may be moved by an hour, and whose offset has no seconds.
+        if begin.second or end.second or not 28 * 24 - 1 <= (end - begin).total_seconds() / 3600 <= 31 * 24 + 1:
+            self.say(number, "BillingPeriodEnd", "the billing period is no month with an exclusive end")
         if row["ChargePeriodStart"] < row["BillingPeriodStart"] or row["ChargePeriodEnd"] > row["BillingPeriodEnd"]:
             self.say(number, "ChargePeriodStart", "the charge period leaves the billing period")
 
@@ -185,6 +195,38 @@ class Check:
             if category == "Usage" and not correction and row["ConsumedQuantity"] == "" and \
                     row.get("CommitmentDiscountStatus") != "Unused":
                 self.say(number, "ConsumedQuantity", "is null in a row of Usage")
+
+    def check_units(self, number, row):
+        """What is consumed is what is priced, be it in other units of time."""
+        of = [re.sub(rf"-({TIME})$", "", row.get(column, "")) for column in ("PricingUnit", "ConsumedUnit")]
+        if all(of) and of[0] != of[1]:
+            self.say(number, "ConsumedUnit", f"{of[1]} is not the {of[0]} of PricingUnit")
+
+    def check_undiscounted(self, number, row):
+        """Without discounts a cost is what it is, but for rounding to minor units."""
+        if row["ChargeCategory"] != "Usage" or row.get("PricingCategory") != "Standard" or row.get("CommitmentDiscountId"):
+            return
+        billed, listed = Fraction(row["BilledCost"]), Fraction(row["ListCost"])
+        unit = Fraction(1, 10 ** next((d for d, names in MINOR.items() if row["BillingCurrency"] in names), 2))
+        if row["EffectiveCost"] != row["BilledCost"]:
+            self.say(number, "EffectiveCost", "is not BilledCost, though nothing is discounted")
+        if billed != listed and (abs(billed - listed) >= unit or billed % unit != 0):
+            self.say(number, "BilledCost", f"{row['BilledCost']} is neither {row['ListCost']} nor that in whole minor units")
+
+    def check_own(self, number, row):
+        """The columns of a ledger: together or not at all, and in their order."""
+        own = [row.get(column) for column in ("x_LedgerRoot", "x_FirstIndex", "x_LastIndex", "x_EvidenceClass")]
+        if None in own or not any(own):
+            return
+        root, first, last, evidence = own
+        if not all(own):
+            self.say(number, "x_LedgerRoot", "stands there in part")
+        elif not re.fullmatch(r"'?[A-Za-z0-9+/]{43}=", root):
+            self.say(number, "x_LedgerRoot", f"is no root: {root!r}")
+        elif not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
+            self.say(number, "x_FirstIndex", f"{first} to {last} are no entries")
+        elif evidence not in ("witnessed", "imported", "mixed"):
+            self.say(number, "x_EvidenceClass", f"is none: {evidence!r}")
 
     def check_costs(self, number, row):
         correction = row["ChargeClass"] == "Correction"
@@ -215,7 +257,8 @@ class Check:
     def check_together(self):
         self.check_one_to_one("ServiceName", "ServiceCategory")
         for what, of in (("SkuPriceId", "SkuId"), ("InvoiceId", "BillingAccountId"), ("InvoiceId", "BillingCurrency"),
-                         ("InvoiceId", "InvoiceIssuerName"), ("SubAccountId", "SubAccountType"), ("SkuId", "SkuMeter")):
+                         ("InvoiceId", "InvoiceIssuerName"), ("SubAccountId", "SubAccountType"), ("SubAccountId", "SubAccountName"),
+                         ("RegionId", "RegionName"), ("SkuId", "SkuMeter")):
             if what in self.header and of in self.header:
                 self.check_one_to_one(what, of)
 
@@ -293,6 +336,8 @@ def check(data, metadata=None):
     result = Check(rows, header)
     if text.startswith("\ufeff"):
         result.say(0, "file", "begins with a byte order mark")
+    if re.search(r"(?<!\r)\n", re.sub(r'"[^"]*"', "", text)) or not text.endswith("\r\n"):
+        result.say(0, "file", "a line does not end by RFC 4180")
     result.check_header()
     for number, cells in enumerate(table[1:], 1):
         if len(cells) != len(header):

@@ -111,6 +111,19 @@ CELLS = [
     ("another account of an invoice", "BillingAccountId", "other", "has another elsewhere"), ("another currency of an invoice", "BillingCurrency", "USD", "has another elsewhere"),
     ("an invoice that is not its rows' sum", "BilledCost", "5.03", "metadata: x_Invoices: acme-2026-03 is"),
     ("a row of another invoice", "InvoiceId", "acme-2026-02", "stands on one side only"),
+    ("a thousands separator", "BilledCost", "1,000.00", "is no number"), ("no number at all", "EffectiveCost", "NaN", "is no number"),
+    ("infinity", "EffectiveCost", "Infinity", "is no number"), ("a blank in a number", "BilledCost", " 5.01", "is no number"),
+    ("an instant without its letters", "BillingPeriodStart", "2026-03-01 00:00:00", "is no instant"),
+    ("an inclusive end", "BillingPeriodEnd", "2026-03-31T23:59:59Z", "no month with an exclusive end"),
+    ("two months of billing", "BillingPeriodEnd", "2026-05-01T00:00:00Z", "no month with an exclusive end"),
+    ("other things consumed than priced", "ConsumedUnit", "GiB-Seconds", "is not the VCPU of PricingUnit"),
+    ("an effective cost of its own", "EffectiveCost", "1.00", "is not BilledCost, though nothing is discounted"),
+    ("a bill beyond its rounding", "BilledCost", "5.03", "nor that in whole minor units"),
+    ("a bill rounded to no minor unit", "BilledCost", "5.017", "nor that in whole minor units"),
+    ("a root that is none", "x_LedgerRoot", "AAAA", "is no root"), ("entries backwards", "x_FirstIndex", "18", "are no entries"),
+    ("an entry that is no number", "x_LastIndex", "last", "are no entries"), ("a class of evidence that is none", "x_EvidenceClass", "sworn", "is none"),
+    ("a root without its entries", "x_FirstIndex", "", "stands there in part"),
+    ("another name of a cost centre", "SubAccountName", "cc3", "has another elsewhere"),
     ("more decimals than stated", "ConsumedQuantity", "1." + "1" * 20, "is beyond scale"),
 ]
 
@@ -142,7 +155,9 @@ def planted_tables(suite, data, metadata):
             ("a custom column in lower case", [row + ["x_own_column" if row is table[0] else "1"] for row in table], "not in Pascal case")):
         problems = check.check(to_bytes(changed))
         suite.expect(f"found: {name}", any(expected in p for p in problems), f"{problems[:3]}")
-    for name, changed, expected in (("bytes that are no UTF-8", data + b"\xff", "utf-8"), ("an open quote", data + b'"a', "file:"),
+    for name, changed, expected in (("bytes that are no UTF-8", data + b"\xff", "utf-8"), ("a byte order mark", b"\xef\xbb\xbf" + data, "byte order mark"),
+                                    ("lines of another system", data.replace(b"\r\n", b"\n"), "RFC 4180"), ("a last line that is cut", data[:-2], "RFC 4180"),
+                                    ("a blank line", data + b"\r\n", "0 cells, not"), ("an open quote", data + b'"a', "file:"),
                                     ("nothing", b"", "is empty")):
         problems = check.check(changed)
         suite.expect(f"found: {name}", any(expected in p for p in problems), f"{problems[:3]}")
