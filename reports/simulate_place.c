@@ -217,6 +217,15 @@ keep_together(const struct tally_simulation *s, const struct ids *stays,
 	free(goes);
 }
 
+/* Of two that are alike the first by name: added hosts have numbers behind all others. */
+static bool
+emptier(const struct put *p, uint32_t a, uint32_t b)
+{
+	if (p->loads[a] != p->loads[b])
+		return p->loads[a] < p->loads[b];
+	return tally_bytes_cmp(sim_host_name(p->s, a), sim_host_name(p->s, b)) < 0;
+}
+
 static void
 choose(struct put *p, const struct sim_places *places, uint32_t *chosen)
 {
@@ -227,7 +236,7 @@ choose(struct put *p, const struct sim_places *places, uint32_t *chosen)
 		if (best == SIM_NONE || !holds(&places->hosts, best)) {
 			best = places->hosts.p[0];
 			for (uint32_t k = 1; k < places->hosts.n; k++)
-				if (p->loads[places->hosts.p[k]] < p->loads[best])
+				if (emptier(p, places->hosts.p[k], best))
 					best = places->hosts.p[k];
 		}
 		chosen[m->vm] = best;

@@ -102,6 +102,9 @@ a_new_host_is_empty_and_machines_can_go_there(void **state)
 	assert_row(DC "scope=host id=h9", "old", "null");
 	assert_row(DC "scope=host id=h9", "more.measured", "64");
 	assert_row(DC "scope=cluster id=win", "new.high", "64");
+	what_if(small, "--add-host z,cores=8,cluster=n", "--add-host b,cores=8,cluster=n",
+		"--move lin1,to=cluster:n", NULL);
+	assert_machine(3, "lin1", "to", "b");
 	/* What nobody says is that of another host, its cluster's region is told by the others. */
 	what_if(small, "--add-host h9,like=h1", NULL);
 	assert_row(DC FLEET_, "new.high", "64");
