@@ -25,6 +25,30 @@ static const char small[] =
 	"h2 01:00 start c vcpus=2 name=lin1 tenant=acme environment=test " RHEL "\n"
 	"h3 01:00 start d vcpus=8 name=db software=sql-server-standard\n" END;
 
+/* What random histories of a day do not have: a host that fails, and a long history. */
+static void
+nothing_changes_without_a_change(void **state)
+{
+	static const char fails[] = "h1 00:00 host " FACTS "h2 00:00 host " FACTS
+				    "h1 01:00 start a vcpus=4 name=web " WIN "\n"
+				    "h1 02:00 migrate-out a\nh2 02:00 migrate-in a vcpus=4\n"
+				    "h2 03:00 heartbeat\nh2 03:30 host-failed by=ann reason=x\n"
+				    "h1 04:00 start a vcpus=4 name=web " WIN "\n"
+				    "h1 23:00 heartbeat\n";
+	static const char old[] = "h1 2025-11-01T00:00:00Z host " FACTS
+				  "h1 2025-11-02T00:00:00Z start a vcpus=4 name=web " WIN "\n"
+				  "h1 23:00 heartbeat\n";
+
+	(void)state;
+	identical(small, NULL);
+	identical(fails, NULL);
+	identical(old, NULL);
+	/* A licence leaves a host that failed as often as that happens. */
+	what_if(fails, "--add-host h9,cores=8,cluster=apart", NULL);
+	assert_row(STD FLEET_, "new.low", "16");
+	assert_row(STD FLEET_, "new.measured", "32");
+}
+
 static void
 a_machine_gets_other_vcpus(void **state)
 {
@@ -286,6 +310,8 @@ what_is_strange_about_it_is_told(void **state)
 	static const char late[] = "h1 00:00 host " FACTS "h2 12:00 host " FACTS
 				   "h1 01:00 start a vcpus=4 name=web pinned=0,1 " WIN "\n"
 				   "h1 23:00 heartbeat\nh2 23:00 heartbeat\n";
+	static const char crowded[] =
+		"h1 00:00 host " FACTS "h1 01:00 start a vcpus=40 name=web\nh1 23:00 heartbeat\n";
 	/* One UUID on two hosts at once, and nobody says that it moved. */
 	static const char both[] = "h1 00:00 host " FACTS "h2 00:00 host " FACTS
 				   "h1 01:00 start a vcpus=4 name=web " WIN "\n"
@@ -299,6 +325,9 @@ what_is_strange_about_it_is_told(void **state)
 	what_if(small, "--grow h1,cores=4", NULL);
 	assert_noted("host h1: up to 8 vCPUs at once on 4 cores");
 	what_if(small, "--grow web1,vcpus=12", NULL);
+	assert_int_equal(notes(), 0);
+	/* What was so before and is so now is nobody's doing. */
+	what_if(crowded, "--add-host h9,like=h1", NULL);
 	assert_int_equal(notes(), 0);
 	what_if(late, "--move web,to=h2", NULL);
 	assert_noted("host h2: nothing is known of it for a part of the time");
@@ -414,6 +443,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_changes_without_a_change),
 		cmocka_unit_test(a_machine_gets_other_vcpus),
 		cmocka_unit_test(copies_run_when_and_where_the_machine_ran),
 		cmocka_unit_test(copies_are_spread_over_a_cluster_and_not_copied_again),
