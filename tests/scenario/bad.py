@@ -290,7 +290,7 @@ def prices(suite):
              "{from: 2026-01-11, rate: 1}]}\n", ":5:90: hole"),
             ("a price that ends before it begins", HEAD + "skus:\n  - {id: s, meter: vm-hour, prices: [{from: 2025-01-01, to: 2024-01-01, "
              "rate: 1}]}\n", ":5:61: 'to' must lie behind"),
-            ("a currency that there is not", PRICES.replace("EUR", "XXX"), ":1:11: "),
+            ("a currency that there is not", PRICES.replace("EUR", "EUX"), ":1:11: "),
             ("a rule that there is not", HEAD + "skus:\n  - {id: s, meter: licence-hour, per: vm, product: no/such, prices: "
              "[{from: 2025-01-01, rate: 1}]}\n", ":5:"),
             ("use before the first price", HEAD + sku.replace("2025", "2027") % "1", ":4:8: ")):

@@ -504,28 +504,6 @@ a_host_grows_and_the_largest_need_counts(void **state)
 }
 
 static void
-a_host_without_facts_is_none_of_no_cores(void **state)
-{
-	static const char *const rules[] = { "rule=oracle-database/processor",
-					     "rule=rhel/virtual-datacenter",
-					     "rule=sles/unlimited" };
-	static const char *const figures[] = { "6", "1", "1" };
-	const struct tally_json *r = report_of_day(
-		"h1 01:00 start a vcpus=6 os=http://redhat.com/rhel/9.0 "
-		"software=oracle-database-enterprise\n"
-		"h1 01:00 start b vcpus=2 os=http://suse.com/sles/15\nh1 02:00 heartbeat\n");
-
-	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		struct tally_buf where = TALLY_BUF_INIT;
-
-		tally_buf_addf(&where, "%s scope=fleet", rules[i]);
-		assert_reading(r, tally_buf_cstr(&where), figures[i], figures[i], figures[i]);
-		tally_buf_deinit(&where);
-	}
-}
-
-static void
 the_period_decides_without_rules_there_are_none(void **state)
 {
 	const struct tally_json *r = report_of("h1 2026-03-01T00:00:00Z host cores_per_socket=8\n"
@@ -604,7 +582,6 @@ main(void)
 		cmocka_unit_test(windows_clients_are_counted_at_once),
 		cmocka_unit_test(a_standby_does_not_count),
 		cmocka_unit_test(a_host_grows_and_the_largest_need_counts),
-		cmocka_unit_test(a_host_without_facts_is_none_of_no_cores),
 		cmocka_unit_test(the_period_decides_without_rules_there_are_none),
 		cmocka_unit_test(what_no_estate_is_metered_by_is_refused_with_its_place),
 	};
