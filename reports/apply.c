@@ -93,8 +93,7 @@ on_begin(void *ctx, struct run *run, const struct slot *e)
 	run->state = state_of(e->said);
 	run->vcpus = 0;
 	take_vcpus(run, e);
-	run->claims = e->h.kind == TALLY_MIGRATED_IN ? claims_copy(vm->last) : claims_new();
-	claims_take(run->claims, e, s->order, vm->corrected);
+	run->claims = claims_begin(vm->last, e, s->order, vm->corrected);
 	claims_ref(&vm->last, run->claims);
 	collect_size(s, run, e->said, true);
 	sweep_change(s, run);

@@ -160,9 +160,8 @@ give_software(struct claims *c, const struct slot *e, uint64_t order,
 	return true;
 }
 
-bool
-claims_take(struct claims *c, const struct slot *e, uint64_t order,
-	    const struct corrected *corrected)
+static bool
+take(struct claims *c, const struct slot *e, uint64_t order, const struct corrected *corrected)
 {
 	bool given = false;
 
@@ -187,6 +186,44 @@ claims_take(struct claims *c, const struct slot *e, uint64_t order,
 	default:
 		return false;
 	}
+}
+
+bool
+claims_take(struct claims *c, const struct slot *e, uint64_t order,
+	    const struct corrected *corrected)
+{
+	if (!take(c, e, order, corrected))
+		return false;
+	c->said = NULL;
+	c->stay_claims = 0;
+	c->rows_part = NULL;
+	return true;
+}
+
+/* Whether the entry would give again all that was given, and nobody else has them now:
+ * only the orders would differ, and they are for corrections. */
+static bool
+says_again(const struct claims *last, const struct slot *e, const struct corrected *corrected)
+{
+	return last && last->refs == 1 && last->said == e->said && last->of == e->of && !corrected;
+}
+
+struct claims *
+claims_begin(struct claims *last, const struct slot *e, uint64_t order,
+	     const struct corrected *corrected)
+{
+	bool anew = e->h.kind != TALLY_MIGRATED_IN || !last;
+	struct claims *c;
+
+	if (says_again(last, e, corrected)) {
+		last->refs++;
+		return last;
+	}
+	c = anew ? claims_new() : claims_copy(last);
+	claims_take(c, e, order, corrected);
+	c->said = anew ? e->said : NULL;
+	c->of = anew ? e->of : NULL;
+	return c;
 }
 
 bool

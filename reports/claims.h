@@ -10,6 +10,9 @@
 #include "stream.h"
 
 struct vm;
+struct usage_row;
+
+enum { SCOPES = 6 };
 
 /* Adds, then removes; or replaces what was there by `add`. */
 struct software_step {
@@ -17,9 +20,19 @@ struct software_step {
 	bool replace;
 	struct ids add, remove;
 };
-/* Shared by a run and its VM, which remembers what changed last. */
+/* Shared by a run and its VM, which remembers what changed last. Machines begin again
+ * and again with the same words: then the VM's claims are the run's, and what was found
+ * for them (below) is there. */
 struct claims {
 	unsigned refs;
+	/* All was given by these two together; NULL: not, or changed since. */
+	const struct said *said;
+	const struct said_of *of;
+	/* Of these claims where no correction is in force: collect.c, standing.c. */
+	uint32_t stay_claims; /* number + 1; 0: not asked for yet */
+	const struct part *rows_part;
+	uint32_t rows_cluster, rows_region;
+	struct usage_row *rows[SCOPES];
 	uint8_t evidence; /* of the OS */
 	uint32_t value[CLAIM_KEYS];
 	uint64_t order[CLAIM_KEYS]; /* 0: not given */
@@ -57,6 +70,9 @@ struct claims *claims_new(void);
 struct claims *claims_copy(const struct claims *from); /* NULL gives new ones */
 void claims_ref(struct claims **to, struct claims *from);
 void claims_unref(struct claims **at);
+/* Those of a run that an entry begins; `last` are its VM's newest, or NULL. */
+struct claims *claims_begin(struct claims *last, const struct slot *e, uint64_t order,
+			    const struct corrected *corrected);
 /* What an entry gives; false where nothing. `corrected` may be NULL. */
 bool claims_take(struct claims *c, const struct slot *e, uint64_t order,
 		 const struct corrected *corrected);

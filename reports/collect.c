@@ -98,10 +98,13 @@ collect_size(struct sweep *s, struct run *run, const struct said *m, bool anew)
 static uint32_t
 claims_of(struct sweep *s, const struct run *run)
 {
+	bool corrected = run->vm->corrected && run->vm->corrected->n_active > 0;
 	struct stay_claims c = { 0 };
 	struct effective now;
 	uint32_t number;
 
+	if (!corrected && run->claims->stay_claims)
+		return run->claims->stay_claims - 1;
 	claims_effective(&now, run->claims, run->vm->corrected);
 	c.os = now.value[CLAIM_OS];
 	c.edition = now.value[CLAIM_EDITION];
@@ -112,6 +115,8 @@ claims_of(struct sweep *s, const struct run *run)
 	c.evidence = now.evidence;
 	claims_software(&c.software, run->claims, run->vm->corrected);
 	number = estate_claims(s->estate, &c);
+	if (!corrected)
+		run->claims->stay_claims = number + 1;
 	ids_deinit(&c.software);
 	return number;
 }

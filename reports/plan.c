@@ -261,6 +261,14 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, u
 	return 0;
 }
 
+static void
+fetch(void *ctx, const struct told *t, unsigned stage)
+{
+	(void)ctx;
+	if (stage < 4)
+		residence_fetch(t, stage);
+}
+
 static int
 compare_cuts(const void *a, const void *b)
 {
@@ -338,9 +346,13 @@ spread_corrections(struct plan *plan)
 int
 plan_make(struct plan *plan, struct residence *residence, struct findings *findings,
 	  struct part *parts, size_t n_parts, size_t ledgers, const struct span *period,
+	  void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg),
 	  struct tally_err *err)
 {
+	struct stream_reader reader = { want, step, fetch, plan, parallel };
+
 	memset(plan, 0, sizeof(*plan));
+	plan->parallel = parallel;
 	plan->residence = residence;
 	plan->strings = residence->strings;
 	plan->findings = findings;
@@ -353,7 +365,7 @@ plan_make(struct plan *plan, struct residence *residence, struct findings *findi
 	plan->joins.ops = &join_ops;
 	plan->joins.ctx = residence->ctx = plan;
 	residence->ops = &ops;
-	if (stream_run(parts, n_parts, want, step, plan, err) < 0)
+	if (stream_run(parts, n_parts, &reader, err) < 0)
 		return -1;
 	join_finish(&plan->joins);
 	for (size_t i = 0; i < n_parts; i++)

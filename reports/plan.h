@@ -26,6 +26,7 @@ struct plan {
 	struct span period;
 	struct part *parts;
 	size_t n_parts;
+	void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg);
 
 	struct cut *cuts; /* by ledger, then begin_index */
 	size_t n_cuts, cap_cuts;
@@ -41,8 +42,10 @@ struct plan {
 	bool departed;  /* and had departed before */
 	uint64_t ended_begin, ended_depart;
 };
+/* `parallel`: of the report's options. */
 int plan_make(struct plan *plan, struct residence *residence, struct findings *findings,
 	      struct part *parts, size_t n_parts, size_t ledgers, const struct span *period,
+	      void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg),
 	      struct tally_err *err);
 void plan_deinit(struct plan *plan);
 /* The run's cut, or NULL. */

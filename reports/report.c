@@ -269,7 +269,7 @@ read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts,
 		origins[i] = r->ledgers[i].origin;
 	}
 	rc = plan_make(&plan, &r->residence, &r->findings, parts, n_parts, r->n_ledgers, &period,
-		       err);
+		       o->parallel, err);
 	if (rc == 0) {
 		make_coverage(r, &plan);
 		rc = sweep_make(&r->sweep, &plan, parts, n_parts, names, r->n_ledgers,

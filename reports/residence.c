@@ -56,6 +56,34 @@ residence_open(const struct vm *vm, const struct part *p)
 }
 
 void
+residence_fetch(const struct told *t, unsigned stage)
+{
+	const struct slot *e = t->e, *next = t->next ? t->next : e;
+
+	switch (stage) {
+	case 0:
+		fetch_lines(e, sizeof(*e));
+		fetch_lines(next, sizeof(*next));
+		break;
+	case 1:
+		fetch_lines(e->of, sizeof(*e->of));
+		fetch_lines(e->said, sizeof(*e->said));
+		fetch_lines(next->of, sizeof(*next->of));
+		break;
+	case 2:
+		fetch_lines(e->of->vm, sizeof(struct vm));
+		fetch_lines(next->of->vm, 64);
+		break;
+	default:
+		if (e->of->vm)
+			fetch_lines(e->of->vm->runs, sizeof(struct run));
+		if (next->of->vm)
+			fetch_lines(next->of->vm->runs, 64);
+		break;
+	}
+}
+
+void
 residence_link(struct run *run)
 {
 	struct part *p = run->part;

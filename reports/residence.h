@@ -13,8 +13,6 @@ struct usage_row;
 struct vm_row;
 struct move;
 
-enum { SCOPES = 6 };
-
 /* What a run adds to the figures at the moment. */
 struct standing {
 	unsigned state; /* enum clock; NOT_COUNTED */
@@ -117,6 +115,8 @@ struct vm *residence_vm(struct residence *r, const uint8_t uuid[TALLY_UUID]);
 struct vm *residence_vm_of(struct residence *r, const struct slot *e);
 /* The VM's open run in the part, or NULL. */
 struct run *residence_open(const struct vm *vm, const struct part *p);
+/* Of a stream_fetch stages 0 to 3: the entry, what it says, its VM, the VM's runs. */
+void residence_fetch(const struct told *t, unsigned stage);
 /* What an entry does to runs. */
 void residence_step(struct residence *r, struct part *p, const struct slot *e,
 		    const struct slot *next);

@@ -159,3 +159,12 @@ sayings_find(struct sayings *s, unsigned group, struct tally_bytes body, struct 
 		w->items[number] = read_body(s, group, body, err);
 	return w->items[number];
 }
+
+void *
+sayings_known(const struct sayings *s, unsigned group, struct tally_bytes body)
+{
+	const struct wordings *w = &s->groups[group];
+	uint32_t number;
+
+	return strings_known(&w->bodies, body, &number) && number < w->n ? w->items[number] : NULL;
+}

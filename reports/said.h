@@ -70,5 +70,7 @@ void sayings_deinit(struct sayings *s);
  * as `s`. NULL (TALLY_FAILS): malformed. */
 void *sayings_find(struct sayings *s, unsigned group, struct tally_bytes body,
 		   struct tally_err *err);
+/* The same, if it was found before; else NULL. Changes nothing. */
+void *sayings_known(const struct sayings *s, unsigned group, struct tally_bytes body);
 
 #endif

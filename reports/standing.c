@@ -50,6 +50,8 @@ same_rows(const struct run *run, const struct standing *a, const struct standing
 static void
 find_rows(struct sweep *s, struct run *run, const struct standing *is)
 {
+	bool corrected = run->vm->corrected && run->vm->corrected->n_active > 0;
+	struct claims *c = run->claims;
 	const uint32_t id[SCOPES] = {
 		[SCOPE_CLUSTER] = is->cluster,
 		[SCOPE_COST_CENTER] = is->claims.value[CLAIM_COST_CENTER],
@@ -59,9 +61,20 @@ find_rows(struct sweep *s, struct run *run, const struct standing *is)
 		[SCOPE_TENANT] = is->claims.value[CLAIM_TENANT],
 	};
 
+	if (!corrected && c->rows_part == run->part && c->rows_cluster == is->cluster &&
+	    c->rows_region == is->region) {
+		memcpy(run->rows, c->rows, sizeof(run->rows));
+		return;
+	}
 	for (unsigned i = 0; i < SCOPES; i++)
 		run->rows[i] = usage_row(&s->usage, is->claims.value[CLAIM_OS],
 					 is->claims.value[CLAIM_EDITION], (enum scope)i, id[i]);
+	if (corrected)
+		return;
+	c->rows_part = run->part;
+	c->rows_cluster = is->cluster;
+	c->rows_region = is->region;
+	memcpy(c->rows, run->rows, sizeof(c->rows));
 }
 
 /* Moves the run from where it stood to where it stands. */

@@ -1,321 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One cursor a part, read into two slots that swap, merged by a heap. Entries of
- * kinds that are many are read by their wording; the others are decoded, and
- * their bytes copied, because a cursor's views die with its next call.
+ * Parts are read some entries at a time, then these are put in order as far as
+ * that goes, then told: each of the three steps finds in the cache what it needs,
+ * and it is known what comes. While some are told, those behind them are read.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "stream.h"
+#include "part.h"
 #include "tally/err.h"
 
-struct whole {
-	struct tally_event ev;
-	struct said said;
-	struct said_of of;
-	struct tally_buf bytes;
-	struct tally_arena *arena;
-};
+#define FETCH_PACE 8U    /* entries from one stage to the next */
+#define ORDERED    8192U /* entries that are put in order at a time, at most */
 
-static const struct said says_nothing;
-static const struct said_how how_unknown;
-static struct said_of of_nobody; /* never written */
-
-void
-part_init(struct part *p, struct sayings *sayings, uint32_t ledger, uint32_t host, bool live,
-	  struct tally_entries cursor)
-{
-	memset(p, 0, sizeof(*p));
-	p->sayings = sayings;
-	p->ledger = ledger;
-	p->host = host;
-	p->live = live;
-	p->cursor = cursor;
-}
-
-void
-slot_deinit(struct slot *s)
-{
-	if (!s->whole)
-		return;
-	said_deinit(&s->whole->said);
-	tally_arena_free(s->whole->arena);
-	tally_buf_deinit(&s->whole->bytes);
-	free(s->whole);
-	s->whole = NULL;
-}
-
-void
-part_deinit(struct part *p)
-{
-	for (int i = 0; i < 2; i++)
-		slot_deinit(&p->slots[i]);
-	tally_buf_deinit(&p->body);
-}
-
-bool
-part_holds(bool live, const struct tally_header *h)
-{
-	if (h->kind == TALLY_IMPORT || h->kind == TALLY_OPERATOR_ACTION ||
-	    h->kind == TALLY_SESSION_STATEMENT)
-		return false;
-	return live == !(h->flags & TALLY_FLAG_IMPORTED);
-}
-
-int64_t
-stream_instant(uint64_t field)
-{
-	return field < (uint64_t)TALLY_WALL_MAX ? (int64_t)field : TALLY_WALL_MAX;
-}
-
-static struct whole *
-whole_of(struct slot *s)
-{
-	if (!s->whole) {
-		s->whole = tally_alloc(sizeof(*s->whole));
-		s->whole->arena = tally_arena_new(4 << 10);
-	}
-	return s->whole;
-}
-
-static void
-say(struct slot *s, const struct said *said, struct said_of *of, const struct said_how *how)
-{
-	s->said = said ? said : &says_nothing;
-	s->of = of ? of : &of_nobody;
-	s->how = how ? how : &how_unknown;
-	for (unsigned left = s->said->numbers.has | s->how->numbers.has; left; left &= left - 1) {
-		unsigned n = (unsigned)__builtin_ctz(left);
-
-		if (s->numbers.has & (1u << n))
-			continue;
-		s->numbers.has |= (uint8_t)(1u << n);
-		s->numbers.v[n] = s->said->numbers.has & (1u << n) ? s->said->numbers.v[n]
-								   : s->how->numbers.v[n];
-	}
-	s->own_at = slot_has(s, TALLY_BODY_TIME) ? slot_instant(s, TALLY_BODY_TIME)
-						 : stream_instant(s->h.wall);
-	s->at = s->own_at;
-}
-
-void
-slot_say(struct slot *s, const struct tally_event *ev, struct strings *strings)
-{
-	struct whole *w = whole_of(s);
-
-	if (ev != &w->ev)
-		w->ev = *ev;
-	said_read(&w->said, &ev->m, strings);
-	said_read_of(&w->of, &ev->i, strings);
-	s->numbers.has = 0;
-	s->ev = &w->ev;
-	say(s, &w->said, &w->of, NULL);
-}
-
-/* An entry of a kind whose groups stand in an index as they are. */
-static int
-read_whole(const struct part *p, struct slot *s, const struct tally_bytes from[TALLY_GROUPS],
-	   unsigned want, struct tally_err *err)
-{
-	struct whole *w = whole_of(s);
-	struct tally_bytes group[TALLY_GROUPS];
-	size_t at = 0;
-
-	tally_buf_clear(&w->bytes);
-	for (unsigned k = 0; k < TALLY_GROUPS; k++)
-		if (want & (1u << k))
-			tally_buf_add_bytes(&w->bytes, from[k]);
-	for (unsigned k = 0; k < TALLY_GROUPS; k++) {
-		size_t len = want & (1u << k) ? from[k].len : 0;
-
-		group[k] = tally_bytes(len ? w->bytes.p + at : NULL, len);
-		at += len;
-	}
-	tally_arena_reset(w->arena);
-	if (tally_event_decode(&w->ev, group, want, w->arena, err) < 0)
-		return -1;
-	w->ev.kind = s->h.kind;
-	w->ev.imported = s->h.flags & TALLY_FLAG_IMPORTED;
-	slot_say(s, &w->ev, p->sayings->strings);
-	return 0;
-}
-
-/* The cursor's next row, or NULL: 1, 0 at the end, -1. */
-static int
-next_row(struct part *p, const struct tally_index_row **out, struct tally_err *err)
-{
-	if (p->row == p->n_rows) {
-		int rc = p->cursor.rows(p->cursor.ctx, &p->rows, &p->n_rows, err);
-
-		if (rc <= 0)
-			return rc;
-		p->row = 0;
-	}
-	*out = &p->rows[p->row++];
-	return 1;
-}
-
-static int
-read_row(const struct part *p, struct slot *s, const struct tally_index_row *row, unsigned want,
-	 struct tally_err *err)
-{
-	void *says[TALLY_GROUPS] = { 0 };
-
-	s->numbers = row->numbers;
-	if (!(want & 1u << TALLY_OPERATIONS))
-		s->numbers.has &= (1u << TALLY_BODY_DOMAIN_ID) - 1;
-	for (unsigned k = 0; k < TALLY_GROUPS; k++) {
-		struct tally_shared *group = row->group[k];
-
-		if (!group || !(want & (1u << k)))
-			continue;
-		if (!group->place)
-			group->place = sayings_find(p->sayings, k, group->bytes, err);
-		if (!group->place)
-			return -1;
-		says[k] = group->place;
-	}
-	say(s, says[TALLY_METERING], says[TALLY_IDENTITY], says[TALLY_OPERATIONS]);
-	return 0;
-}
-
-static int
-read_groups(struct part *p, struct slot *s, const struct tally_entry *e, unsigned want,
-	    struct tally_err *err)
-{
-	void *says[TALLY_GROUPS] = { 0 };
-
-	s->numbers.has = 0;
-	for (unsigned k = 0; k < TALLY_GROUPS; k++) {
-		if (!(want & (1u << k)) || e->group[k].len == 0)
-			continue;
-		tally_buf_clear(&p->body);
-		tally_body_split(&p->body, &s->numbers, s->h.kind, k, e->group[k]);
-		says[k] = sayings_find(p->sayings, k, tally_buf_view(&p->body), err);
-		if (!says[k])
-			return -1;
-	}
-	say(s, says[TALLY_METERING], says[TALLY_IDENTITY], says[TALLY_OPERATIONS]);
-	return 0;
-}
-
-static int
-read_slot(struct part *p, struct slot *s, const struct tally_index_row *row,
-	  const struct tally_entry *e, stream_want *want, struct tally_err *err)
-{
-	unsigned groups = (want(p->live, s->h.kind) | 1u << TALLY_METERING) & e->mask;
-	int rc;
-
-	s->ev = NULL;
-	if (tally_body_is_whole(s->h.kind))
-		rc = read_whole(p, s, e->group, groups, err);
-	else
-		rc = row ? read_row(p, s, row, groups, err) : read_groups(p, s, e, groups, err);
-	return rc < 0 ? tally_err_prefix(err, "entry %" PRIu64, s->h.index) : 0;
-}
-
-/* What a row is as an entry. */
-static void
-entry_of(struct tally_entry *out, const struct tally_index_row *row)
-{
-	out->header = row->header;
-	out->mask = (1u << TALLY_GROUPS) - 1;
-	for (unsigned k = 0; k < TALLY_GROUPS; k++)
-		out->group[k] = row->group[k] ? row->group[k]->bytes : tally_bytes(NULL, 0);
-}
-
-/* The part's next entry into `s`: 1, 0 behind the last, -1. */
-static int
-read_next(struct part *p, struct slot *s, stream_want *want, struct tally_err *err)
-{
-	const struct tally_index_row *row = NULL;
-	struct tally_entry e;
-	int rc;
-
-	for (;;) {
-		rc = p->cursor.rows ? next_row(p, &row, err)
-				    : p->cursor.next(p->cursor.ctx, &e, err);
-		if (rc <= 0)
-			return rc;
-		if (!part_holds(p->live, row ? &row->header : &e.header))
-			continue;
-		if (row)
-			entry_of(&e, row);
-		s->h = e.header;
-		if (read_slot(p, s, row, &e, want, err) < 0)
-			return -1;
-		if (!p->live || p->aside || !s->ev || !tally_event_is_correction(s->ev))
-			return 1;
-	}
-}
-
-/* Takes the entry ahead as the present one, and looks one further. */
-static int
-part_advance(struct part *p, stream_want *want, struct tally_err *err)
-{
-	int64_t at = p->slots[p->now].at;
-	bool had = p->has_now;
-	struct slot *ahead;
-	int rc;
-
-	p->now ^= 1;
-	p->has_now = p->has_next;
-	if (!p->has_now)
-		return 0;
-	if (had && p->slots[p->now].at < at)
-		p->slots[p->now].at = at;
-	ahead = &p->slots[p->now ^ 1];
-	rc = read_next(p, ahead, want, err);
-	if (rc < 0)
-		return -1;
-	p->has_next = rc == 1;
-	if (p->has_next && ahead->at < p->slots[p->now].at)
-		ahead->at = p->slots[p->now].at;
-	return 0;
-}
-
-static int
-part_begin(struct part *p, stream_want *want, struct tally_err *err)
-{
-	int rc;
-
-	TALLY_ASSERT(!p->runs);
-	p->has_boot = p->gap_open = p->has_gap = p->has_now = false;
-	p->cluster = p->region = 0;
-	p->n_rows = p->row = 0;
-	if (p->cursor.rewind(p->cursor.ctx, err) < 0)
-		return -1;
-	rc = read_next(p, &p->slots[p->now ^ 1], want, err);
-	if (rc < 0)
-		return -1;
-	p->has_next = rc == 1;
-	return part_advance(p, want, err);
-}
-
-/* A part and what decides when its present entry is told: beside one another, so
- * that ordering many parts does not look into each of them. */
+/* A part and what decides when its first entry is told: beside one another, so that
+ * ordering many parts does not look into each of them. */
 struct turn {
 	int64_t at;
 	uint64_t index;
 	struct part *part;
+	uint32_t ledger;
+	unsigned slot; /* of the part, that this is about: all before it have their place */
 };
-
-static struct turn
-turn_of(struct part *p)
-{
-	const struct slot *e = &p->slots[p->now];
-
-	return (struct turn){ e->at, e->h.index, p };
-}
+struct stream {
+	const struct stream_reader *r;
+	struct turn *heap;
+	size_t n;
+	struct told *told;
+	size_t n_told;
+	uint64_t order;
+	int told_rc, read_rc;
+	struct tally_err told_err, read_err;
+};
 
 static bool
 earlier(const struct turn *a, const struct turn *b)
 {
 	if (a->at != b->at)
 		return a->at < b->at;
-	if (a->part->ledger != b->part->ledger)
-		return a->part->ledger < b->part->ledger;
+	if (a->ledger != b->ledger)
+		return a->ledger < b->ledger;
 	return a->index < b->index;
 }
 
@@ -333,43 +56,166 @@ sift_down(struct turn *heap, size_t n, size_t i)
 	heap[i] = own;
 }
 
-static int
-merge(struct turn *heap, size_t n, stream_want *want, stream_step *step, void *ctx,
-      struct tally_err *err)
+static void
+turn_to(struct turn *t, unsigned slot)
 {
-	for (uint64_t order = 1; n > 0; order++) {
-		struct part *p = heap[0].part;
-		int rc = step(ctx, p, &p->slots[p->now], p->has_next ? &p->slots[p->now ^ 1] : NULL,
-			      order, err);
+	const struct slot *e = part_slot(t->part, slot);
 
+	t->slot = slot;
+	t->at = e->at;
+	t->index = e->h.index;
+	__builtin_prefetch(part_slot(t->part, slot + 1));
+}
+
+/* As many entries as can be told: an entry's turn is known as long as all parts have
+ * one that is read, and it is told with the one that follows. */
+static void
+put_in_order(struct stream *s)
+{
+	s->n_told = 0;
+	while (s->n > 0 && s->n_told < ORDERED) {
+		struct turn *t = &s->heap[0];
+		struct part *p = t->part;
+		bool last = t->slot + 1 == p->count;
+
+		if (last && !p->ended)
+			break;
+		s->told[s->n_told++] = (struct told){ p, part_slot(p, t->slot),
+						      last ? NULL : part_slot(p, t->slot + 1) };
+		if (last)
+			s->heap[0] = s->heap[--s->n];
+		else
+			turn_to(t, t->slot + 1);
+		if (s->n > 0)
+			sift_down(s->heap, s->n, 0);
+	}
+}
+
+/* What comes next was last used long ago: it is asked for in stages, each of which
+ * needs what the one before has brought. */
+static void
+fetch_ahead(const struct stream *s, size_t now)
+{
+	for (unsigned stage = 0; s->r->fetch && stage < STREAM_STAGES; stage++) {
+		size_t i = now + (size_t)(STREAM_STAGES - stage) * FETCH_PACE;
+
+		if (i < s->n_told)
+			s->r->fetch(s->r->ctx, &s->told[i], stage);
+	}
+}
+
+/* 0 goes on, 1 stops, -1. */
+static int
+tell(struct stream *s, struct tally_err *err)
+{
+	for (size_t i = 0; i < s->n_told; i++) {
+		const struct told *t = &s->told[i];
+		int rc;
+
+		fetch_ahead(s, i);
+		rc = s->r->step(s->r->ctx, t->part, t->e, t->next, ++s->order, err);
 		if (rc != 0)
-			return rc < 0 ? -1 : 0;
-		if (part_advance(p, want, err) < 0)
-			return -1;
-		heap[0] = p->has_now ? turn_of(p) : heap[--n];
-		if (n > 0)
-			sift_down(heap, n, 0);
+			return rc;
 	}
 	return 0;
 }
 
-int
-stream_run(struct part *parts, size_t n, stream_want *want, stream_step *step, void *ctx,
-	   struct tally_err *err)
+/* Reads what comes behind that, into the slots that are free, as far as nobody has to
+ * be told of it: this changes nothing that a step looks at. */
+static int
+read_known(struct stream *s, struct tally_err *err)
 {
-	struct turn *heap = tally_realloc_array(NULL, n + 1, sizeof(*heap));
-	size_t filled = 0;
-	int rc = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		struct part *p = s->heap[i].part;
 
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		rc = part_begin(&parts[i], want, err);
-		if (rc == 0 && parts[i].has_now)
-			heap[filled++] = turn_of(&parts[i]);
+		if (p->cursor.rows && part_fill(p, PART_SLOTS, s->r->want, true, err) < 0)
+			return -1;
 	}
-	for (size_t i = filled / 2; rc == 0 && i-- > 0;)
-		sift_down(heap, filled, i);
-	if (rc == 0)
-		rc = merge(heap, filled, want, step, ctx, err);
-	free(heap);
-	return rc;
+	return 0;
+}
+
+static void
+tell_or_read(void *ctx, size_t job)
+{
+	struct stream *s = ctx;
+
+	if (job == 0)
+		s->told_rc = tell(s, &s->told_err);
+	else
+		s->read_rc = read_known(s, &s->read_err);
+}
+
+/* Room for more in place of what was told. */
+static int
+read_on(struct stream *s, struct tally_err *err)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct turn *t = &s->heap[i];
+		struct part *p = t->part;
+
+		p->first = (p->first + t->slot) % PART_SLOTS;
+		p->count -= t->slot;
+		t->slot = 0;
+		if (part_fill(p, PART_SLOTS / 2, s->r->want, false, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Tells what is in order, and reads on. 0 goes on, 1 stops, -1. */
+static int
+pass(struct stream *s, struct tally_err *err)
+{
+	s->read_rc = 0;
+	if (s->r->parallel)
+		s->r->parallel(2, tell_or_read, s);
+	else
+		tell_or_read(s, 0);
+	if (s->told_rc != 0) {
+		*err = s->told_err;
+		return s->told_rc;
+	}
+	if (s->read_rc < 0) {
+		*err = s->read_err;
+		return -1;
+	}
+	return read_on(s, err);
+}
+
+static int
+begin(struct stream *s, struct part *parts, size_t n, struct tally_err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct turn *t = &s->heap[s->n];
+
+		if (part_begin(&parts[i], s->r->want, err) < 0)
+			return -1;
+		if (parts[i].count == 0)
+			continue;
+		t->part = &parts[i];
+		t->ledger = parts[i].ledger;
+		turn_to(t, 0);
+		s->n++;
+	}
+	for (size_t i = s->n / 2; i-- > 0;)
+		sift_down(s->heap, s->n, i);
+	return 0;
+}
+
+int
+stream_run(struct part *parts, size_t n, const struct stream_reader *r, struct tally_err *err)
+{
+	struct stream s = { .r = r };
+	int rc;
+
+	s.heap = tally_alloc((n + 1) * sizeof(*s.heap));
+	s.told = tally_realloc_array(NULL, ORDERED, sizeof(*s.told));
+	rc = begin(&s, parts, n, err);
+	while (rc == 0 && s.n > 0) {
+		put_in_order(&s);
+		rc = pass(&s, err);
+	}
+	free(s.heap);
+	free(s.told);
+	return rc < 0 ? -1 : 0;
 }

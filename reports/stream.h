@@ -4,8 +4,8 @@
 /*
  * Entries in the order of the report: by instant, then ledger, then index. A
  * ledger has up to three parts: the imported one, the live one, and what an
- * operator wrote beside it (aside.h). Each is read with one entry of lookahead,
- * since some entries end runs at the one before them.
+ * operator wrote beside it (aside.h). Each entry is told with the one that follows
+ * it in its part, since some entries end runs at the one before them.
  */
 #include "said.h"
 
@@ -31,6 +31,8 @@ slot_has(const struct slot *e, enum tally_body_number n)
 	return e->numbers.has & (1u << n);
 }
 
+enum { PART_SLOTS = 64 }; /* a power of two */
+
 struct part {
 	uint32_t ledger; /* its number, in the order of host names */
 	bool live;
@@ -41,9 +43,10 @@ struct part {
 	const struct tally_index_row *rows; /* of the cursor; those from `row` on are to be read */
 	size_t n_rows, row;
 	struct tally_buf body;
-	struct slot slots[2];
-	unsigned now; /* the slot that is read; the other looks ahead */
-	bool has_now, has_next;
+	struct slot slots[PART_SLOTS]; /* a ring: from `first` on `count` are read, and not told */
+	unsigned first, count;
+	bool ended; /* nothing follows them */
+	int64_t at; /* of the entry that was read last */
 
 	/* What the entries so far say; residence.c */
 	struct run *runs; /* open ones */
@@ -64,6 +67,23 @@ typedef unsigned stream_want(bool live, unsigned kind);
  * numbers the entries from 1. 0 goes on, 1 stops, -1 fails. */
 typedef int stream_step(void *ctx, struct part *p, const struct slot *e, const struct slot *next,
 			uint64_t order, struct tally_err *err);
+struct told {
+	struct part *part;
+	const struct slot *e, *next;
+};
+/* An entry that comes soon: whoever needs memory for it asks for that now, as far as it
+ * is at hand in that stage, from 0 on; the last stage is the nearest. */
+typedef void stream_fetch(void *ctx, const struct told *t, unsigned stage);
+enum { STREAM_STAGES = 5 };
+
+struct stream_reader {
+	stream_want *want;
+	stream_step *step;
+	stream_fetch *fetch; /* may be NULL */
+	void *ctx;
+	/* As tally_report_options has it: entries are read while others are told. May be NULL. */
+	void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg);
+};
 
 void part_init(struct part *p, struct sayings *sayings, uint32_t ledger, uint32_t host, bool live,
 	       struct tally_entries cursor);
@@ -73,8 +93,7 @@ void part_deinit(struct part *p);
  * go aside that tally_event_is_correction() knows. */
 bool part_holds(bool live, const struct tally_header *h);
 /* Reads all parts from their begin; forgets what they held. */
-int stream_run(struct part *parts, size_t n, stream_want *want, stream_step *step, void *ctx,
-	       struct tally_err *err);
+int stream_run(struct part *parts, size_t n, const struct stream_reader *r, struct tally_err *err);
 
 /* What an event says as a whole, into a slot that holds its header. It is copied, but
  * for what it points to. slot_deinit() when done. */

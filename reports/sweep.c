@@ -137,6 +137,36 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, u
 	return 0;
 }
 
+/* What the entry is likely to touch. */
+static void
+fetch(void *ctx, const struct told *t, unsigned stage)
+{
+	const struct sweep *s = ctx;
+	const struct part *p = t->part;
+	const struct vm *vm;
+	const struct run *run;
+
+	if (stage < 4) {
+		residence_fetch(t, stage);
+		return;
+	}
+	vm = t->e->of->vm;
+	if (!vm)
+		return;
+	fetch_lines(vm->row, sizeof(*vm->row));
+	fetch_lines(vm->last, sizeof(*vm->last));
+	run = residence_open(vm, p);
+	if (!run) {
+		fetch_lines(p->runs, 64);
+		return;
+	}
+	fetch_lines(run->part_prev, 64);
+	fetch_lines(run->part_next, 64);
+	fetch_lines(run->claims, sizeof(*run->claims));
+	if (run->stay)
+		__builtin_prefetch(&s->estate->stays[run->stay - 1]);
+}
+
 static int
 compare_edges(const void *a, const void *b)
 {
@@ -165,6 +195,8 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 	   const struct tally_bytes *hosts, size_t ledgers, struct estate *estate,
 	   struct tally_err *err)
 {
+	struct stream_reader reader = { sweep_want, step, fetch, s, plan->parallel };
+
 	memset(s, 0, sizeof(*s));
 	s->residence = plan->residence;
 	s->strings = plan->strings;
@@ -186,7 +218,7 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 	make_edges(s);
 	s->residence->ops = &sweep_ops;
 	s->residence->ctx = s;
-	if (stream_run(parts, n_parts, sweep_want, step, s, err) < 0)
+	if (stream_run(parts, n_parts, &reader, err) < 0)
 		return -1;
 	pass_until(s, s->to);
 	advance(s, s->to);

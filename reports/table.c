@@ -164,6 +164,15 @@ strings_add(struct strings *s, struct tally_bytes text)
 	return *slot - 1;
 }
 
+bool
+strings_known(const struct strings *s, struct tally_bytes text, uint32_t *number)
+{
+	uint32_t slot = *strings_find(s, s->slots, s->slots_cap, text);
+
+	*number = slot - 1;
+	return slot != 0;
+}
+
 struct tally_bytes
 strings_get(const struct strings *s, uint32_t number)
 {

@@ -8,6 +8,14 @@
  */
 #include "tally/bytes.h"
 
+/* Asks for memory that will be used soon. NULL is nothing. */
+static inline void
+fetch_lines(const void *p, size_t size)
+{
+	for (size_t at = 0; p && at < size; at += 64)
+		__builtin_prefetch((const uint8_t *)p + at);
+}
+
 /* Makes room for one more of `size` bytes each; zeroes nothing. */
 void *array_grow(void *items, size_t *cap, size_t count, size_t size);
 
@@ -35,6 +43,8 @@ struct strings {
 void strings_init(struct strings *s);
 void strings_deinit(struct strings *s);
 uint32_t strings_add(struct strings *s, struct tally_bytes text);
+/* Whether it is one of them; changes nothing. */
+bool strings_known(const struct strings *s, struct tally_bytes text, uint32_t *number);
 struct tally_bytes strings_get(const struct strings *s, uint32_t number);
 
 /* Ascending numbers. */

@@ -57,7 +57,9 @@ vms_count(struct vm_row *row, const struct run *run, const struct effective *cla
 	}
 	if (to > row->last)
 		row->last = to;
-	ids_add(&row->hosts, ledger);
+	if (row->hosts.n == 0 || row->newest_host != ledger)
+		ids_add(&row->hosts, ledger);
+	row->newest_host = ledger;
 }
 
 static int

@@ -11,6 +11,7 @@ struct vm_row {
 	tally_i128 run, vcpu;
 	int64_t first, last;
 	struct ids hosts, software; /* hosts: numbers of ledgers, which are in the order of names */
+	uint32_t newest_host;       /* that was added to `hosts` last */
 	struct effective claims;    /* in force at `last` */
 	uint32_t last_ledger;
 	uint32_t ledger; /* of the entry that began the first run */

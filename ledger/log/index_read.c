@@ -11,10 +11,10 @@
 
 #define CHUNK (32U << 10)
 #define BLOCK 256U /* bodies */
-#define ROWS  64U  /* taken apart at a time */
+#define ROWS  32U  /* taken apart at a time */
 
 struct body {
-	struct tally_shared shared;
+	struct tally_shared shared; /* first: rows refer to it */
 	uint8_t group;
 };
 struct segment {
@@ -229,24 +229,30 @@ next_varint(struct tally_index_reader *r, uint64_t *out)
 	return read_varint(&r->at, r->end, out);
 }
 
+/* Of which group they are is looked at later: memory takes its time. */
 static bool
 read_groups(struct tally_index_reader *r, struct tally_index_row *row)
 {
 	uint64_t number;
 
 	for (unsigned k = 0; k < TALLY_GROUPS; k++) {
-		struct body *b;
-
 		row->group[k] = NULL;
 		if (!next_varint(r, &number) || number > r->now->count)
 			return false;
 		if (number == 0)
 			continue;
-		b = body_of(r->now, number);
-		if (b->group != k)
-			return false;
-		row->group[k] = &b->shared;
+		row->group[k] = &body_of(r->now, number)->shared;
+		__builtin_prefetch(row->group[k]);
 	}
+	return true;
+}
+
+static bool
+check_groups(const struct tally_index_row *row)
+{
+	for (unsigned k = 0; k < TALLY_GROUPS; k++)
+		if (row->group[k] && ((const struct body *)row->group[k])->group != k)
+			return false;
 	return true;
 }
 
@@ -328,6 +334,9 @@ tally_index_rows(struct tally_index_reader *r, const struct tally_index_row **ro
 
 	while (r->left > 0 && n < ROWS)
 		if (!read_row(r, &out[n++]))
+			return malformed(err);
+	for (size_t i = 0; i < n; i++)
+		if (!check_groups(&out[i]))
 			return malformed(err);
 	if (n == 0)
 		return 0;

@@ -10,6 +10,7 @@
 #include "indexed.h"
 #include "reportlib.h"
 #include "tally/err.h"
+#include "tally/parallel.h"
 
 #define MOST_PACKS 32
 
@@ -57,14 +58,16 @@ static void
 compare_indexed(const struct tally_report_ledger *ledgers, size_t n,
 		const struct tally_report_options *o, char format, const struct tally_buf *expected)
 {
+	struct tally_report_options threaded = *o;
 	struct tally_report_ledger indexed[16];
 	struct tally_buf out = TALLY_BUF_INIT;
 	size_t made = 0;
 
+	threaded.parallel = tally_parallel;
 	while (made < n && test_indexed_open(&indexed[made], &ledgers[made]))
 		made++;
 	if (made == n) {
-		render(indexed, n, o, format, &out);
+		render(indexed, n, &threaded, format, &out);
 		assert_int_equal(out.len, expected->len);
 		assert_memory_equal(out.p, expected->p, out.len);
 	}
