@@ -349,7 +349,9 @@ plan_make(struct plan *plan, struct residence *residence, struct findings *findi
 	  void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg),
 	  struct tally_err *err)
 {
-	struct stream_reader reader = { want, step, fetch, plan, parallel };
+	struct stream_reader reader = {
+		.want = want, .step = step, .fetch = fetch, .ctx = plan, .parallel = parallel
+	};
 
 	memset(plan, 0, sizeof(*plan));
 	plan->parallel = parallel;

@@ -77,6 +77,17 @@ find_rows(struct sweep *s, struct run *run, const struct standing *is)
 	memcpy(c->rows, run->rows, sizeof(c->rows));
 }
 
+static void
+step_rows(struct sweep *s, const struct run *run, const struct standing *as, bool more)
+{
+	struct usage_step step = {
+		.at = s->now, .vcpus = as->vcpus, .state = as->state, .more = more
+	};
+
+	memcpy(step.rows, run->rows, sizeof(step.rows));
+	count_usage(s, &step);
+}
+
 /* Moves the run from where it stood to where it stands. */
 static void
 move_rows(struct sweep *s, struct run *run, const struct standing *was, const struct standing *is)
@@ -86,8 +97,7 @@ move_rows(struct sweep *s, struct run *run, const struct standing *was, const st
 	if (same && was->state == is->state && was->vcpus == is->vcpus)
 		return;
 	if (was->state != NOT_COUNTED)
-		for (unsigned i = 0; i < SCOPES; i++)
-			usage_remove(run->rows[i], s->now, was->state, was->vcpus);
+		step_rows(s, run, was, false);
 	if (is->state == NOT_COUNTED) {
 		if (!same)
 			run->rows[0] = NULL;
@@ -95,8 +105,7 @@ move_rows(struct sweep *s, struct run *run, const struct standing *was, const st
 	}
 	if (!same)
 		find_rows(s, run, is);
-	for (unsigned i = 0; i < SCOPES; i++)
-		usage_add(run->rows[i], s->now, is->state, is->vcpus);
+	step_rows(s, run, is, true);
 }
 
 static void
@@ -120,9 +129,16 @@ count_halves(struct sweep *s, const struct standing *was)
 static void
 count_time(struct sweep *s, struct run *run, const struct standing *was)
 {
+	struct vm_step step = { .row = run->row,
+				.claims = was->claims,
+				.ledger = run->part->ledger,
+				.vcpus = was->vcpus,
+				.from = was->since,
+				.to = s->now };
+
 	if (!counts(was->state) || was->since >= s->now)
 		return;
-	vms_count(run->row, run, &was->claims, was->vcpus, was->since, s->now);
+	count_vm(s, &step);
 	s->run_ns += s->now - was->since;
 	count_halves(s, was);
 	if (!run->part->live)

@@ -139,9 +139,13 @@ tell_or_read(void *ctx, size_t job)
 {
 	struct stream *s = ctx;
 
-	if (job == 0)
+	if (job == 0) {
 		s->told_rc = tell(s, &s->told_err);
-	else
+		return;
+	}
+	if (s->r->behind)
+		s->r->behind(s->r->ctx);
+	if (s->r->parallel)
 		s->read_rc = read_known(s, &s->read_err);
 }
 
@@ -167,10 +171,14 @@ static int
 pass(struct stream *s, struct tally_err *err)
 {
 	s->read_rc = 0;
-	if (s->r->parallel)
+	if (s->r->turn)
+		s->r->turn(s->r->ctx);
+	if (s->r->parallel) {
 		s->r->parallel(2, tell_or_read, s);
-	else
+	} else {
 		tell_or_read(s, 0);
+		tell_or_read(s, 1);
+	}
 	if (s->told_rc != 0) {
 		*err = s->told_err;
 		return s->told_rc;

@@ -80,6 +80,10 @@ struct stream_reader {
 	stream_want *want;
 	stream_step *step;
 	stream_fetch *fetch; /* may be NULL */
+	/* Entries are told in passes. Before each there is `turn`; beside it, maybe on
+	 * another thread, `behind`. Both or none may be NULL. */
+	void (*turn)(void *ctx);
+	void (*behind)(void *ctx);
 	void *ctx;
 	/* As tally_report_options has it: entries are read while others are told. May be NULL. */
 	void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg);

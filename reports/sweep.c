@@ -195,7 +195,13 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 	   const struct tally_bytes *hosts, size_t ledgers, struct estate *estate,
 	   struct tally_err *err)
 {
-	struct stream_reader reader = { sweep_want, step, fetch, s, plan->parallel };
+	struct stream_reader reader = { .want = sweep_want,
+					.step = step,
+					.fetch = fetch,
+					.turn = count_turn,
+					.behind = count_behind,
+					.ctx = s,
+					.parallel = plan->parallel };
 
 	memset(s, 0, sizeof(*s));
 	s->residence = plan->residence;
@@ -215,6 +221,7 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 	s->imported_ns = tally_alloc((ledgers + 1) * sizeof(*s->imported_ns));
 	usage_init(&s->usage, s->from);
 	vms_init(&s->vms);
+	s->counts = &s->counted[0];
 	make_edges(s);
 	s->residence->ops = &sweep_ops;
 	s->residence->ctx = s;
@@ -228,6 +235,7 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 			sweep_change(s, r);
 	sweep_settle(s);
 	collect_finish(s);
+	count_rest(s);
 	usage_finish(&s->usage, s->to, s->strings);
 	vms_finish(&s->vms, s->strings);
 	note_sums(s);
@@ -251,6 +259,8 @@ sweep_deinit(struct sweep *s)
 	free(s->due);
 	free(s->edges);
 	free(s->imported_ns);
+	counts_deinit(&s->counted[0]);
+	counts_deinit(&s->counted[1]);
 	usage_deinit(&s->usage);
 	vms_deinit(&s->vms);
 }

@@ -28,6 +28,13 @@ struct conflict {
 	uint32_t ledger[2];
 	uint64_t index[2]; /* of the entries that began the two runs */
 };
+/* Changes of one pass of the stream, in their order. */
+struct counts {
+	struct usage_step *usage;
+	size_t n_usage, cap_usage;
+	struct vm_step *vms;
+	size_t n_vms, cap_vms;
+};
 struct sweep {
 	struct residence *residence;
 	struct strings *strings;
@@ -55,6 +62,7 @@ struct sweep {
 
 	struct usage usage;
 	struct vms vms;
+	struct counts counted[2], *counts; /* of this pass; the other one's are being counted */
 	tally_i128 run_ns;
 	/* Of each half of the period: all, and without a known OS. */
 	tally_i128 half_ns[2], unknown_ns[2];
@@ -70,6 +78,13 @@ void sweep_deinit(struct sweep *s);
 void sweep_change(struct sweep *s, struct run *run);
 /* standing.c: counts all that changed up to now. */
 void sweep_settle(struct sweep *s);
+/* count.c: takes note; and between two passes, beside one, and behind the last. */
+void count_usage(struct sweep *s, const struct usage_step *step);
+void count_vm(struct sweep *s, const struct vm_step *step);
+void count_turn(void *ctx);
+void count_behind(void *ctx);
+void count_rest(struct sweep *s);
+void counts_deinit(struct counts *c);
 /* collect.c: stays and facts for the estate; nothing where there is none. */
 void collect_hosts(struct sweep *s, const struct tally_bytes *hosts, size_t ledgers);
 void collect_entry(struct sweep *s, const struct part *p, const struct slot *e);

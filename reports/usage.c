@@ -82,22 +82,18 @@ bring_up(struct usage_row *r, int64_t at)
 }
 
 void
-usage_add(struct usage_row *r, int64_t at, unsigned state, uint32_t vcpus)
+usage_take(const struct usage_step *step)
 {
-	bring_up(r, at);
-	r->count[state]++;
-	if (state == RUNNING || state == PAUSED)
-		r->vcpus += vcpus;
-}
+	uint32_t vcpus = step->state == RUNNING || step->state == PAUSED ? step->vcpus : 0;
 
-void
-usage_remove(struct usage_row *r, int64_t at, unsigned state, uint32_t vcpus)
-{
-	bring_up(r, at);
-	TALLY_ASSERT(r->count[state] > 0);
-	r->count[state]--;
-	if (state == RUNNING || state == PAUSED)
-		r->vcpus -= vcpus;
+	for (unsigned i = 0; i < SCOPES; i++) {
+		struct usage_row *r = step->rows[i];
+
+		bring_up(r, step->at);
+		TALLY_ASSERT(step->more || r->count[step->state] > 0);
+		r->count[step->state] += step->more ? 1 : UINT32_MAX;
+		r->vcpus += step->more ? vcpus : -(uint64_t)vcpus;
+	}
 }
 
 static int

@@ -38,9 +38,16 @@ void usage_init(struct usage *u, int64_t from);
 void usage_deinit(struct usage *u);
 struct usage_row *usage_row(struct usage *u, uint32_t product, uint32_t edition, enum scope scope,
 			    uint32_t id);
-/* One VM more or less from `at` on. */
-void usage_add(struct usage_row *r, int64_t at, unsigned state, uint32_t vcpus);
-void usage_remove(struct usage_row *r, int64_t at, unsigned state, uint32_t vcpus);
+/* One VM more or less from `at` on, in all of its rows. */
+struct usage_step {
+	int64_t at;
+	uint32_t vcpus;
+	unsigned state;
+	bool more;
+	struct usage_row *rows[SCOPES];
+};
+/* Steps are taken in the order of their instants. */
+void usage_take(const struct usage_step *step);
 /* Up to the period's end; then in the order of the report, and without rows
  * in which no time passed. */
 void usage_finish(struct usage *u, int64_t to, const struct strings *strings);

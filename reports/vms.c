@@ -44,19 +44,19 @@ vms_span(struct vms *v, struct run *run, uint32_t product, uint32_t edition, int
 }
 
 void
-vms_count(struct vm_row *row, const struct run *run, const struct effective *claims, uint32_t vcpus,
-	  int64_t from, int64_t to)
+vms_count(const struct vm_step *step)
 {
-	uint32_t ledger = run->part->ledger;
+	struct vm_row *row = step->row;
+	uint32_t ledger = step->ledger;
 
-	row->run += to - from;
-	row->vcpu += (tally_i128)vcpus * (to - from);
-	if (to > row->last || ledger >= row->last_ledger) {
-		row->claims = *claims;
+	row->run += step->to - step->from;
+	row->vcpu += (tally_i128)step->vcpus * (step->to - step->from);
+	if (step->to > row->last || ledger >= row->last_ledger) {
+		row->claims = step->claims;
 		row->last_ledger = ledger;
 	}
-	if (to > row->last)
-		row->last = to;
+	if (step->to > row->last)
+		row->last = step->to;
 	if (row->hosts.n == 0 || row->newest_host != ledger)
 		ids_add(&row->hosts, ledger);
 	row->newest_host = ledger;

@@ -28,9 +28,14 @@ void vms_deinit(struct vms *v);
  * pair is the same, else a new one. */
 struct vm_row *vms_span(struct vms *v, struct run *run, uint32_t product, uint32_t edition,
 			int64_t at);
-/* The run ran or was paused over [from, to), as `claims` say. */
-void vms_count(struct vm_row *row, const struct run *run, const struct effective *claims,
-	       uint32_t vcpus, int64_t from, int64_t to);
+/* A run of the row's VM ran or was paused over [from, to), as `claims` say. */
+struct vm_step {
+	struct vm_row *row;
+	struct effective claims;
+	uint32_t ledger, vcpus;
+	int64_t from, to;
+};
+void vms_count(const struct vm_step *step);
 void vms_finish(struct vms *v, const struct strings *strings);
 
 #endif
