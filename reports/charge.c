@@ -13,7 +13,8 @@ refuse_money(const struct tally_prices *p, struct tally_err *err)
 			     p->file);
 }
 
-/* Usage lines of one VM, SKU and billing period follow one another in this order. */
+/* Usage lines of one VM, SKU and billing period follow one another in this order: the
+ * last is that whose time ends last. */
 static int
 compare_minima(const void *x, const void *y, void *list)
 {
@@ -23,21 +24,11 @@ compare_minima(const void *x, const void *y, void *list)
 
 	if (r || (r = memcmp(a->vm, b->vm, TALLY_UUID)))
 		return r;
-	if (a->sku != b->sku)
-		return tally_bytes_cmp(strings_get(c->strings, a->sku),
-				       strings_get(c->strings, b->sku));
+	if (a->sku_number != b->sku_number)
+		return a->sku_number < b->sku_number ? -1 : 1;
+	if (a->until != b->until)
+		return a->until < b->until ? -1 : 1;
 	return a < b ? -1 : a > b; /* the report's order */
-}
-
-static const struct price_sku *
-sku_of(const struct charges *c, const struct charge *line)
-{
-	struct tally_bytes id = strings_get(c->strings, line->sku);
-
-	for (size_t i = 0; i < c->prices->skus.count; i++)
-		if (tally_bytes_eq(tally_bytes_str(prices_sku(c->prices, i)->id), id))
-			return prices_sku(c->prices, i);
-	tally_assert_failed("a SKU of the list", __FILE__, __LINE__);
 }
 
 static bool
@@ -49,11 +40,11 @@ round_line(const struct charges *c, struct charge *line)
 			     c->prices->rounding);
 }
 
-/* What lacks to the minimum goes to the last line's owner, in a line of its own. */
+/* What lacks to the minimum goes to the owner of the last time, in a line of its own. */
 static bool
 add_minimum(struct charges *c, size_t last, struct decimal sum)
 {
-	struct decimal least = sku_of(c, &c->p[last])->minimum_charge, lack;
+	struct decimal least = prices_sku(c->prices, c->p[last].sku_number)->minimum_charge, lack;
 	struct charge *line;
 	int compared;
 
@@ -88,7 +79,7 @@ add_minima(struct charges *c)
 				    *b = i + 1 < n ? &c->p[order[i + 1]] : NULL;
 
 		ok = decimal_add(&sum, sum, a->billed);
-		if (b && a->billing_from == b->billing_from && a->sku == b->sku &&
+		if (b && a->billing_from == b->billing_from && a->sku_number == b->sku_number &&
 		    memcmp(a->vm, b->vm, TALLY_UUID) == 0)
 			continue;
 		ok = ok && add_minimum(c, order[i], sum);
@@ -205,6 +196,7 @@ charges_make(struct charges *out, const struct charge_inputs *in, struct tally_e
 		rc = charge_money(out, in, err);
 	charge_plan_deinit(&w);
 	free(w.parts);
+	free(w.slots);
 	if (rc < 0)
 		charges_deinit(out);
 	return rc;

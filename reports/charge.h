@@ -7,6 +7,7 @@
  * cost holds to the last digit. Lines that were billed are never changed:
  * charges_correct adds lines beside them.
  */
+#include "counted.h"
 #include "estate.h"
 #include "price.h"
 #include "rule.h"
@@ -36,12 +37,16 @@ struct charge {
 	struct decimal billed;                    /* cost, rounded where the list says so */
 	enum charge_evidence evidence;            /* of usage and minima, as the entries: */
 	uint64_t first, last;                     /* indexes in the ledger `origin` */
+	/* Not shown, and not read from an earlier report: */
+	uint32_t sku_number;
+	int64_t until; /* where the time that counts in it ends */
 };
 /* What a SKU could not count, and whether it counted at all. */
 struct charge_note {
 	uint64_t lines;
-	tally_i128 unknown_ns; /* run time whose vCPUs or memory nobody knows */
-	uint32_t ledger;       /* where that is said first */
+	tally_i128 unknown_ns;    /* run time whose vCPUs or memory nobody knows */
+	tally_i128 unknown_os_ns; /* or whose OS or edition, on which it depends */
+	uint32_t ledger;          /* where that is said first */
 	uint64_t entry;
 };
 struct charges {
@@ -58,7 +63,8 @@ struct charge_inputs {
 	int64_t from, to; /* the report's period, inside the estate's window */
 	struct tally_pack *const *packs;
 	size_t n_packs;
-	const struct tally_bytes *origins; /* of each ledger */
+	const struct counted_rights *rights; /* NULL: none are held */
+	const struct tally_bytes *origins;   /* of each ledger */
 };
 /* TALLY_USE: no price where one is needed, a rule that no pack has, an overflow. */
 int charges_make(struct charges *out, const struct charge_inputs *in, struct tally_err *err);

@@ -139,6 +139,8 @@ begin_line(struct charge_work *w, const struct charge_part *p, size_t tier)
 						  : CHARGE_WITNESSED;
 	c->first = p->first;
 	c->last = p->last;
+	c->sku_number = p->sku;
+	c->until = p->until;
 	return c;
 }
 
@@ -236,10 +238,12 @@ charge_lines(struct charge_work *w)
 int
 charge_compare(const struct charges *list, const struct charge *a, const struct charge *b)
 {
-	const uint32_t s[] = { a->host, a->cost_center, a->tenant,   a->environment,
-			       a->name, a->region,      a->rule_pack };
-	const uint32_t t[] = { b->host, b->cost_center, b->tenant,   b->environment,
-			       b->name, b->region,      b->rule_pack };
+	const uint32_t s[] = { a->host,          a->cost_center, a->tenant,    a->environment,
+			       a->name,          a->region,      a->rule_pack, a->unit,
+			       a->consumed_unit, a->meter,       a->service,   a->category };
+	const uint32_t t[] = { b->host,          b->cost_center, b->tenant,    b->environment,
+			       b->name,          b->region,      b->rule_pack, b->unit,
+			       b->consumed_unit, b->meter,       b->service,   b->category };
 	int c = CMP(a->billing_from, b->billing_from);
 
 	if (c || (c = CMP(a->from, b->from)) || (c = CMP(a->to, b->to)) ||

@@ -18,6 +18,8 @@ struct vm_stays {
 	uint32_t *run;
 	size_t n_runs;
 	uint32_t *newest; /* of each run: place in `stays` */
+	uint32_t *live;   /* runs that may be followed yet, ascending */
+	size_t n_live;
 	tally_i128 *time; /* of each run: what the SKU at hand counts, ns */
 	uint32_t *last;   /* of each run: place of the last stay that counts */
 };
@@ -36,113 +38,43 @@ follows(const struct stay *before, const struct stay *s)
 	return before->host == s->host ? s->from == before->to : s->from - before->to <= JOIN_NS;
 }
 
+/* Which run a stay follows; `n_runs`: none, it begins one. Runs that nothing can follow
+ * any more are forgotten on the way. */
+static uint32_t
+run_before(const struct charge_work *w, struct vm_stays *v, const struct stay *s)
+{
+	size_t best = v->n_runs, kept = 0;
+
+	for (size_t i = 0; i < v->n_live; i++) {
+		uint32_t r = v->live[i];
+		const struct stay *t = stay_at(w, v, v->newest[r]);
+
+		if (t->to < s->from - JOIN_NS)
+			continue;
+		v->live[kept++] = r;
+		/* Of several that it may follow, the one that ended last. */
+		if (follows(t, s) &&
+		    (best == v->n_runs || t->to > stay_at(w, v, v->newest[best])->to))
+			best = r;
+	}
+	v->n_live = kept;
+	return (uint32_t)best;
+}
+
 static void
 find_runs(const struct charge_work *w, struct vm_stays *v)
 {
-	size_t open = 0; /* nothing can follow the runs ahead of it */
-
-	v->n_runs = 0;
+	v->n_runs = v->n_live = 0;
 	for (size_t i = 0; i < v->n; i++) {
-		const struct stay *s = stay_at(w, v, i);
-		size_t best = v->n_runs;
+		uint32_t run = run_before(w, v, stay_at(w, v, i));
 
-		while (open < v->n_runs && stay_at(w, v, v->newest[open])->to < s->from - JOIN_NS)
-			open++;
-		/* Of several that it may follow, the one that ended last. */
-		for (size_t r = open; r < v->n_runs; r++) {
-			const struct stay *t = stay_at(w, v, v->newest[r]);
-
-			if (follows(t, s) &&
-			    (best == v->n_runs || t->to > stay_at(w, v, v->newest[best])->to))
-				best = r;
+		if (run == v->n_runs) {
+			v->live[v->n_live++] = run;
+			v->n_runs++;
 		}
-		v->n_runs += best == v->n_runs;
-		v->run[i] = (uint32_t)best;
-		v->newest[best] = (uint32_t)i;
+		v->run[i] = run;
+		v->newest[run] = (uint32_t)i;
 	}
-}
-
-static bool
-begins(struct tally_bytes text, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return text.len >= n && memcmp(text.p, prefix, n) == 0;
-}
-
-static bool
-among(const struct tally_strings *list, struct tally_bytes text)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (tally_bytes_eq(tally_bytes_str(list->items[i]), text))
-			return true;
-	return false;
-}
-
-static bool
-holds(const struct estate *e, const struct stay_claims *c, const struct tally_strings *software)
-{
-	for (uint32_t i = 0; i < c->software.n; i++)
-		if (among(software, strings_get(e->strings, c->software.p[i])))
-			return true;
-	return false;
-}
-
-static bool
-rule_counts(const struct estate *e, const struct stay_claims *c, const struct rule *r)
-{
-	struct tally_bytes os = strings_get(e->strings, c->os);
-
-	if (r->software.count > 0)
-		return holds(e, c, &r->software);
-	if (r->editions.count > 0 && !among(&r->editions, strings_get(e->strings, c->edition)))
-		return false;
-	for (size_t i = 0; i < r->os.count; i++)
-		if (begins(os, r->os.items[i]))
-			return true;
-	return r->os.count == 0;
-}
-
-static bool
-product_counts(const struct estate *e, const struct stay_claims *c, const struct price_sku *sku,
-	       const struct sku_span *span)
-{
-	struct tally_bytes os = strings_get(e->strings, c->os);
-	struct tally_strings one = { (char **)(uintptr_t)&sku->product, 1 };
-
-	switch (sku->kind) {
-	case PRODUCT_ANY:
-		return true;
-	case PRODUCT_OS:
-		return begins(os, sku->product);
-	case PRODUCT_FAMILY:
-		for (const char *const *p = sku->prefixes; *p; p++)
-			if (begins(os, *p))
-				return true;
-		return false;
-	case PRODUCT_RULE:
-		return span->rule && rule_counts(e, c, span->rule);
-	case PRODUCT_SOFTWARE:
-		return holds(e, c, &one);
-	}
-	tally_assert_failed("a kind of product", __FILE__, __LINE__);
-}
-
-/* Whether the SKU counts the stay, as the prices and rules of an instant have it. */
-static bool
-counts(const struct charge_work *w, const struct stay *s, const struct price_sku *sku,
-       const struct sku_span *span)
-{
-	const struct estate *e = w->in->estate;
-	unsigned clock = 1U << RUNNING | 1U << PAUSED;
-	bool standby = false;
-
-	if (span->rule) {
-		clock = span->rule->clock;
-		standby = span->rule->count_standby;
-	}
-	return (clock >> s->state & 1U) && (!s->standby || standby) &&
-	       product_counts(e, &e->claims[s->claims], sku, span);
 }
 
 /* Units of the SKU that a VM of a size takes; 0: nobody knows. */
@@ -152,13 +84,21 @@ units_of(const struct price_sku *sku, const struct stay_size *size)
 	switch (sku->meter) {
 	case METER_VCPU_HOUR:
 	case METER_CORE_HOUR:
-		return size->vcpus && size->vcpus < sku->minimum_vcpus ? sku->minimum_vcpus
-								       : size->vcpus;
+		return size->vcpus;
 	case METER_GIB_HOUR:
 		return size->memory_mib;
 	default:
 		return 1;
 	}
+}
+
+/* The same, as they are priced: no fewer vCPUs than the SKU's minimum. */
+static uint64_t
+priced_of(const struct price_sku *sku, const struct stay_size *size)
+{
+	uint64_t units = units_of(sku, size);
+
+	return units > 0 && units < sku->minimum_vcpus ? sku->minimum_vcpus : units;
 }
 
 static int
@@ -180,51 +120,16 @@ refuse_price(const struct charge_work *w, const struct price_sku *sku, int64_t a
 			     w->in->prices->file, sku->line, sku->column, sku->id, text);
 }
 
-static bool
-same_part(const struct charge_part *a, const struct charge_part *b)
-{
-	return a->slice == b->slice && a->sku == b->sku && a->price == b->price && a->vm == b->vm &&
-	       a->host == b->host && a->name == b->name && a->tenant == b->tenant &&
-	       a->cost_center == b->cost_center && a->environment == b->environment &&
-	       a->region == b->region && a->rule_pack == b->rule_pack;
-}
-
-/* Adds to the VM's part that is alike, or as a new one; its place. */
-static int
-add_part(struct charge_work *w, size_t first, const struct charge_part *part, size_t *place)
-{
-	struct charge_part *p;
-
-	for (*place = w->n_parts; *place > first; (*place)--)
-		if (same_part(&w->parts[*place - 1], part))
-			break;
-	if (*place == first) {
-		w->parts = array_grow(w->parts, &w->cap_parts, w->n_parts, sizeof(*w->parts));
-		*place = w->n_parts;
-		w->parts[w->n_parts++] = *part;
-		return 0;
-	}
-	p = &w->parts[--*place];
-	p->first = p->first < part->first ? p->first : part->first;
-	p->last = p->last > part->last ? p->last : part->last;
-	p->witnessed |= part->witnessed;
-	p->imported |= part->imported;
-	if (__builtin_add_overflow(p->consumed, part->consumed, &p->consumed) ||
-	    __builtin_add_overflow(p->priced, part->priced, &p->priced))
-		return refuse_overflow(w, prices_sku(w->in->prices, part->sku));
-	return 0;
-}
-
 /* One piece of a stay, over which nothing changes: [at, until). */
 static int
-count_piece(struct charge_work *w, size_t first, const struct stay *s, uint32_t sku_number,
+count_piece(struct charge_work *w, const struct stay *s, uint32_t sku_number,
 	    const struct sku_span *span, const struct host_facts *facts, int64_t at, int64_t until,
 	    size_t *place)
 {
 	const struct estate *e = w->in->estate;
 	const struct price_sku *sku = prices_sku(w->in->prices, sku_number);
 	const struct stay_claims *c = &e->claims[s->claims];
-	uint64_t units = units_of(sku, &e->sizes[s->size]);
+	const struct stay_size *size = &e->sizes[s->size];
 	struct charge_part part = {
 		.slice = (uint32_t)(charge_slice(w, at) - w->slices),
 		.sku = sku_number,
@@ -242,30 +147,33 @@ count_piece(struct charge_work *w, size_t first, const struct stay *s, uint32_t 
 		.last = s->entry,
 		.witnessed = !s->imported,
 		.imported = s->imported,
+		.until = until,
 	};
+	tally_i128 ns = until - at;
 
-	if (__builtin_mul_overflow((tally_i128)units, (tally_i128)(until - at), &part.consumed))
+	if (__builtin_mul_overflow((tally_i128)units_of(sku, size), ns, &part.consumed) ||
+	    __builtin_mul_overflow((tally_i128)priced_of(sku, size), ns, &part.priced) ||
+	    !charge_part_add(w, &part, place))
 		return refuse_overflow(w, sku);
-	part.priced = part.consumed;
-	return add_part(w, first, &part, place);
+	return 0;
 }
 
 static void
-note_unknown(struct charge_work *w, uint32_t sku, const struct stay *s, int64_t ns)
+note_unknown(struct charge_work *w, uint32_t sku, const struct stay *s, int64_t ns, bool os)
 {
 	struct charge_note *note = &w->out->notes[sku];
 
-	if (note->unknown_ns == 0) {
+	if (note->unknown_ns == 0 && note->unknown_os_ns == 0) {
 		note->ledger = w->in->estate->hosts[s->host].ledger;
 		note->entry = s->entry;
 	}
-	note->unknown_ns += ns;
+	*(os ? &note->unknown_os_ns : &note->unknown_ns) += ns;
 }
 
 /* All pieces of one stay that a SKU counts; their time, and the last one's part. */
 static int
-count_stay(struct charge_work *w, size_t first, const struct stay *s, uint32_t number,
-	   tally_i128 *time, size_t *place, bool *counted)
+count_stay(struct charge_work *w, const struct stay *s, uint32_t number, tally_i128 *time,
+	   size_t *place, bool *counted)
 {
 	const struct price_sku *sku = prices_sku(w->in->prices, number);
 	int64_t at = s->from > w->in->from ? s->from : w->in->from;
@@ -276,6 +184,7 @@ count_stay(struct charge_work *w, size_t first, const struct stay *s, uint32_t n
 		const struct slice *slice = charge_slice(w, at);
 		int64_t until;
 		const struct sku_span *span = charge_span(&w->plans[number], at, &until);
+		enum charge_counts counts;
 
 		if (until > end)
 			until = end;
@@ -283,16 +192,19 @@ count_stay(struct charge_work *w, size_t first, const struct stay *s, uint32_t n
 			until = slice->to;
 		if (facts->to > at && until > facts->to)
 			until = facts->to;
-		if (!counts(w, s, sku, span)) {
+		counts = charge_counts(w, s, sku, span);
+		if (counts != CHARGE_COUNTS) {
+			if (counts == CHARGE_PERHAPS)
+				note_unknown(w, number, s, until - at, true);
 			at = until;
 			continue;
 		}
 		if (span->price < 0)
 			return refuse_price(w, sku, at);
 		if (units_of(sku, &w->in->estate->sizes[s->size]) == 0) {
-			note_unknown(w, number, s, until - at);
+			note_unknown(w, number, s, until - at, false);
 		} else {
-			if (count_piece(w, first, s, number, span, facts, at, until, place) < 0)
+			if (count_piece(w, s, number, span, facts, at, until, place) < 0)
 				return -1;
 			*time += until - at;
 			*counted = true;
@@ -313,7 +225,7 @@ add_time(struct charge_work *w, const struct price_sku *sku, const struct stay *
 		billed = sku->minimum_time.ns;
 	if (step > 0)
 		billed = (billed + step - 1) / step * step;
-	units = (tally_i128)units_of(sku, &w->in->estate->sizes[s->size]);
+	units = (tally_i128)priced_of(sku, &w->in->estate->sizes[s->size]);
 	if (__builtin_mul_overflow(units, billed - time, &units) ||
 	    __builtin_add_overflow(part->priced, units, &part->priced))
 		return refuse_overflow(w, sku);
@@ -324,7 +236,6 @@ static int
 count_sku(struct charge_work *w, const struct vm_stays *v, uint32_t number)
 {
 	const struct price_sku *sku = prices_sku(w->in->prices, number);
-	size_t first = w->n_parts;
 	size_t *place = tally_alloc((v->n_runs + 1) * sizeof(*place));
 	int rc = 0;
 
@@ -333,8 +244,7 @@ count_sku(struct charge_work *w, const struct vm_stays *v, uint32_t number)
 		uint32_t run = v->run[i];
 		bool counted = false;
 
-		rc = count_stay(w, first, stay_at(w, v, i), number, &v->time[run], &place[run],
-				&counted);
+		rc = count_stay(w, stay_at(w, v, i), number, &v->time[run], &place[run], &counted);
 		if (counted)
 			v->last[run] = (uint32_t)i;
 	}
@@ -389,6 +299,7 @@ charge_parts(struct charge_work *w)
 		qsort_r(order, n, sizeof(*order), compare_stays, (void *)(uintptr_t)e);
 	v.run = tally_alloc(most * sizeof(*v.run));
 	v.newest = tally_alloc(most * sizeof(*v.newest));
+	v.live = tally_alloc(most * sizeof(*v.live));
 	v.last = tally_alloc(most * sizeof(*v.last));
 	v.time = tally_alloc(most * sizeof(*v.time));
 	for (size_t i = 0; rc == 0 && i < n; i = end) {
@@ -400,6 +311,7 @@ charge_parts(struct charge_work *w)
 	}
 	free(v.run);
 	free(v.newest);
+	free(v.live);
 	free(v.last);
 	free(v.time);
 	free(order);

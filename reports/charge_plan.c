@@ -156,7 +156,7 @@ find_rule(struct charge_work *w, const struct price_sku *sku, struct sku_span *s
 			if (strcmp(r->id, sku->product) != 0 || span->from < r->valid_from ||
 			    span->from >= r->valid_to)
 				continue;
-			span->rule = r;
+			span->rule = charge_rule(w, p, r);
 			tally_buf_addf(&name, "%s@%s", p->id, p->version);
 			span->rule_pack =
 				strings_add(w->in->estate->strings, tally_buf_view(&name));
@@ -245,6 +245,7 @@ charge_plan_deinit(struct charge_work *w)
 	for (size_t i = 0; w->plans && i < w->in->prices->skus.count; i++)
 		free(w->plans[i].spans);
 	free(w->plans);
+	charge_rules_deinit(w);
 	free(w->slices);
 }
 
@@ -267,10 +268,16 @@ charge_slice(const struct charge_work *w, int64_t at)
 const struct sku_span *
 charge_span(const struct sku_plan *plan, int64_t at, int64_t *until)
 {
-	size_t i = plan->n - 1;
+	size_t low = 0, high = plan->n;
 
-	while (plan->spans[i].from > at)
-		i--;
-	*until = i + 1 < plan->n ? plan->spans[i + 1].from : INT64_MAX;
-	return &plan->spans[i];
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (plan->spans[middle].from <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	*until = high < plan->n ? plan->spans[high].from : INT64_MAX;
+	return &plan->spans[low];
 }

@@ -19,10 +19,10 @@ static const struct {
 				 "report" },
 	[F_CHANGED] = { "changed", "info", "", "" },
 	[F_CHARGE_UNKNOWN] = { "charge-unknown", "warning",
-			       "SKU of the price list could not count run time whose vCPUs or "
-			       "memory nobody knows",
-			       "SKUs of the price list could not count run time whose vCPUs or "
-			       "memory nobody knows" },
+			       "SKU of the price list could not count run time whose vCPUs, "
+			       "memory, OS or edition nobody knows",
+			       "SKUs of the price list could not count run time whose vCPUs, "
+			       "memory, OS or edition nobody knows" },
 	[F_CLOCK_STEP] = { "clock-step", "warning", "step of the wall clock",
 			   "steps of the wall clock" },
 	[F_CLONE] = { "clone", "warning",

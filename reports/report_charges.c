@@ -11,17 +11,26 @@
 static void
 note_sku(struct tally_report *r, const struct price_sku *sku, const struct charge_note *note)
 {
-	struct finding *g;
+	struct tally_buf text = TALLY_BUF_INIT;
 	char seconds[64];
 
 	if (note->unknown_ns > 0) {
-		g = findings_count(&r->findings, F_CHARGE_UNKNOWN, FLEET, 1);
 		tally_seconds_text(seconds, note->unknown_ns);
-		finding_case(g, "%s, %s s", sku->id, seconds);
-		finding_entry(g, note->ledger, note->entry);
+		tally_buf_addf(&text, ", %s s", seconds);
 	}
-	if (note->lines == 0 && note->unknown_ns == 0)
+	if (note->unknown_os_ns > 0) {
+		tally_seconds_text(seconds, note->unknown_os_ns);
+		tally_buf_addf(&text, ", %s s of an unknown OS or edition", seconds);
+	}
+	if (text.len > 0) {
+		struct finding *g = findings_count(&r->findings, F_CHARGE_UNKNOWN, FLEET, 1);
+
+		finding_case(g, "%s%s", sku->id, tally_buf_cstr(&text));
+		finding_entry(g, note->ledger, note->entry);
+	} else if (note->lines == 0) {
 		finding_case(findings_count(&r->findings, F_PRICE_UNUSED, FLEET, 1), "%s", sku->id);
+	}
+	tally_buf_deinit(&text);
 }
 
 int
@@ -34,7 +43,8 @@ report_charges(struct tally_report *r, const struct tally_report_options *o, str
 				    .from = r->from,
 				    .to = r->to,
 				    .packs = o->packs,
-				    .n_packs = o->n_packs };
+				    .n_packs = o->n_packs,
+				    .rights = r->entitlements ? &r->rights.rights : NULL };
 	int rc;
 
 	if (!o->prices)
@@ -124,8 +134,8 @@ report_charges_text(const struct tally_report *r, struct tally_buf *out)
 		decimal_text(digits, list[i].billed, c->prices->minor_digits);
 		tally_buf_add_str(out, "  ");
 		tally_printable(out, strings_get(c->strings, list[i].id));
-		tally_buf_addf(out, "  %s %s, %zu lines\n", digits, c->prices->currency,
-			       list[i].lines);
+		tally_buf_addf(out, "  %s %s, %zu %s\n", digits, c->prices->currency, list[i].lines,
+			       list[i].lines == 1 ? "line" : "lines");
 	}
 	free(list);
 }

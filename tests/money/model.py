@@ -114,14 +114,14 @@ def product_fits(sku, stay, rules, at):
 
 
 def units_of(sku, stay):
-    """Units and what an hour is divided by; 0 units: unknown."""
+    """Units as they are, as they are priced, and their name; 0 units: unknown."""
     unit = UNITS.get(sku["meter"]) or UNITS[(sku["meter"], sku["per"])]
     if unit in ("VCPU", "Core"):
         n = stay["vcpus"]
-        return (max(n, sku.get("minimum_vcpus", 0)) if n else 0), unit
+        return n, (max(n, sku.get("minimum_vcpus", 0)) if n else 0), unit
     if unit == "GiB":
-        return Fraction(stay["memory"], 1024), unit
-    return 1, unit
+        return Fraction(stay["memory"], 1024), Fraction(stay["memory"], 1024), unit
+    return 1, 1, unit
 
 
 def runs_of(stays):
@@ -181,19 +181,20 @@ class Model:
                 price = price_at(sku, self.calendar, low)
                 if price is None:
                     raise Refused(sku["id"])
-                units, _ = units_of(sku, stay)
+                units, priced, _ = units_of(sku, stay)
                 if not units:
                     self.unknown[number] += high - low
                     continue
                 key = (self.slice_of(low), number, price, stay["vm"], stay["host"], stay["cost_center"], stay["tenant"],
                        stay["environment"], stay["name"], self.region(stay["host"], low), pack)
-                part = parts.setdefault(key, {"consumed": 0, "priced": 0, "entries": [], "imported": set()})
+                part = parts.setdefault(key, {"consumed": 0, "priced": 0, "entries": [], "imported": set(), "until": 0})
                 part["consumed"] += units * (high - low)
-                part["priced"] += units * (high - low)
+                part["priced"] += priced * (high - low)
+                part["until"] = max(part["until"], high)
                 part["entries"].append(stay["entry"])
                 part["imported"].add(stay["imported"])
                 time += high - low
-                newest, last = part, units
+                newest, last = part, priced
         if time:
             billed = max(time, sku.get("minimum_time", 0))
             step = sku.get("time_step", 1)
@@ -255,7 +256,7 @@ class Model:
 
     def line(self, key, part, sku, price_id, quantity, consumed, rate):
         slice_, _, _, vm, host, cost_center, tenant, environment, name, region, pack = key
-        unit = units_of(sku, {"vcpus": 1, "memory": 1})[1]
+        unit = units_of(sku, {"vcpus": 1, "memory": 1})[2]
         return {
             "kind": "usage", "vm": vm, "sku": sku["id"], "price_id": price_id, "host": host, "cost_center": cost_center,
             "tenant": tenant, "environment": environment, "name": name, "region": region, "rule_pack": pack,
@@ -265,7 +266,7 @@ class Model:
             "cost": quantity * rate, "billed": self.money(quantity * rate), "first_index": min(part["entries"]),
             "last_index": max(part["entries"]),
             "evidence": "mixed" if len(part["imported"]) > 1 else "imported" if True in part["imported"] else "witnessed",
-            "invoice": f"{self.prices['billing_account']['id']}-{slice_[4]}", "class": None, "revision": 0}
+            "invoice": f"{self.prices['billing_account']['id']}-{slice_[4]}", "class": None, "revision": 0, "until": part["until"]}
 
     @staticmethod
     def order(line):
@@ -280,9 +281,11 @@ class Model:
             used[(line["billing_from"], line["vm"], line["sku"])].append(line)
         for (_, _, sku), group in used.items():
             least = Fraction(next(k for k in self.prices["skus"] if k["id"] == sku).get("minimum_charge", 0))
+            last = max(group, key=lambda line: line["until"])["until"]
+            newest = [line for line in group if line["until"] == last][-1]
             lack = least - sum(line["billed"] for line in group)
             if least and lack > 0:
-                yield dict(group[-1], kind="minimum", price_id="", unit="", consumed_unit="", quantity=None,
+                yield dict(newest, kind="minimum", price_id="", unit="", consumed_unit="", quantity=None,
                            consumed_quantity=None, price=None, cost=lack, billed=self.money(lack))
 
     def roundings(self, lines):
@@ -308,7 +311,7 @@ class Model:
 
 def shown(line):
     """A line as the report's JSON has it, without what the model does not know."""
-    out = dict(line)
+    out = {key: value for key, value in line.items() if key != "until"}
     for key in ("billing_from", "billing_to", "charge_from", "charge_to"):
         out[key] = instant(out[key])
     for key in ("quantity", "consumed_quantity", "price", "cost", "billed"):

@@ -179,6 +179,7 @@ add_rule(struct input *in, char *f[FIELDS])
 
 	TALLY_ASSERT(in->n_packs < 8);
 	r->id = tally_strdup(f[1]);
+	r->product = tally_strdup("p");
 	r->valid_from = strtoll(f[4], NULL, 10);
 	r->valid_to = strtoll(f[5], NULL, 10);
 	r->os = words(f[6]);
@@ -264,6 +265,7 @@ free_packs(struct input *in)
 		free(r->os.items);
 		free(r->editions.items);
 		free(r->id);
+		free(r->product);
 		free(r);
 		free(in->packs[i].id);
 		free(in->packs[i].version);

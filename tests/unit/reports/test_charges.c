@@ -3,101 +3,9 @@
  * FOCUS, and what a report does that supersedes another. */
 #include <stdlib.h>
 #include <string.h>
-#include "reportlib.h"
-#include "tally/err.h"
-#include "tally/pack.h"
+#include "chargelib.h"
 
-#define HEAD    "currency: EUR\nprovider: ACME IT\nbilling_account: {id: acme}\nskus:\n"
-#define PRICE   "prices: [{from: 2026-01-01, rate: 0.046}]}\n"
 #define WINDOWS "os=http://microsoft.com/win/2k22"
-
-static const char pack[] = "pack: t\nversion: \"1\"\ntitle: T\nvendor: V\nrules:\n"
-			   "  - rule: windows-server/payg\n    title: T\n    metric: vcpu-hours\n"
-			   "    valid_from: 2024-11-01\n"
-			   "    source: {text: T, read: 2026-11-01}\n    unit: core-hour\n"
-			   "    product: windows-server\n    licences: [windows-server-payg]\n"
-			   "    guests: {os: [\"http://microsoft.com/win/2k\"]}\n";
-
-static void
-hash(uint8_t out[TALLY_HASH], struct tally_bytes in)
-{
-	memset(out, (int)(in.len & 0x7f), TALLY_HASH);
-}
-
-struct made {
-	struct test_history h;
-	struct tally_report_ledger ledgers[4];
-	struct tally_zone *zone;
-	struct tally_prices *prices;
-	struct tally_pack *packs[1];
-	struct tally_report *report;
-	struct tally_buf json;
-	struct tally_err err;
-};
-
-/* March 2026 in UTC; 0 or -1 as tally_report_make says. */
-static int
-make(struct made *m, const char *lines, const char *prices, const char *rules, const char *old)
-{
-	struct tally_report_input input = { "old.json", tally_bytes_str(old) };
-	struct tally_report_options o = { .tool = "t", .tzdata = "z", .sha256 = hash };
-	int rc;
-
-	memset(m, 0, sizeof(*m));
-	test_history_init(&m->h);
-	test_history_add(&m->h, lines);
-	for (size_t i = 0; i < m->h.count; i++)
-		m->ledgers[i] = test_ledger_open(&m->h.ledgers[i]);
-	assert_int_equal(tally_zone_open(&m->zone, "UTC", &m->err), 0);
-	if (prices &&
-	    tally_prices_parse(&m->prices, "p.yaml", tally_bytes_str(prices), &m->err) < 0)
-		fail_msg("%s", m->err.text);
-	if (rules &&
-	    (tally_pack_parse(&m->packs[0], "r.yaml", tally_bytes_str(rules), &m->err) < 0 ||
-	     tally_packs_settle(m->packs, 1, &m->err) < 0))
-		fail_msg("%s", m->err.text);
-	o.zone = m->zone;
-	o.from = test_wall("2026-03-01T00:00:00Z");
-	o.to = test_wall("2026-04-01T00:00:00Z");
-	o.prices = m->prices;
-	o.packs = m->packs;
-	o.n_packs = rules ? 1 : 0;
-	o.old = old ? &input : NULL;
-	rc = tally_report_make(&m->report, m->ledgers, m->h.count, &o, &m->err);
-	if (rc == 0)
-		tally_report_json(m->report, &m->json);
-	return rc;
-}
-
-static void
-drop(struct made *m)
-{
-	tally_report_free(m->report);
-	tally_buf_deinit(&m->json);
-	tally_prices_free(m->prices);
-	tally_pack_free(m->packs[0]);
-	tally_zone_free(m->zone);
-	for (size_t i = 0; i < m->h.count; i++)
-		test_ledger_close(&m->ledgers[i]);
-	test_history_deinit(&m->h);
-}
-
-static void
-holds(struct made *m, const char *text)
-{
-	if (!strstr(tally_buf_cstr(&m->json), text))
-		fail_msg("no %s in %s", text, tally_buf_cstr(&m->json));
-}
-
-static size_t
-occurs(struct made *m, const char *text)
-{
-	size_t n = 0;
-
-	for (const char *p = tally_buf_cstr(&m->json); (p = strstr(p, text)); p++)
-		n++;
-	return n;
-}
 
 /* 100 hours of 4 vCPUs. */
 static const char windows[] =
@@ -116,7 +24,7 @@ windows_by_the_core_hour_costs_what_it_has_to(void **state)
 			      HEAD
 			      "  - {id: payg, meter: licence-hour, product: windows-server/payg, "
 			      "per: vcpu, " PRICE,
-			      pack, NULL),
+			      CHARGE_PACK, NULL),
 			 0);
 	assert_int_equal(occurs(&m, "\"kind\": \"usage\""), 1);
 	holds(&m, "\"billed\": \"18.40\"");
@@ -152,14 +60,16 @@ what_could_not_be_counted_is_told(void **state)
 			      "h1 2026-03-01T00:00:00Z host cores_per_socket=8 boot=1\n"
 			      "h1 2026-03-02T00:00:00Z start a name=web\n"
 			      "h1 2026-03-02T02:00:00Z stop a cause=shutdown\n",
-			      HEAD "  - {id: cpu, meter: vcpu-hour, " PRICE
-				   "  - {id: rhel, meter: vm-hour, product: rhel, " PRICE,
+			      HEAD
+			      "  - {id: cpu, meter: vcpu-hour, " PRICE
+			      "  - {id: rhel, meter: vm-hour, product: rhel, " PRICE
+			      "  - {id: sql, meter: vm-hour, product: sql-server-standard, " PRICE,
 			      NULL, NULL),
 			 0);
 	holds(&m, "\"charges\": []");
-	holds(&m, "1 SKU of the price list could not count run time whose vCPUs or memory nobody "
-		  "knows: cpu, 7200 s");
-	holds(&m, "1 SKU of the price list counted nothing: rhel");
+	holds(&m, "2 SKUs of the price list could not count run time whose vCPUs, memory, OS or "
+		  "edition nobody knows: cpu, 7200 s; rhel, 7200 s of an unknown OS or edition");
+	holds(&m, "1 SKU of the price list counted nothing: sql");
 	drop(&m);
 }
 
