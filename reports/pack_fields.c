@@ -103,9 +103,16 @@ static const struct tally_field exclusion_fields[] = {
 	YES("standby", offsetof(struct rule_exclusion, standby)),
 	END,
 };
+static const struct tally_field price_source_fields[] = {
+	MUST("text", AT(r.price_source.text)),
+	STR("url", AT(r.price_source.url)),
+	MUST("read", AT(r.price_source.read)),
+	END,
+};
 static const struct tally_field compare_fields[] = {
 	MUST("group", AT(r.group)),
 	MUST("price", AT(price)),
+	MAP("source", false, price_source_fields),
 	YES("needs_maintenance", AT(r.needs_maintenance)),
 	END,
 };

@@ -161,6 +161,8 @@ read_numbers(struct raw_rule *raw, const struct pack_place *at)
 	struct rule *r = &raw->r;
 	const struct tally_yaml *source = pack_node(at->map, "source");
 	struct pack_place from_source = { at->name, source, at->err };
+	const struct tally_yaml *priced = pack_find(at->map, "compare.source");
+	struct pack_place from_price = { at->name, priced, at->err };
 	uint64_t factor = (uint64_t)AMOUNT_ONE, price = 0;
 	int64_t read = 0;
 
@@ -168,6 +170,7 @@ read_numbers(struct raw_rule *raw, const struct pack_place *at)
 	if (pack_date(at, "valid_from", raw->valid_from, &r->valid_from) < 0 ||
 	    pack_date(at, "valid_to", raw->valid_to, &r->valid_to) < 0 ||
 	    pack_date(&from_source, "read", r->source.read, &read) < 0 ||
+	    (priced && pack_date(&from_price, "read", r->price_source.read, &read) < 0) ||
 	    pack_decimal(at, "time.factor", raw->time_factor, 6, &factor) < 0 ||
 	    pack_decimal(at, "compare.price", raw->price, 6, &price) < 0)
 		return -1;

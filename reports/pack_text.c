@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "figures.h"
 #include "tally/csv.h"
 #include "rule.h"
 
@@ -149,6 +150,22 @@ show_reading(struct tally_buf *out, const struct rule *r)
 	}
 }
 
+/* Among which rules it is compared, and at what price. */
+static void
+show_price(struct tally_buf *out, const struct rule *r)
+{
+	char price[64];
+
+	if (!r->group)
+		return;
+	figure_text(price, r->price);
+	line(out, "compared in", r->group);
+	line(out, "list price", price);
+	line(out, "price from", r->price_source.text);
+	line(out, "url", r->price_source.url);
+	line(out, "read", r->price_source.read);
+}
+
 void
 tally_pack_show(const struct tally_pack *p, const char *rule, struct tally_buf *out)
 {
@@ -183,5 +200,6 @@ tally_pack_show(const struct tally_pack *p, const char *rule, struct tally_buf *
 		line(out, "source", r->source.text);
 		line(out, "url", r->source.url);
 		line(out, "read", r->source.read);
+		show_price(out, r);
 	}
 }

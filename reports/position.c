@@ -14,6 +14,7 @@ positions_deinit(struct positions *list)
 		free(list->p[i].because);
 		free(list->p[i].excluded);
 		free(list->p[i].unresolved);
+		free(list->p[i].choices);
 	}
 	free(list->p);
 	memset(list, 0, sizeof(*list));

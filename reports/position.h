@@ -36,6 +36,16 @@ struct position_vm {
 struct position_evidence {
 	tally_i128 witnessed, declared, imported; /* ns */
 };
+/* Another rule of the same choice, at the same scope. */
+struct position_choice {
+	uint32_t rule; /* text */
+	amount quantity;
+	bool lawful;
+	/* So many units of the position's own rule cost as much; rounded down to whole
+	 * ones. false: a price is 0, or that is no number. */
+	bool has_even;
+	amount even;
+};
 struct position {
 	const struct rule *applied; /* the newest version of it; lives with its pack */
 	uint32_t rule;              /* text: "windows-server-standard/host" */
@@ -56,6 +66,9 @@ struct position {
 	bool has_cheapest; /* the lawful model that needs least, where a choice is */
 	uint32_t cheapest_rule;
 	amount cheapest;
+	bool lawful;                     /* with has_cheapest: this rule itself */
+	struct position_choice *choices; /* with has_cheapest: all others, by rule */
+	size_t n_choices;
 
 	struct position_evidence evidence;
 	struct position_because *because; /* by at, host, vm, index */

@@ -143,6 +143,28 @@ put_cheapest(struct tally_jsonw *w, const struct tally_report *r, const struct p
 }
 
 static void
+put_choices(struct tally_jsonw *w, const struct tally_report *r, const struct position *p)
+{
+	tally_jsonw_key(w, "choices");
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < p->n_choices; i++) {
+		const struct position_choice *c = &p->choices[i];
+
+		tally_jsonw_object(w);
+		if (c->has_even)
+			put_amount(w, "break_even", p, c->even);
+		else
+			put_null(w, "break_even");
+		tally_jsonw_key(w, "lawful");
+		tally_jsonw_bool(w, c->lawful);
+		put_amount(w, "quantity", p, c->quantity);
+		put_text(w, "rule", report_text(r, c->rule));
+		tally_jsonw_end(w);
+	}
+	tally_jsonw_end(w);
+}
+
+static void
 put_position(struct tally_jsonw *w, const struct tally_report *r, const struct position *p)
 {
 	tally_jsonw_object(w);
@@ -152,6 +174,7 @@ put_position(struct tally_jsonw *w, const struct tally_report *r, const struct p
 		put_time(w, "at", p->at);
 	put_because(w, r, p);
 	put_cheapest(w, r, p);
+	put_choices(w, r, p);
 	if (p->has_entitled)
 		put_amount(w, "entitled", p, p->entitled);
 	else
@@ -309,4 +332,5 @@ report_positions_text(const struct tally_report *r, struct tally_buf *out, unsig
 	else
 		tally_buf_add_str(out, "  no product of the rules occurs\n");
 	columns_deinit(&c);
+	report_choices_text(r, out, width);
 }

@@ -76,6 +76,7 @@ void report_inputs_json(struct tally_jsonw *w, const struct tally_report *r);
 /* render_positions.c */
 void report_positions_json(struct tally_jsonw *w, const struct tally_report *r);
 void report_packs_json(struct tally_jsonw *w, const struct tally_report *r);
+void report_choices_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
 void report_positions_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
 /* "1.625000" */
 void report_millionths(char out[32], uint64_t millionths);

@@ -202,8 +202,9 @@ struct rule {
 	/* Rules of one group are ways to license the same use: the cheapest of them
 	 * by price x quantity is told (NULL: no group). */
 	char *group;
-	amount price; /* of one unit, of the vendor's list; only compared inside the group */
-	bool needs_maintenance; /* lawful only with maintenance (or by subscription) */
+	amount price; /* of one unit, of a list; only compared inside the group */
+	struct rule_source price_source; /* its text is NULL where it is not told */
+	bool needs_maintenance;          /* lawful only with maintenance (or by subscription) */
 };
 
 struct pack_test;

@@ -287,19 +287,24 @@ value_out(const struct tally_json *v, struct tally_buf *out)
 	}
 }
 
+/* "surplus.low", "choices.0.rule": members, and numbers of a list's items. */
 static void
 field_out(const struct tally_json *row, const char *field, struct tally_buf *out)
 {
-	const char *dot = strchr(field, '.');
-	char first[64];
-
 	tally_buf_clear(out);
-	if (dot) {
-		snprintf(first, sizeof(first), "%.*s", (int)(dot - field), field);
-		row = tally_json_get(row, first);
-		field = dot + 1;
+	while (row && *field != '\0') {
+		size_t n = strcspn(field, ".");
+		char name[64];
+
+		snprintf(name, sizeof(name), "%.*s", (int)n, field);
+		if (name[0] >= '0' && name[0] <= '9')
+			row = (size_t)(name[0] - '0') < tally_json_count(row)
+				      ? tally_json_at(row, (size_t)(name[0] - '0'))
+				      : NULL;
+		else
+			row = tally_json_get(row, name);
+		field += n + (field[n] == '.');
 	}
-	row = row ? tally_json_get(row, field) : NULL;
 	if (row)
 		value_out(row, out);
 }

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ways to license one use side by side: the cheapest lawful one, and how much of each
+ * costs as much as another. Standard costs 66.8125 a core, Datacenter 384.6875. */
+#include <string.h>
+#include "reportlib.h"
+
+#define WIN      "os=http://microsoft.com/win/2k22"
+#define STANDARD "rule=windows-server-standard/host"
+#define CENTER   "rule=windows-server-datacenter/host"
+#define BY_VM    "rule=windows-server/vm"
+#define FLEET    " scope=fleet"
+
+static void
+assert_reading(const struct tally_json *r, const char *where, const char *low, const char *measured,
+	       const char *high)
+{
+	assert_figure(r, "positions", where, "low", low);
+	assert_figure(r, "positions", where, "measured", measured);
+	assert_figure(r, "positions", where, "high", high);
+}
+
+/* One host of 16 cores with so many guests of two vCPUs. */
+static const struct tally_json *
+guests(unsigned n)
+{
+	struct tally_buf b = TALLY_BUF_INIT;
+	const struct tally_json *r;
+
+	tally_buf_add_str(&b, "h1 00:00 host cores_per_socket=8,8\n");
+	for (unsigned i = 0; i < n; i++)
+		tally_buf_addf(&b, "h1 01:00 start %c vcpus=2 " WIN "\n", (char)('a' + i));
+	tally_buf_add_str(&b, "h1 02:00 heartbeat\n");
+	r = report_of_day(tally_buf_cstr(&b));
+	tally_buf_deinit(&b);
+	return r;
+}
+
+static void
+datacenter_is_cheaper_from_eleven_guests_on_a_host(void **state)
+{
+	const struct tally_json *r = guests(10);
+
+	(void)state;
+	assert_reading(r, STANDARD FLEET, "80", "80", "80");
+	assert_figure(r, "positions", STANDARD FLEET, "cheapest.rule",
+		      "windows-server-standard/host");
+	assert_figure(r, "positions", STANDARD FLEET, "cheapest.quantity", "80");
+	/* 16 x 384.6875 / 66.8125 = 92.1; 80 x 66.8125 / 384.6875 = 13.9. */
+	assert_figure(r, "positions", STANDARD FLEET, "choices.0.rule",
+		      "windows-server-datacenter/host");
+	assert_figure(r, "positions", STANDARD FLEET, "choices.0.quantity", "16");
+	assert_figure(r, "positions", STANDARD FLEET, "choices.0.lawful", "true");
+	assert_figure(r, "positions", STANDARD FLEET, "choices.0.break_even", "92");
+	assert_figure(r, "positions", CENTER FLEET, "choices.0.rule",
+		      "windows-server-standard/host");
+	assert_figure(r, "positions", CENTER FLEET, "choices.0.break_even", "13");
+	r = guests(11);
+	assert_reading(r, STANDARD FLEET, "96", "96", "96");
+	assert_figure(r, "positions", STANDARD FLEET, "cheapest.rule",
+		      "windows-server-datacenter/host");
+	assert_figure(r, "positions", STANDARD " scope=host id=h1", "cheapest.quantity", "16");
+	assert_figure(r, "positions", STANDARD FLEET, "choices.0.break_even", "92");
+	assert_figure(r, "positions", CENTER FLEET, "choices.0.break_even", "16");
+}
+
+static void
+by_the_vm_is_no_choice_without_maintenance(void **state)
+{
+	const struct tally_json *r = guests(1);
+
+	(void)state;
+	/* 16 cores either way: by the VM the customer's minimum. */
+	assert_reading(r, BY_VM FLEET, "16", "16", "16");
+	assert_figure(r, "positions", BY_VM " scope=host id=h1", "measured", "8");
+	assert_figure(r, "positions", BY_VM " scope=host id=h1", "cheapest.rule",
+		      "windows-server-standard/host");
+	assert_figure(r, "positions", STANDARD " scope=host id=h1", "choices.1.rule",
+		      "windows-server/vm");
+	assert_figure(r, "positions", STANDARD " scope=host id=h1", "choices.1.lawful", "false");
+	assert_figure(r, "positions", STANDARD " scope=host id=h1", "choices.1.break_even", "8");
+}
+
+static void
+sql_server_by_the_vm_and_by_the_host_are_one_choice(void **state)
+{
+	const struct tally_json *r =
+		report_of_day("h1 00:00 host cores_per_socket=8,8\n"
+			      "h1 01:00 start a vcpus=6 software=sql-server-enterprise\n"
+			      "h1 01:00 start b vcpus=6 software=sql-server-standard\n"
+			      "h1 03:00 start c vcpus=12 software=sql-server-enterprise\n"
+			      "h1 04:00 heartbeat\n");
+	static const char host[] = "rule=sql-server-enterprise/host" FLEET,
+			  vm[] = "rule=sql-server/vm product=sql-server-enterprise" FLEET;
+
+	(void)state;
+	assert_figure(r, "positions", host, "measured", "16");
+	assert_figure(r, "positions", vm, "measured", "18");
+	assert_figure(r, "positions", vm, "cheapest.rule", "sql-server-enterprise/host");
+	assert_figure(r, "positions", host, "choices.0.rule", "sql-server/vm");
+	assert_figure(r, "positions", host, "choices.0.break_even", "18");
+	assert_figure(r, "positions", vm, "choices.0.break_even", "16");
+	/* Standard is licensed in no other way: there is no choice. */
+	assert_figure(r, "positions", "rule=sql-server/vm product=sql-server-standard" FLEET,
+		      "cheapest", "null");
+}
+
+static void
+a_rule_without_a_group_or_a_need_has_no_choice(void **state)
+{
+	const struct tally_json *r = report_of_day("h1 00:00 host cores_per_socket=8,8\n"
+						   "h1 01:00 start a vcpus=2 " WIN "\n"
+						   "h2 00:00 host cores_per_socket=8,8\n"
+						   "h1 02:00 heartbeat\nh2 02:00 heartbeat\n");
+
+	(void)state;
+	assert_figure(r, "positions", STANDARD " scope=host id=h2", "cheapest", "null");
+	assert_figure(r, "positions", "rule=windows-server/payg" FLEET, "cheapest", "null");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(datacenter_is_cheaper_from_eleven_guests_on_a_host),
+		cmocka_unit_test(by_the_vm_is_no_choice_without_maintenance),
+		cmocka_unit_test(sql_server_by_the_vm_and_by_the_host_are_one_choice),
+		cmocka_unit_test(a_rule_without_a_group_or_a_need_has_no_choice),
+	};
+	int failed;
+
+	report_by_all_packs();
+	failed = cmocka_run_group_tests_name("reports choices", tests, NULL, NULL);
+	report_done();
+	return failed;
+}
