@@ -72,6 +72,9 @@ static const struct {
 			      "what left the host only",
 			      "TPM sessions extend no PCR: a second history in one is excluded by "
 			      "what left the host only" },
+	[F_NOTHING_RECORDED] = { "nothing-recorded", "warning",
+				 "ledger, and no other, tells of no time in the period",
+				 "ledgers, and no others, tell of no time in the period" },
 	[F_OS_CONFLICT] = { "os-conflict", "warning", "claim of an OS disagrees with another",
 			    "claims of an OS disagree with others" },
 	[F_OS_UNKNOWN] = { "os-unknown", "warning", "VM ran without a known OS",

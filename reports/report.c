@@ -201,6 +201,22 @@ note_coverage(struct tally_report *r, uint32_t ledger)
 		     (const char *)host->p, text, missing);
 }
 
+/* Nothing counted where nobody looked: a report of noughts has to say so. */
+static void
+note_nothing(struct tally_report *r)
+{
+	for (uint32_t i = 0; i < r->n_ledgers; i++)
+		if (r->ledgers[i].coverage.powered > 0)
+			return;
+	for (uint32_t i = 0; i < r->n_ledgers; i++) {
+		const struct tally_bytes *host = &r->ledgers[i].host;
+		struct finding *g = findings_count(&r->findings, F_NOTHING_RECORDED, FLEET, 1);
+
+		if (finding_tells(g))
+			finding_case(g, "%.*s", (int)host->len, (const char *)host->p);
+	}
+}
+
 static void
 make_coverage(struct tally_report *r, const struct plan *plan)
 {
@@ -217,6 +233,7 @@ make_coverage(struct tally_report *r, const struct plan *plan)
 		note_gaps(r, i);
 		note_coverage(r, i);
 	}
+	note_nothing(r);
 }
 
 /* Rules look back farther than the period. */

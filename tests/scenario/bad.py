@@ -322,6 +322,10 @@ def periods(suite):
             ("a time without a zone", "2026-01-01T00:00:00", "2026-02", ["--from"]),
             ("nothing", "", "2026-02", ["--from"])):
         refused(suite, what, names=names, period=("--from", begin, "--to", end))
+    with suite.case("a period of which no ledger tells is no quiet nought"):
+        made = json.loads(suite.must("report", *suite.ledgers, "--from", "2025-01", "--to", "2025-02", "--format", "json", "-o", "-").out)
+        told = [f["text"] for f in made["findings"] if f["kind"] == "nothing-recorded"]
+        check(told == ["2 ledgers, and no others, tell of no time in the period: dark; h1"], f"{made['findings']}")
     for zone in ("Mars/Olympus", "", "../etc/passwd", "/etc/localtime", "europe/berlin", "Europe/Berlin\n", "UTC+25", "right/UTC0"):
         refused(suite, f"the zone {zone!r}", "--tz", zone, names=["--tz"])
 

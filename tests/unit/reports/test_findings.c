@@ -54,8 +54,9 @@ what_lies_outside_the_period_is_no_finding(void **state)
 		"2026-03-02", "2026-03-03", "UTC");
 
 	(void)state;
-	assert_int_equal(rows(r, "findings", ""), 1);
+	assert_int_equal(rows(r, "findings", ""), 2);
 	assert_int_equal(rows(r, "findings", "kind=evidence-class"), 1);
+	assert_int_equal(rows(r, "findings", "kind=nothing-recorded"), 1);
 }
 
 #define TWO HOST "h2 00:00 host cores_per_socket=8\n"
@@ -147,6 +148,22 @@ unclassified_run_time_that_grows_by_itself_and_by_its_share_is_told(void **state
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
 		if (rows(report_of_day(none[i]), "findings", "kind=unclassified-growing") != 0)
 			fail_msg("told: %s", none[i]);
+}
+
+static void
+a_period_of_which_no_ledger_tells_is_told(void **state)
+{
+	const struct tally_json *r = report_of(TWO "h1 01:00 heartbeat\nh2 01:00 heartbeat\n",
+					       "2026-02-01", "2026-03-01", "UTC");
+
+	(void)state;
+	assert_figure(r, "findings", "kind=nothing-recorded", "text",
+		      "2 ledgers, and no others, tell of no time in the period: h1; h2");
+	assert_figure(r, "findings", "kind=nothing-recorded", "severity", "warning");
+	/* One of them is enough. */
+	r = report_of(TWO "h1 2026-03-05T00:00:00Z heartbeat\nh2 01:00 heartbeat\n", "2026-03-04",
+		      "2026-03-06", "UTC");
+	assert_int_equal(rows(r, "findings", "kind=nothing-recorded"), 0);
 }
 
 static void
@@ -447,6 +464,7 @@ main(void)
 		cmocka_unit_test(a_vm_that_is_saved_anew_or_failed_to_begin_is_no_clone),
 		cmocka_unit_test(
 			unclassified_run_time_that_grows_by_itself_and_by_its_share_is_told),
+		cmocka_unit_test(a_period_of_which_no_ledger_tells_is_told),
 		cmocka_unit_test(findings_stand_by_severity_then_kind),
 		cmocka_unit_test(a_name_in_a_text_cannot_leave_it),
 		cmocka_unit_test(an_empty_or_reversed_period_is_refused),
