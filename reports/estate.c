@@ -396,3 +396,62 @@ estate_finish(struct estate *e)
 	estate_settle_facts(e);
 	e->finished = true;
 }
+
+static void
+split_at(struct estate *e, size_t stay, int64_t at)
+{
+	struct stay rest = e->stays[stay];
+
+	if (at <= rest.from || at >= rest.to)
+		return;
+	e->stays[stay].to = at;
+	rest.from = at;
+	TALLY_ASSERT(e->n_stays < UINT32_MAX - 1);
+	e->stays = array_grow(e->stays, &e->cap_stays, e->n_stays, sizeof(*e->stays));
+	e->stays[e->n_stays++] = rest;
+}
+
+static void
+split_stay(struct estate *e, size_t stay, const int64_t *at, size_t n)
+{
+	uint32_t host = e->stays[stay].host;
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (at[middle] <= e->stays[stay].from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* From behind, so that what is left to be cut keeps its number. */
+	for (high = low; high < n && at[high] < e->stays[stay].to;)
+		high++;
+	while (high-- > low)
+		split_at(e, stay, at[high]);
+	for (size_t i = e->host_facts[host + 1]; i-- > e->host_facts[host] + 1;) {
+		const struct host_facts *f = &e->facts[i];
+
+		if (f->cluster != f[-1].cluster || f->region != f[-1].region)
+			split_at(e, stay, f->from);
+	}
+}
+
+void
+estate_split(struct estate *e, const int64_t *at, size_t n)
+{
+	size_t count = e->n_stays;
+
+	TALLY_ASSERT(e->finished);
+	for (size_t i = 0; i < count; i++)
+		if (e->stays[i].standby || e->claims[e->stays[i].claims].environment != 0)
+			split_stay(e, i, at, n);
+	if (e->n_stays == count)
+		return;
+	e->n_by_end = e->n_loose = 0;
+	sort_stays(e);
+	for (size_t i = 0; e->n_loose < e->n_stays; i++)
+		push_loose(e, (uint32_t)i);
+	sort_ends(e);
+}

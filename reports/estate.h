@@ -111,6 +111,10 @@ void estate_end(struct estate *e, uint32_t stay, int64_t to);
 void estate_tell(struct estate *e, const struct host_facts *f);
 void estate_finish(struct estate *e);       /* sorted; from here on it is read only */
 void estate_settle_facts(struct estate *e); /* estate_finish alone calls it */
+/* Cuts the stays of a finished estate that some right may exclude (they tell of their
+ * environment, or stand by) at n instants, in order, and where their host goes over into
+ * another cluster or region: so a right has one answer for the whole of each. */
+void estate_split(struct estate *e, const int64_t *at, size_t n);
 /* The facts of a host in force at an instant; never NULL (`known` may be false). */
 const struct host_facts *estate_facts(const struct estate *e, uint32_t host, int64_t at);
 

@@ -113,3 +113,33 @@ held_rights_deinit(struct held_rights *h)
 	free(h->reasons);
 	*h = (struct held_rights){ 0 };
 }
+
+static int
+compare_instants(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void
+held_rights_split(struct estate *estate, const struct entitlements *list)
+{
+	int64_t *at = tally_realloc_array(NULL, list->n * 4 + 1, sizeof(*at));
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct entitlement *e = &list->p[i];
+		const struct day *days[] = { &e->valid_from, &e->valid_to, &e->maintenance_from,
+					     &e->maintenance_to };
+
+		for (size_t k = 0; k < 4 && e->rights != 0; k++)
+			if (days[k]->given && days[k]->at > estate->from &&
+			    days[k]->at < estate->to)
+				at[n++] = days[k]->at;
+	}
+	if (n > 1)
+		qsort(at, n, sizeof(*at), compare_instants);
+	estate_split(estate, at, n);
+	free(at);
+}

@@ -15,6 +15,8 @@ struct held_rights {
 	uint32_t *reasons;
 	struct counted_rights rights;
 };
+/* Cuts the estate's stays where a right begins or ends to hold. First of all. */
+void held_rights_split(struct estate *e, const struct entitlements *held);
 /* `h` stays where it is as long as its `rights` are used. */
 void held_rights_init(struct held_rights *h, const struct entitlements *held,
 		      const struct estate *estate, int64_t to);

@@ -2,7 +2,8 @@
 /*
  * Nodes and their parts. A change of a host goes into the host's own node and
  * those above it; a figure is made once an instant, of what changed. All parts
- * only ever grow by what counts, so low <= measured <= high holds for each node.
+ * only ever grow by what counts, so low <= measured <= high holds for each node at
+ * an instant; what is made of several instants is put in order by meter_finish.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -264,6 +265,17 @@ may_pass(const struct meter *m, const struct meter_node *n, const tally_i128 *pa
 	return false;
 }
 
+/* Whether `is`, the figure of these parts, is a peak. Of figures that are alike that of
+ * more parts is, where they are only rounded when all hosts are added. */
+static bool
+passes(const struct meter *m, const struct meter_node *n, const tally_i128 *parts, unsigned r,
+       amount is)
+{
+	if (is != n->peak[r] || is == 0 || m->aggregation != AGG_HOST_PEAKS)
+		return is > n->peak[r];
+	return metric_more(m->rule, &m->groups, &parts[r * m->parts], &n->top[r * m->parts]);
+}
+
 /* What `from` is now, as the peak of `n`, where it is one. */
 static void
 take_peak(struct meter *m, struct meter_node *n, const struct meter_node *from)
@@ -277,7 +289,7 @@ take_peak(struct meter *m, struct meter_node *n, const struct meter_node *from)
 		if (!may_pass(m, n, from->now, r) || !figure(m, n, from->now, r, &is))
 			continue;
 		memcpy(&n->seen[at], &from->now[at], size);
-		if (is <= n->peak[r])
+		if (!passes(m, n, from->now, r, is))
 			continue;
 		n->peak[r] = is;
 		n->peak_at[r] = m->now;

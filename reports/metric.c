@@ -160,6 +160,40 @@ figure_of_groups(amount *out, const struct metric_groups *g, const tally_i128 *p
 	return true;
 }
 
+/* Parts are below 2^64, factors and units too: their products are below 2^128 only. */
+static tally_i128
+weight(tally_i128 part, uint64_t by)
+{
+	tally_i128 product;
+
+	return __builtin_mul_overflow(part, (tally_i128)by, &product) ? ((tally_i128)1 << 126)
+								      : product;
+}
+
+bool
+metric_more(const struct rule *r, const struct metric_groups *g, const tally_i128 *parts,
+	    const tally_i128 *than)
+{
+	tally_i128 one = 0, other = 0;
+
+	if (r->kind == METRIC_VM_PAIRS && r->vms_per_unit > 0) {
+		one = weight(parts[PAIRS_OF_HOSTS], r->vms_per_unit) + parts[PAIRS_OF_VMS];
+		other = weight(than[PAIRS_OF_HOSTS], r->vms_per_unit) + than[PAIRS_OF_VMS];
+		return one > other;
+	}
+	if (r->kind != METRIC_PROCESSOR_FACTOR)
+		return *parts > *than;
+	/* A host has one processor at a time: one group of each is not 0. */
+	for (size_t i = 0; i < g->n; i++) {
+		tally_i128 a = weight(parts[i], g->hundredths[i]);
+		tally_i128 b = weight(than[i], g->hundredths[i]);
+
+		one = a > one ? a : one;
+		other = b > other ? b : other;
+	}
+	return one > other;
+}
+
 bool
 metric_figure(amount *out, const struct rule *r, const struct metric_groups *g,
 	      const tally_i128 *parts, bool customer)

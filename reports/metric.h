@@ -30,6 +30,10 @@ bool metric_of_vms(const struct rule *r);
 /* The parts of a host. false: too large to be a number. */
 FORMULA metric_host(tally_i128 *parts, const struct rule *r, const struct metric_groups *g,
 		    const struct formula_host *h, uint64_t need, bool pinned);
+/* Whether parts come to more than others before anything is rounded: where that waits
+ * for the sum of hosts, two figures of one host may be alike and its parts not. */
+bool metric_more(const struct rule *r, const struct metric_groups *g, const tally_i128 *parts,
+		 const tally_i128 *than);
 /* The figure of a scope; of AGG_TIME the parts are sums over nanoseconds. */
 FORMULA metric_figure(amount *out, const struct rule *r, const struct metric_groups *g,
 		      const tally_i128 *parts, bool customer);

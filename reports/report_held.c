@@ -72,6 +72,7 @@ report_rights(struct tally_report *r)
 {
 	if (!r->entitlements)
 		return NULL;
+	held_rights_split(&r->estate, r->entitlements);
 	held_rights_init(&r->rights, r->entitlements, &r->estate, r->to);
 	return &r->rights.rights;
 }

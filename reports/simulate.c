@@ -74,6 +74,7 @@ work_out(struct tally_simulation *s, struct tally_err *err)
 				       .parallel = s->options->parallel };
 
 	if (r->entitlements) {
+		held_rights_split(&s->estate, r->entitlements);
 		held_rights_init(&s->rights, r->entitlements, &s->estate, r->to);
 		q.rights = &s->rights.rights;
 	}

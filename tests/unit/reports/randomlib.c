@@ -31,6 +31,8 @@ static const char *const systems[] = {
 	"software=oracle-database-enterprise pinned=0,1 os=http://redhat.com/rhel/9.2",
 	"software=ibm-websphere-nd,sql-server-standard",
 	"software=sql-server-enterprise os=http://microsoft.com/win/2k22 edition=standard",
+	"software=oracle-database-enterprise pinned=0",
+	"software=sql-server-standard environment=test os=http://microsoft.com/win/2k22",
 };
 static const char *const machines[] = {
 	"cores_per_socket=8,8 cluster=c1 region=eu cpu=Xeon max_sockets=2",
@@ -40,6 +42,9 @@ static const char *const machines[] = {
 	"cores_per_socket=2,2 region=us os=http://redhat.com/rhel/9.2 "
 	"partitioning=oracle-linux-kvm",
 	"cores_per_socket=24 cluster=c2 hypervisor=vmware",
+	"cores_per_socket=3 cluster=c1 cpu=Intel%20Xeon partitioning=oracle-linux-kvm",
+	"cores_per_socket=2 cluster=c1 cpu=other",
+	"cores_per_socket=3 region=eu cpu=Intel%20Itanium partitioning=oracle-linux-kvm",
 };
 
 static void __attribute__((format(printf, 5, 6)))

@@ -4,22 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "../../../reports/position.h"
-#include "reportlib.h"
+#include "positionlib.h"
 #include "tally/err.h"
-
-#define WIN      "os=http://microsoft.com/win/2k22"
-#define STANDARD "rule=windows-server-standard/host"
-#define FLEET    " scope=fleet id=fleet"
-
-static const struct tally_json *
-assert_reading(const struct tally_json *r, const char *where, const char *low, const char *measured,
-	       const char *high)
-{
-	assert_figure(r, "positions", where, "low", low);
-	assert_figure(r, "positions", where, "measured", measured);
-	assert_figure(r, "positions", where, "high", high);
-	return r;
-}
 
 /* Starts VMs a, b, ... of a host. */
 static void

@@ -92,6 +92,17 @@ row_of(const char *key)
 	return NULL;
 }
 
+/* Rights of a part of the estate, and for a part of the time. */
+static const char *const rights[] = {
+	NULL,
+	"- {product: sql-server-standard, metric: core, quantity: 8, rights: [dev-test], "
+	"scope: \"cluster:c1\"}\n"
+	"- {product: windows-server-standard, metric: core, quantity: 16, rights: [dev-test], "
+	"valid_to: 2026-03-01}\n",
+	"- {product: windows-server-standard, metric: core, quantity: 16, rights: [dev-test], "
+	"valid_from: 2026-03-01, scope: \"host:h1\"}\n",
+};
+
 static void
 the_three_readings_are_in_order(void **state)
 {
@@ -99,9 +110,10 @@ the_three_readings_are_in_order(void **state)
 	size_t seen = 0, apart = 0;
 
 	(void)state;
-	for (uint64_t seed = 1; seed <= 120; seed++) {
+	for (uint64_t seed = 1; seed <= 240; seed++) {
 		struct random_history h;
 
+		report_with(rights[seed % 3], NULL);
 		random_make(&h, seed, RANDOM_ALL);
 		random_write(&b, &h, true);
 		report(&b);
@@ -117,7 +129,66 @@ the_three_readings_are_in_order(void **state)
 		}
 		seen += n_before;
 	}
-	assert_true(seen > 5000 && apart > 200);
+	report_with(NULL, NULL);
+	assert_true(seen > 10000 && apart > 400);
+	tally_buf_deinit(&b);
+}
+
+/* Hosts whose processors change under a database that is pinned, or is not. */
+static void
+write_processors(struct tally_buf *b, uint64_t seed)
+{
+	static const char *const processors[] = { "Intel%20Xeon partitioning=oracle-linux-kvm",
+						  "Intel%20Xeon", "IBM%20POWER9",
+						  "SPARC-T4 partitioning=oracle-linux-kvm",
+						  "other" };
+
+	seed = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	tally_buf_clear(b);
+	for (unsigned h = 0; h < 3; h++) {
+		const char *cluster = random_below(&seed, 2) ? "c" : "";
+
+		for (unsigned at = 0; at < 24; at += 4 + random_below(&seed, 12)) {
+			tally_buf_addf(b,
+				       "h%u %02u:00 host cores_per_socket=%u cluster=%s cpu=%s\n",
+				       h, at, 1 + random_below(&seed, 5), cluster,
+				       processors[random_below(&seed, 5)]);
+			if (at == 0 || random_below(&seed, 3) == 0)
+				tally_buf_addf(b,
+					       "h%u %02u:%02u start %c vcpus=4 %s"
+					       "software=oracle-database-enterprise\n",
+					       h, at, random_below(&seed, 60), 'a' + (int)h,
+					       random_below(&seed, 3) ? "pinned=0 " : "");
+			if (random_below(&seed, 3) == 0)
+				tally_buf_addf(b, "h%u %02u:59 stop %c cause=shutdown\n", h, at,
+					       'a' + (int)h);
+		}
+		tally_buf_addf(b, "h%u 23:59 heartbeat\n", h);
+	}
+}
+
+static void
+so_they_are_where_processors_change(void **state)
+{
+	struct tally_buf b = TALLY_BUF_INIT;
+	size_t seen = 0, apart = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 400; seed++) {
+		write_processors(&b, seed);
+		report(&b);
+		keep_rows();
+		for (size_t i = 0; i < n_before; i++) {
+			const struct row *r = &before[i];
+
+			if (r->low < 0 || r->low > r->measured || r->measured > r->high)
+				fail_msg("seed %" PRIu64 ": %s: %" PRId64 " %" PRId64 " %" PRId64,
+					 seed, r->key, r->low, r->measured, r->high);
+			apart += r->low < r->measured;
+		}
+		seen += n_before;
+	}
+	assert_true(seen > 1000 && apart > 50);
 	tally_buf_deinit(&b);
 }
 
@@ -293,6 +364,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_three_readings_are_in_order),
+		cmocka_unit_test(so_they_are_where_processors_change),
 		cmocka_unit_test(one_vm_more_lowers_nothing),
 		cmocka_unit_test(scopes_add_up_as_their_rule_says),
 		cmocka_unit_test(figures_agree_with_the_usage_rows),

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Positions where something changes under a VM that runs on: its host's processor, a
+ * right that ends, the cluster of its host, a host that fails or is given up. */
+#include "positionlib.h"
+#include "tally/err.h"
+
+#define DATABASE "software=oracle-database-enterprise"
+#define ORACLE   "rule=oracle-database/processor"
+#define SQL      "rule=sql-server/vm product=sql-server-enterprise"
+
+static void
+readings_of_hosts_whose_processor_changed_are_in_order(void **state)
+{
+	struct tally_buf b = TALLY_BUF_INIT;
+	const struct tally_json *r;
+
+	(void)state;
+	for (unsigned i = 1; i <= 2; i++)
+		tally_buf_addf(
+			&b,
+			"h%u 00:00 host cores_per_socket=3 cpu=Intel%%20Xeon partitioning=olvm\n"
+			"h%u 00:00 start %c vcpus=4 pinned=0 " DATABASE "\n"
+			"h%u 12:00 host cores_per_socket=2 cpu=other partitioning=x\n"
+			"h%u 23:59 heartbeat\n",
+			i, i, 'a' + (int)i, i, i);
+	r = report_of_day(tally_buf_cstr(&b));
+	/* 2 cores at 1.00 are more than 3 at 0.50, though both take two licences. */
+	assert_reading(r, ORACLE " id=h1", "2", "2", "2");
+	assert_reading(r, ORACLE FLEET, "4", "4", "4");
+	assert_figure(r, "positions", ORACLE " id=h1", "at", "2026-03-01T12:00:00Z");
+	tally_buf_deinit(&b);
+}
+
+static void
+what_a_cluster_reaches_is_no_less_than_what_ran(void **state)
+{
+	const struct tally_json *r = report_of_day(
+		"h1 00:00 host cores_per_socket=9 cluster=c cpu=Intel%20Xeon\n"
+		"h2 00:00 host cores_per_socket=9 cluster=c cpu=Intel%20Xeon\n"
+		"h3 00:00 host cores_per_socket=1 cluster=c cpu=Intel%20Xeon\n"
+		"h3 00:00 start a vcpus=4 " DATABASE "\nh3 01:00 stop a cause=shutdown\n"
+		"h1 02:00 host cores_per_socket=5 cluster=c cpu=Itanium\n"
+		"h2 02:00 host cores_per_socket=5 cluster=c cpu=Itanium\n"
+		"h1 03:00 start b vcpus=4 " DATABASE "\n"
+		"h2 03:00 start c vcpus=4 " DATABASE "\n"
+		"h1 04:00 heartbeat\nh2 04:00 heartbeat\n");
+
+	(void)state;
+	/* Two of five at 1.00 and one at 0.50; each host's own worst are the five as well. */
+	assert_reading(r, ORACLE FLEET, "11", "11", "11");
+}
+
+static const char *const tested = "h1 2025-12-15T00:00:00Z host cores_per_socket=8,8 cluster=a\n"
+				  "h1 2025-12-15T00:00:00Z start a vcpus=8 environment=test "
+				  "software=sql-server-enterprise " WIN " edition=standard\n"
+				  "h1 2026-02-01T00:00:00Z heartbeat\n";
+
+#define JANUARY(lines) report_of(lines, "2026-01-01", "2026-02-01", "UTC")
+
+static void
+a_right_excludes_only_while_it_is_in_force(void **state)
+{
+	const struct tally_json *r;
+
+	(void)state;
+	report_with("- {product: sql-server-enterprise, metric: core, quantity: 9, "
+		    "rights: [dev-test], valid_to: 2026-01-01}\n",
+		    NULL);
+	r = JANUARY(tested);
+	assert_reading(r, SQL FLEET, "8", "8", "8");
+	assert_figure(r, "positions", SQL FLEET, "excluded", "");
+	report_with("- {product: sql-server-enterprise, metric: core, quantity: 9, "
+		    "rights: [dev-test], valid_from: 2026-01-01}\n",
+		    NULL);
+	r = JANUARY(tested);
+	assert_reading(r, SQL FLEET, "0", "0", "0");
+	assert_figure(r, "positions", SQL FLEET, "excluded", "?");
+	report_with("- {product: windows-server-standard, metric: core, quantity: 16, "
+		    "rights: [dev-test], valid_to: 2026-01-10}\n",
+		    NULL);
+	r = JANUARY(tested);
+	assert_reading(r, STANDARD FLEET, "16", "16", "16");
+	assert_figure(r, "positions", STANDARD FLEET, "at", "2026-01-10T00:00:00Z");
+	assert_figure(r, "positions", STANDARD FLEET, "excluded", "?");
+	report_with(NULL, NULL);
+}
+
+static void
+a_right_of_a_cluster_ends_where_the_host_leaves_it(void **state)
+{
+	const struct tally_json *r;
+
+	(void)state;
+	report_with("- {product: sql-server-enterprise, metric: core, quantity: 9, "
+		    "rights: [dev-test], scope: \"cluster:a\"}\n",
+		    NULL);
+	r = JANUARY("h1 2025-12-15T00:00:00Z host cores_per_socket=8,8 cluster=a\n"
+		    "h1 2025-12-15T00:00:00Z start a vcpus=8 environment=test "
+		    "software=sql-server-enterprise\n"
+		    "h1 2026-01-10T00:00:00Z host cores_per_socket=8,8 cluster=b\n"
+		    "h1 2026-02-01T00:00:00Z heartbeat\n");
+	assert_reading(r, SQL FLEET, "8", "8", "8");
+	assert_reading(r, SQL " scope=cluster id=a", "0", "0", "0");
+	assert_reading(r, SQL " scope=cluster id=b", "8", "8", "8");
+	assert_figure(r, "positions", SQL FLEET, "at", "2026-01-10T00:00:00Z");
+	report_with(NULL, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(readings_of_hosts_whose_processor_changed_are_in_order),
+		cmocka_unit_test(what_a_cluster_reaches_is_no_less_than_what_ran),
+		cmocka_unit_test(a_right_excludes_only_while_it_is_in_force),
+		cmocka_unit_test(a_right_of_a_cluster_ends_where_the_host_leaves_it),
+	};
+	int failed;
+
+	report_by_all_packs();
+	failed = cmocka_run_group_tests_name("reports positions more", tests, NULL, NULL);
+	report_done();
+	return failed;
+}
