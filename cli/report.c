@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tally/err.h"
@@ -13,7 +14,6 @@
 #include "cli.h"
 #include "report_inputs.h"
 
-#define OLD_MAX    (256U << 20) /* bytes of a report over many machines */
 #define PRICES_MAX (1U << 20)
 
 enum format { TEXT, JSON, CSV, FOCUS, RUM };
@@ -102,6 +102,8 @@ write_focus(const struct options *o, const struct tally_report *r, struct tally_
 	tally_buf_addf(&path, "%s.metadata.json", o->out);
 	status = tally_report_focus_metadata(r, slash ? slash + 1 : o->out, data.len, &about, err);
 	if (status == 0)
+		status = tally_report_fits(data.len, err);
+	if (status == 0)
 		status = tally_output_write(o->out, tally_buf_view(&data), err);
 	if (status == 0 && strcmp(o->out, "-") != 0)
 		status = tally_output_write(tally_buf_cstr(&path), tally_buf_view(&about), err);
@@ -127,7 +129,9 @@ write_report(const struct options *o, const struct tally_report *r, struct tally
 		tally_report_rum(r, &text);
 	else
 		tally_report_text(r, &text, cli_text_width(o->out));
-	status = tally_output_write(o->out, tally_buf_view(&text), err);
+	status = tally_report_fits(text.len, err);
+	if (status == 0)
+		status = tally_output_write(o->out, tally_buf_view(&text), err);
 	tally_buf_deinit(&text);
 	return status;
 }
@@ -170,12 +174,35 @@ read_old(const char *path, struct tally_buf *content, struct tally_report_input 
 
 	if (!real)
 		return tally_err_sys(err, "%s", path);
-	r = tally_file_read(AT_FDCWD, real, OLD_MAX, content, err);
+	r = tally_file_read(AT_FDCWD, real, TALLY_REPORT_MAX, content, err);
 	free(real);
 	if (r <= 0)
 		return r < 0 ? -1 : tally_err_set(err, TALLY_SYS, "%s: not there", path);
 	old->name = slash ? slash + 1 : path;
 	old->content = tally_buf_view(content);
+	return 0;
+}
+
+/* What is read is not what is written: an issued report is never edited. */
+static int
+check_out(const struct options *o, struct tally_err *err)
+{
+	const struct {
+		const char *option, *path;
+	} read[] = { { "--compare", o->compare },
+		     { "--prices", o->prices },
+		     { "--entitlements", o->inputs.entitlements },
+		     { "--roster", o->inputs.roster } };
+	struct stat out, in;
+
+	if (strcmp(o->out, "-") == 0 || stat(o->out, &out) < 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(read) / sizeof(*read); i++)
+		if (read[i].path && stat(read[i].path, &in) == 0 && in.st_dev == out.st_dev &&
+		    in.st_ino == out.st_ino)
+			return tally_err_set(err, TALLY_USE,
+					     "-o: %s is the file that %s reads: it would be lost",
+					     o->out, read[i].option);
 	return 0;
 }
 
@@ -187,7 +214,7 @@ check(const struct options *o, struct tally_err *err)
 	if (o->format == FOCUS && !o->prices)
 		return tally_err_set(err, TALLY_USE,
 				     "--format focus: there are no charges without --prices FILE");
-	return o->out ? 0 : cli_missing("report", "-o OUT", err);
+	return o->out ? check_out(o, err) : cli_missing("report", "-o OUT", err);
 }
 
 /* Files of this subcommand alone, then the report. */

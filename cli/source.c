@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "tally/err.h"
+#include "tally/merkle.h"
 #include "tally/verify.h"
 #include "ledger.h"
 #include "source.h"
@@ -136,6 +137,20 @@ open_entries(struct cli_source *src, struct tally_store *store, struct tally_err
 }
 
 static int
+ledger_root_at(void *ctx, uint64_t size, uint8_t root[TALLY_HASH], struct tally_err *err)
+{
+	struct tally_nodes nodes = tally_store_nodes(ctx);
+
+	return tally_root_at(root, size, &nodes, err);
+}
+
+static int
+export_root_at(void *ctx, uint64_t size, uint8_t root[TALLY_HASH], struct tally_err *err)
+{
+	return tally_export_root_at(ctx, size, root, err);
+}
+
+static int
 open_ledger(struct cli_sources *s, struct cli_source *src, struct tally_err *err)
 {
 	uint8_t root[TALLY_HASH];
@@ -154,6 +169,8 @@ open_ledger(struct cli_sources *s, struct cli_source *src, struct tally_err *err
 		memcpy(src->ledger.root, newest.checkpoint.root, TALLY_HASH);
 		r = tally_store_head(src->store, &size, root, err);
 		src->ledger.beyond = size - src->ledger.size;
+		src->ledger.root_at = ledger_root_at;
+		src->ledger.root_ctx = src->store;
 	}
 	cli_newest_deinit(&newest);
 	if (r == 0)
@@ -173,6 +190,8 @@ open_export(struct cli_sources *s, struct cli_source *src, struct tally_err *err
 	src->ledger.origin = tally_export_origin(src->export);
 	src->ledger.size = tally_export_size(src->export);
 	memcpy(src->ledger.root, tally_export_root(src->export), TALLY_HASH);
+	src->ledger.root_at = export_root_at;
+	src->ledger.root_ctx = src->export;
 	for (size_t i = 0; i < 2 && r == 0; i++)
 		r = tally_export_entries(src->export, src->ledger.size, &src->counted[i].inner,
 					 err);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "compare.h"
 #include "report_internal.h"
+#include "survey.h"
 #include "tally/csv.h"
 #include "tally/err.h"
 
@@ -127,52 +128,74 @@ compare_deinit(struct compare *c)
 	*c = (struct compare){ 0 };
 }
 
-static const struct report_ledger *
-find_ledger(const struct tally_report *r, struct tally_bytes origin)
+static const struct survey *
+find_ledger(const struct tally_report *r, const struct survey *surveys, struct tally_bytes origin)
 {
 	for (size_t i = 0; i < r->n_ledgers; i++)
 		if (tally_bytes_eq(r->ledgers[i].origin, origin))
-			return &r->ledgers[i];
+			return &surveys[i];
 	return NULL;
 }
 
+/* Why a ledger of ours is not the one that it rests on; NULL: it is, and may have grown. */
 static int
-check_ledger(const struct compare *c, const struct tally_report *r, size_t i,
-	     const struct tally_json *theirs, struct tally_err *err)
+judge_ledger(const struct tally_report_ledger *ours, uint64_t size, struct tally_bytes root,
+	     const char **what, struct tally_err *err)
 {
-	struct tally_bytes origin = text(theirs, "origin"), root = text(theirs, "root");
+	uint8_t then[TALLY_HASH];
+	struct tally_buf text = TALLY_BUF_INIT;
+
+	*what = NULL;
+	if (size > ours->size) {
+		*what = "it rests on more entries than are here of";
+		return 0;
+	}
+	memcpy(then, ours->root, TALLY_HASH);
+	if (size < ours->size) {
+		if (!ours->root_at) {
+			*what = "nobody can tell what it rests on of";
+			return 0;
+		}
+		if (ours->root_at(ours->root_ctx, size, then, err) < 0)
+			return -1;
+	}
+	tally_buf_add_base64(&text, then, TALLY_HASH);
+	if (!tally_bytes_eq(root, tally_buf_view(&text)))
+		*what = "it rests on another history of";
+	tally_buf_deinit(&text);
+	return 0;
+}
+
+static int
+check_ledger(const struct compare *c, const struct tally_report *r, const struct survey *surveys,
+	     size_t i, const struct tally_json *theirs, struct tally_err *err)
+{
+	struct tally_bytes origin = text(theirs, "origin");
 	const struct tally_json *size = tally_json_get(theirs, "size");
-	const struct report_ledger *ours = find_ledger(r, origin);
-	struct tally_buf shown = TALLY_BUF_INIT, our_root = TALLY_BUF_INIT;
-	const char *what = NULL;
+	const struct survey *ours = find_ledger(r, surveys, origin);
+	const char *what = "another estate: no ledger here is";
+	struct tally_buf shown = TALLY_BUF_INIT;
 
 	if (origin.len == 0 || !size || tally_json_type(size) != TALLY_JSON_INT ||
 	    tally_json_int(size) < 0)
 		return tally_err_set(err, TALLY_USE,
 				     "%s: evidence.ledgers[%zu]: no origin, or no size", c->name,
 				     i);
-	if (!ours) {
-		what = "another estate: no ledger here is";
-	} else {
-		tally_buf_add_base64(&our_root, ours->root, TALLY_HASH);
-		if ((uint64_t)tally_json_int(size) > ours->size)
-			what = "it rests on more entries than are here of";
-		else if ((uint64_t)tally_json_int(size) == ours->size &&
-			 !tally_bytes_eq(root, tally_buf_view(&our_root)))
-			what = "it rests on another history of";
-	}
-	if (what) {
-		tally_printable(&shown, tally_bytes(origin.p, origin.len < 255 ? origin.len : 255));
-		(void)tally_err_set(err, TALLY_USE, "%s: evidence.ledgers[%zu]: %s '%s'", c->name,
-				    i, what, tally_buf_cstr(&shown));
-		tally_buf_deinit(&shown);
-	}
-	tally_buf_deinit(&our_root);
-	return what ? -1 : 0;
+	if (ours && judge_ledger(ours->ledger, (uint64_t)tally_json_int(size), text(theirs, "root"),
+				 &what, err) < 0)
+		return -1;
+	if (!what)
+		return 0;
+	tally_printable(&shown, tally_bytes(origin.p, origin.len < 255 ? origin.len : 255));
+	(void)tally_err_set(err, TALLY_USE, "%s: evidence.ledgers[%zu]: %s '%s'", c->name, i, what,
+			    tally_buf_cstr(&shown));
+	tally_buf_deinit(&shown);
+	return -1;
 }
 
 int
-compare_ledgers(const struct compare *c, const struct tally_report *r, struct tally_err *err)
+compare_ledgers(const struct compare *c, const struct tally_report *r, const struct survey *surveys,
+		struct tally_err *err)
 {
 	const struct tally_json *list = ledgers_of(c);
 
@@ -185,7 +208,7 @@ compare_ledgers(const struct compare *c, const struct tally_report *r, struct ta
 		if (tally_json_type(ledger) != TALLY_JSON_OBJECT)
 			return tally_err_set(err, TALLY_USE, "%s: evidence.ledgers[%zu]: no object",
 					     c->name, i);
-		if (check_ledger(c, r, i, ledger, err) < 0)
+		if (check_ledger(c, r, surveys, i, ledger, err) < 0)
 			return -1;
 	}
 	return 0;

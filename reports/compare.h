@@ -21,9 +21,10 @@ struct compare {
 int compare_read(struct compare *c, const struct tally_report_input *old,
 		 const struct tally_report *r, struct tally_err *err);
 void compare_deinit(struct compare *c); /* zeros are fine */
-/* The ledgers that it rests on must all be among ours, no shorter than they were.
- * TALLY_USE: another estate. */
-int compare_ledgers(const struct compare *c, const struct tally_report *r, struct tally_err *err);
+/* The ledgers that it rests on must all be among ours, and begin as they were then.
+ * TALLY_USE: another estate, or another history. */
+int compare_ledgers(const struct compare *c, const struct tally_report *r,
+		    const struct survey *surveys, struct tally_err *err);
 /* How many entries of a ledger of ours it rested on; 0 where it did not know it. */
 uint64_t compare_size(const struct compare *c, struct tally_bytes origin);
 

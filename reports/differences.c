@@ -13,7 +13,7 @@
 #include "tally/csv.h"
 #include "tally/err.h"
 
-#define KEYS  5
+#define KEYS  8
 #define TOLD  100 /* rows of a list */
 #define SHOWN 80  /* bytes of a value */
 
@@ -22,7 +22,8 @@
 static const struct list {
 	const char *in, *name;
 	const char *keys[KEYS];
-	const char *only; /* the one member that is compared */
+	const char *only;       /* the one member that is compared */
+	const char *told[KEYS]; /* without keys: what tells a row */
 } lists[] = {
 	{ "evidence", "ledgers", { "origin" }, "size" },
 	{ "report", "rule_packs", { "id" }, NULL },
@@ -31,7 +32,11 @@ static const struct list {
 	{ NULL, "usage", { "product", "edition", "scope", "id" }, NULL },
 	{ NULL, "vms", { "vm", "product", "edition", "first" }, NULL },
 	{ NULL, "positions", { "rule", "product", "scope", "id" }, NULL },
-	{ NULL, "charges", { NULL }, NULL },
+	{ NULL,
+	  "charges",
+	  { NULL },
+	  NULL,
+	  { "vm", "sku", "kind", "charge_from", "cost_center", "quantity", "billed", "invoice" } },
 };
 
 struct row {
@@ -183,19 +188,16 @@ side_deinit(struct side *s)
 static void
 name_out(struct differences *d, const struct row *row)
 {
+	const char *const *names = d->list->keys[0] ? d->list->keys : d->list->told;
 	struct tally_buf value = TALLY_BUF_INIT;
 
-	if (!d->list->keys[0]) {
-		value_out(&value, row->v);
-		add_shown(&d->text, &value);
-	}
-	for (size_t k = 0, told = 0; k < KEYS && d->list->keys[k]; k++) {
-		const struct tally_json *v = tally_json_get(row->v, d->list->keys[k]);
+	for (size_t k = 0, told = 0; k < KEYS && names[k]; k++) {
+		const struct tally_json *v = tally_json_get(row->v, names[k]);
 
-		if (!v ||
+		if (!v || tally_json_type(v) == TALLY_JSON_NULL ||
 		    (tally_json_type(v) == TALLY_JSON_STRING && tally_json_string(v).len == 0))
 			continue;
-		tally_buf_addf(&d->text, "%s%s ", told++ ? ", " : "", d->list->keys[k]);
+		tally_buf_addf(&d->text, "%s%s ", told++ ? ", " : "", names[k]);
 		tally_buf_clear(&value);
 		value_out(&value, v);
 		add_shown(&d->text, &value);
@@ -308,20 +310,47 @@ single_out(struct differences *d, const char *what, const struct row *row)
 		name_out(d, row);
 }
 
+/* A report that superseded another was made from that one, too. Which of its inputs
+ * that was it does not say; where but one is gone, it was that one. */
+static bool
+was_superseded(const struct tally_json *old, const struct list *l, const struct side *a,
+	       const struct side *b)
+{
+	const struct tally_json *report = tally_json_get(old, "report");
+	const struct tally_json *id = report ? tally_json_get(report, "supersedes") : NULL;
+	size_t gone = 0;
+
+	if (strcmp(l->name, "inputs") != 0 || !id || tally_json_type(id) != TALLY_JSON_STRING)
+		return false;
+	for (size_t i = 0, k = 0; i < a->n; i++) {
+		while (k < b->n && tally_bytes_cmp(b->rows[k].key, a->rows[i].key) < 0)
+			k++;
+		if (k < b->n && tally_bytes_eq(b->rows[k].key, a->rows[i].key))
+			k++;
+		else
+			gone++;
+	}
+	return gone == 1;
+}
+
 static void
 list_differs(struct differences *d, const struct tally_json *old, const struct tally_json *new)
 {
 	struct side a, b;
 	size_t i = 0, k = 0;
+	bool superseded;
 
 	side_make(&a, old, d->list);
 	side_make(&b, new, d->list);
+	superseded = was_superseded(old, d->list, &a, &b);
 	while (i < a.n || k < b.n) {
 		int c = i == a.n   ? 1
 			: k == b.n ? -1
 				   : tally_bytes_cmp(a.rows[i].key, b.rows[k].key);
 
-		if (c < 0)
+		if (c < 0 && superseded)
+			i++;
+		else if (c < 0)
 			single_out(d, "gone: ", &a.rows[i++]);
 		else if (c > 0)
 			single_out(d, "new: ", &b.rows[k++]);

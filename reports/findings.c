@@ -17,6 +17,11 @@ static const struct {
 				 "report",
 				 "entries lie behind the newest checkpoint and are not in this "
 				 "report" },
+	[F_BILLING_PART] = { "billing-part", "warning",
+			     "billing month is charged in part: its invoice, tiers and minimum "
+			     "charges are of that part alone",
+			     "billing months are charged in part: their invoices, tiers and "
+			     "minimum charges are of those parts alone" },
 	[F_CHANGED] = { "changed", "info", "", "" },
 	[F_CHARGE_UNKNOWN] = { "charge-unknown", "warning",
 			       "SKU of the price list could not count run time whose vCPUs, "
@@ -81,6 +86,11 @@ static const struct {
 			   "VMs ran without a known OS" },
 	[F_PIN_BREACH] = { "pin-breach", "error", "breach of a pin: its host counts in full",
 			   "breaches of pins: their hosts count in full" },
+	[F_PRICE_UNKNOWN_PRODUCT] = { "price-unknown-product", "warning",
+				      "SKU of the price list is for a product that no OS family, "
+				      "rule pack or machine has",
+				      "SKUs of the price list are for products that no OS family, "
+				      "rule pack or machine has" },
 	[F_PRICE_UNUSED] = { "price-unused", "info", "SKU of the price list counted nothing",
 			     "SKUs of the price list counted nothing" },
 	[F_PVU_MAX_SOCKETS] = { "pvu-max-sockets", "warning",

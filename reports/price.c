@@ -115,7 +115,7 @@ read_money(const struct check *c, const struct tally_yaml *map, const char *key,
 	case DECIMAL_TOO_LARGE:
 		break;
 	case DECIMAL_TAKEN:
-		if (d.digits < 0)
+		if (y->text[0] == '-')
 			return refuse(c, y, "'%s' is negative", key);
 		if (decimal_cmp(&compared, d, (struct decimal){ PRICE_LARGEST, 0 }) &&
 		    compared <= 0) {
@@ -392,6 +392,49 @@ check_sku(const struct check *c, const struct tally_yaml *node, struct price_sku
 	return check_prices(c, node, sku);
 }
 
+/* The most tiers of a SKU's prices; 1: its price ids are its id. */
+static size_t
+most_tiers(const struct price_sku *sku)
+{
+	size_t most = 1;
+
+	for (size_t i = 0; i < sku->prices.count; i++)
+		if (sku_price(sku, i)->tiers.count > most)
+			most = sku_price(sku, i)->tiers.count;
+	return most;
+}
+
+/* Whether `id` is what a tier of the SKU is called: ID/1, ID/2, ... */
+static bool
+names_tier(const struct price_sku *sku, const char *id)
+{
+	size_t n = strlen(sku->id);
+	int number;
+
+	return strncmp(id, sku->id, n) == 0 && id[n] == '/' && id[n + 1] != '0' &&
+	       id[n + 1] != '\0' && strlen(id + n) <= 8 &&
+	       read_digits(id + n + 1, strlen(id + n + 1), &number) && most_tiers(sku) > 1 &&
+	       (size_t)number <= most_tiers(sku);
+}
+
+static int
+check_ids(const struct check *c, const struct tally_yaml *node, size_t i)
+{
+	const struct price_sku *skus = c->list->skus.items, *sku = &skus[i];
+	const struct tally_yaml *id = tally_yaml_get(node, "id");
+
+	for (size_t k = 0; k < i; k++) {
+		if (strcmp(sku->id, skus[k].id) == 0)
+			return refuse(c, id, "'id' stands at line %u already", skus[k].line);
+		if (names_tier(&skus[k], sku->id) || names_tier(sku, skus[k].id))
+			return refuse(c, id,
+				      "'id' and that of line %u: one of them names a tier of the "
+				      "other's prices",
+				      skus[k].line);
+	}
+	return 0;
+}
+
 static int
 check_skus(const struct check *c, const struct tally_yaml *root)
 {
@@ -400,14 +443,10 @@ check_skus(const struct check *c, const struct tally_yaml *root)
 
 	if (c->list->skus.count == 0)
 		return refuse(c, list, "'skus' is empty");
-	for (size_t i = 0; i < c->list->skus.count; i++) {
-		if (check_sku(c, list->items[i], &skus[i]) < 0)
+	for (size_t i = 0; i < c->list->skus.count; i++)
+		if (check_sku(c, list->items[i], &skus[i]) < 0 ||
+		    check_ids(c, list->items[i], i) < 0)
 			return -1;
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(skus[i].id, skus[k].id) == 0)
-				return refuse(c, tally_yaml_get(list->items[i], "id"),
-					      "'id' stands at line %u already", skus[k].line);
-	}
 	return 0;
 }
 

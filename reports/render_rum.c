@@ -163,9 +163,11 @@ need(struct rum *m, const struct position *p)
 			 { "LICENCES_HIGH", p->need.high } };
 	struct tally_bytes unit = report_text(m->r, p->unit);
 	struct tally_buf sub = TALLY_BUF_INIT;
-	char text[DECIMAL_TEXT], name[128];
+	char text[DECIMAL_TEXT], name[128], from[TALLY_TIME_TEXT], to[TALLY_TIME_TEXT];
 
 	snprintf(name, sizeof(name), "%.*s", (int)unit.len, (const char *)unit.p);
+	tally_wall_text(from, (struct tally_wall){ p->from });
+	tally_wall_text(to, (struct tally_wall){ p->to });
 	tally_buf_addf(&sub, "%s:", usage_scope_name(p->scope));
 	tally_buf_add_bytes(&sub, report_text(m->r, p->id));
 	xml_element(&m->x, "ResourceUtilization");
@@ -175,8 +177,7 @@ need(struct rum *m, const struct position *p)
 	xml_end(&m->x);
 	for (size_t i = 0; i < sizeof(readings) / sizeof(*readings); i++) {
 		decimal_text(text, decimal_of(readings[i].value, 6), 0);
-		metric(m, readings[i].type, tally_buf_view(&sub), text, name, m->r->from_text,
-		       m->r->to_text);
+		metric(m, readings[i].type, tally_buf_view(&sub), text, name, from, to);
 	}
 	xml_end(&m->x);
 	tally_buf_deinit(&sub);

@@ -349,7 +349,7 @@ make(struct tally_report *r, struct survey *surveys, const struct tally_report_l
 		rc = survey_all(surveys, ledgers, n, err);
 	if (rc == 0) {
 		take_ledgers(r, surveys, n);
-		rc = o->old ? compare_ledgers(&old, r, err) : 0;
+		rc = o->old ? compare_ledgers(&old, r, surveys, err) : 0;
 	}
 	if (rc == 0) {
 		n_parts = make_parts(r, surveys, parts);
@@ -407,6 +407,17 @@ tally_report_make(struct tally_report **out, const struct tally_report_ledger *l
 	}
 	*out = r;
 	return 0;
+}
+
+int
+tally_report_fits(uint64_t bytes, struct tally_err *err)
+{
+	if (bytes <= TALLY_REPORT_MAX)
+		return 0;
+	return tally_err_set(err, TALLY_USE,
+			     "the report has %" PRIu64 " bytes, and more than %" PRIu32
+			     " would not be read again: a shorter period, or fewer ledgers",
+			     bytes, TALLY_REPORT_MAX);
 }
 
 void

@@ -33,6 +33,57 @@ note_sku(struct tally_report *r, const struct price_sku *sku, const struct charg
 	tally_buf_deinit(&text);
 }
 
+/* An invoice of a part of a month bears the name of the month's. */
+static void
+note_parts(struct tally_report *r)
+{
+	const struct charges *c = &r->charges;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct charge *line = &c->p[i];
+		struct tally_bytes id = strings_get(c->strings, line->invoice);
+
+		if ((i > 0 && line->billing_from == line[-1].billing_from) ||
+		    (r->from <= line->billing_from && r->to >= line->billing_to))
+			continue;
+		finding_case(findings_count(&r->findings, F_BILLING_PART, FLEET, 1), "%.*s",
+			     (int)id.len, (const char *)id.p);
+	}
+}
+
+static bool
+rule_names(const struct rule *r, struct tally_bytes product)
+{
+	return rule_in(&r->software, product) || rule_in(&r->licences, product) ||
+	       (r->product && tally_bytes_eq(tally_bytes_str(r->product), product));
+}
+
+/* Software may be called anything; what nothing else calls so may be mistyped. */
+static bool
+product_known(const struct tally_report *r, const struct tally_report_options *o,
+	      struct tally_bytes product)
+{
+	for (size_t i = 0; i < o->n_packs; i++)
+		for (size_t k = 0; k < o->packs[i]->n_rules; k++)
+			if (rule_names(&o->packs[i]->rules[k], product))
+				return true;
+	for (size_t i = 0; i < r->estate.n_claims; i++)
+		for (uint32_t k = 0; k < r->estate.claims[i].software.n; k++)
+			if (tally_bytes_eq(report_text(r, r->estate.claims[i].software.p[k]),
+					   product))
+				return true;
+	return false;
+}
+
+static void
+note_product(struct tally_report *r, const struct tally_report_options *o,
+	     const struct price_sku *sku)
+{
+	if (sku->kind == PRODUCT_SOFTWARE && !product_known(r, o, tally_bytes_str(sku->product)))
+		finding_case(findings_count(&r->findings, F_PRICE_UNKNOWN_PRODUCT, FLEET, 1),
+			     "%s, %s", sku->id, sku->product);
+}
+
 int
 report_charges(struct tally_report *r, const struct tally_report_options *o, struct tally_err *err)
 {
@@ -55,8 +106,12 @@ report_charges(struct tally_report *r, const struct tally_report_options *o, str
 	in.origins = origins;
 	rc = charges_make(&r->charges, &in, err);
 	free(origins);
-	for (size_t i = 0; rc == 0 && i < o->prices->skus.count; i++)
+	for (size_t i = 0; rc == 0 && i < o->prices->skus.count; i++) {
 		note_sku(r, prices_sku(o->prices, i), &r->charges.notes[i]);
+		note_product(r, o, prices_sku(o->prices, i));
+	}
+	if (rc == 0)
+		note_parts(r);
 	return rc;
 }
 

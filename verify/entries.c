@@ -50,6 +50,14 @@ export_bundle(struct tally_export *x, uint64_t n, struct tally_buf *entries,
 }
 
 int
+tally_export_root_at(struct tally_export *x, uint64_t size, uint8_t root[TALLY_HASH],
+		     struct tally_err *err)
+{
+	TALLY_ASSERT(size <= x->size);
+	return export_root_at(x, size, root, err);
+}
+
+int
 export_root_at(struct tally_export *x, uint64_t size, uint8_t root[TALLY_HASH],
 	       struct tally_err *err)
 {

@@ -337,6 +337,12 @@ find_export(struct tally_verify *v, struct tally_bytes origin, uint64_t size)
 	return found;
 }
 
+static int
+root_at(void *ctx, uint64_t size, uint8_t root[TALLY_HASH], struct tally_err *err)
+{
+	return export_root_at(ctx, size, root, err);
+}
+
 /* One ledger of the report. 1 ready, 0 told or already known not to hold, -1. */
 static int
 take_ledger(struct tally_verify *v, struct target *t, struct claims *c, size_t i,
@@ -364,6 +370,8 @@ take_ledger(struct tally_verify *v, struct target *t, struct claims *c, size_t i
 		return 0;
 	c->exports[i] = x;
 	out->origin = x->origin;
+	out->root_at = root_at;
+	out->root_ctx = x;
 	out->beyond = beyond(c, text(ledger, "host"));
 	if (out->beyond > 0)
 		remark(&v->problems, "%s: %" PRIu64 " entries of %s lay behind its checkpoint",

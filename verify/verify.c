@@ -9,9 +9,8 @@
 #include <unistd.h>
 #include "tally/file.h"
 #include "tally/parse.h"
+#include "tally/report.h"
 #include "verify_internal.h"
-
-#define FILE_MAX_BYTES (256U << 20) /* a report over many machines */
 
 int
 tally_verify_new(struct tally_verify **out, struct tally_err *err)
@@ -214,7 +213,7 @@ add_file(struct tally_verify *v, const char *path, struct tally_err *err)
 
 	if (!real)
 		return tally_err_sys(err, "%s", path);
-	r = tally_file_read(AT_FDCWD, real, FILE_MAX_BYTES, &content, err);
+	r = tally_file_read(AT_FDCWD, real, TALLY_REPORT_MAX, &content, err);
 	free(real);
 	if (r <= 0) {
 		tally_buf_deinit(&content);

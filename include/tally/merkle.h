@@ -35,6 +35,9 @@ struct tally_nodes {
 	int (*node)(void *ctx, unsigned level, uint64_t index, uint8_t out[TALLY_HASH],
 		    struct tally_err *err);
 };
+/* The root of the first `size` entries. */
+int tally_root_at(uint8_t out[TALLY_HASH], uint64_t size, const struct tally_nodes *nodes,
+		  struct tally_err *err);
 int tally_proof_inclusion(struct tally_proof *out, uint64_t index, uint64_t size,
 			  const struct tally_nodes *nodes, struct tally_err *err);
 int tally_proof_consistency(struct tally_proof *out, uint64_t old, uint64_t size,

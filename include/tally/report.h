@@ -18,6 +18,10 @@ struct tally_report_ledger {
 	uint64_t size; /* of the newest checkpoint */
 	uint8_t root[TALLY_HASH];
 	uint64_t beyond; /* entries after the checkpoint: finding after-checkpoint */
+	/* The root of its first entries, for the report that this one supersedes, which knew
+	 * so many; NULL: only reports of all of them can be superseded. */
+	int (*root_at)(void *ctx, uint64_t size, uint8_t root[TALLY_HASH], struct tally_err *err);
+	void *root_ctx;
 };
 /* A file that a report is made from; `name` is its base name. */
 struct tally_report_input {
@@ -47,6 +51,11 @@ struct tally_report_options {
 	 * name and place: malformed. */
 	const struct tally_report_input *entitlements, *roster;
 };
+/* What is written is no longer than what --compare and verify read: bytes of a report in
+ * any format. TALLY_USE: it is longer. */
+#define TALLY_REPORT_MAX (UINT32_C(256) << 20)
+int tally_report_fits(uint64_t bytes, struct tally_err *err);
+
 /* A price list; `name` stands before each error: NAME:LINE:COLUMN: what (TALLY_USE). */
 int tally_prices_parse(struct tally_prices **out, const char *name, struct tally_bytes in,
 		       struct tally_err *err);

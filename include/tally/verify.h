@@ -57,6 +57,9 @@ void tally_export_close(struct tally_export *x);
 const char *tally_export_origin(const struct tally_export *x);
 uint64_t tally_export_size(const struct tally_export *x);
 const uint8_t *tally_export_root(const struct tally_export *x);
+/* Of the first `size` entries. */
+int tally_export_root_at(struct tally_export *x, uint64_t size, uint8_t root[TALLY_HASH],
+			 struct tally_err *err);
 int tally_export_entries(struct tally_export *x, uint64_t size, struct tally_entries *out,
 			 struct tally_err *err);
 

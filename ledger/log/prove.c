@@ -41,6 +41,19 @@ range_hash(uint8_t out[TALLY_HASH], uint64_t lo, uint64_t hi, const struct tally
 	return 0;
 }
 
+int
+tally_root_at(uint8_t out[TALLY_HASH], uint64_t size, const struct tally_nodes *nodes,
+	      struct tally_err *err)
+{
+	struct tally_frontier none;
+
+	if (size > 0)
+		return range_hash(out, 0, size, nodes, err);
+	tally_frontier_init(&none);
+	tally_frontier_root(&none, out);
+	return 0;
+}
+
 static int
 push(struct tally_proof *proof, uint64_t lo, uint64_t hi, const struct tally_nodes *nodes,
      struct tally_err *err)

@@ -201,6 +201,15 @@ def refusals(suite):
         suite.refused("report", *suite.ledgers, *PERIOD, "--prices", suite.scratch / "none.yaml", "-o", "-", code=3, names=["none.yaml"])
     with suite.case("FOCUS without a list"):
         suite.refused("report", *suite.ledgers, *PERIOD, "--format", "focus", "-o", "-", code=2, names=["--prices"])
+    with suite.case("what is read is not written over"):
+        before = suite.first.read_bytes()
+        link = suite.scratch / "link.json"
+        link.symlink_to(suite.first)
+        for out, option, path in ((suite.first, "--compare", suite.first), (link, "--compare", suite.first),
+                                  (suite.prices, "--prices", suite.prices)):
+            suite.refused("report", *suite.ledgers, *PERIOD, "--rules", suite.rules, option, path, "-o", out, code=2,
+                          names=["-o", option, "would be lost"])
+        check(suite.first.read_bytes() == before and "skus" in suite.prices.read_text(encoding="utf-8"), "written over")
     with suite.case("an empty period"):
         suite.refused("report", *suite.ledgers, "--from", "2026-01", "--to", "2026-01", "--prices", suite.prices, "-o", "-", code=2,
                       names=["period is empty"])

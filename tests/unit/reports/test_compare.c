@@ -360,6 +360,23 @@ another_history_of_the_same_length_is_refused(void **state)
 				      "of 'tallystick.invalid/h1'");
 }
 
+static void
+another_history_that_has_grown_since_is_refused(void **state)
+{
+	struct tally_bytes view;
+	char *root;
+
+	(void)state;
+	issue(LIFE);
+	root = strstr(tally_buf_cstr(&old), "\"root\": \"") + 9;
+	*root = *root == 'A' ? 'B' : 'A';
+	test_history_add(&history, "h1! 20:00 tag a tenant=u from=11:00\n");
+	view = tally_buf_view(&old);
+	assert_int_equal(make("2026-03-01", "2026-03-02", "UTC", &view), -1);
+	assert_string_equal(err.text, "old.json: evidence.ledgers[0]: it rests on another history "
+				      "of 'tallystick.invalid/h1'");
+}
+
 /* What a stranger wrote into it is shown, cut, and breaks nothing. */
 static void
 values_of_any_kind_and_length_are_told_in_short(void **state)
@@ -408,6 +425,7 @@ main(void)
 		cmocka_unit_test(what_is_no_report_is_refused),
 		cmocka_unit_test(a_report_of_something_else_is_refused),
 		cmocka_unit_test(another_history_of_the_same_length_is_refused),
+		cmocka_unit_test(another_history_that_has_grown_since_is_refused),
 		cmocka_unit_test(values_of_any_kind_and_length_are_told_in_short),
 	};
 

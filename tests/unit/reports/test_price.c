@@ -162,6 +162,7 @@ static void
 a_sku_that_is_wrong_is_refused_at_its_place(void **state)
 {
 #define PRICES "prices: [{from: 2026-01-01, rate: 1}]"
+#define TIERS  "prices: [{from: 2026-01-01, tiers: [{up_to: 1, rate: 2}, {rate: 1}]}]"
 	static const char *const cases[][2] = {
 		{ "  - {id: a, " PRICES "}\n", "p.yaml:5:5: key 'meter' is missing" },
 		{ "  - {id: a, meter: vm-hour}\n", "p.yaml:5:5: key 'prices' is missing" },
@@ -195,6 +196,14 @@ a_sku_that_is_wrong_is_refused_at_its_place(void **state)
 		{ "  - {id: a, meter: vm-hour, " PRICES "}\n  - {id: a, meter: gib-hour, " PRICES
 		  "}\n",
 		  "p.yaml:6:10: 'id' stands at line 5 already" },
+		{ "  - {id: t, meter: vm-hour, " TIERS "}\n  - {id: t/2, meter: vm-hour, " PRICES
+		  "}\n",
+		  "p.yaml:6:10: 'id' and that of line 5: one of them names a tier of the other's "
+		  "prices" },
+		{ "  - {id: t/1, meter: vm-hour, " PRICES "}\n  - {id: t, meter: vm-hour, " TIERS
+		  "}\n",
+		  "p.yaml:6:10: 'id' and that of line 5: one of them names a tier of the other's "
+		  "prices" },
 		{ "  - {id: ' ', meter: vm-hour, " PRICES "}\n", "p.yaml:5:10: 'id' is blank" },
 		{ "  - {id: a, meter: vm-hour, prices: []}\n", "p.yaml:5:37: 'prices' is empty" },
 	};
@@ -216,6 +225,7 @@ a_price_that_is_wrong_is_refused_at_its_place(void **state)
 		{ "{from: 2026-01-01, rate: 1, tiers: [{rate: 1}]}",
 		  "5:27: 'rate' and 'tiers' exclude each other" },
 		{ "{from: 2026-01-01, rate: -0.01}", "5:27: 'rate' is negative" },
+		{ "{from: 2026-01-01, rate: -0}", "5:27: 'rate' is negative" },
 		{ "{from: 2026-01-01, rate: 1000000000.01}",
 		  "5:27: 'rate' is more than 1000000000" },
 		{ "{from: 2026-01-01, rate: 99999999999999999999999999999999999999999999}",
