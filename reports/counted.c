@@ -44,7 +44,7 @@ class_of(const struct counted *c, const struct stay_claims *claims)
 	if (claims->edition == 0)
 		return r->unknown_edition == UNKNOWN_IGNORED ? COUNTED_NOT
 							     : COUNTED_UNKNOWN_EDITION;
-	return rule_in(&r->editions, text(c, claims->edition)) ? COUNTED_YES : COUNTED_NOT;
+	return rule_knows(&r->editions, text(c, claims->edition)) ? COUNTED_YES : COUNTED_NOT;
 }
 
 /* The first of the rule's exclusions that speaks of the environment. */
@@ -53,7 +53,7 @@ exclusion_of(const struct counted *c, const struct stay_claims *claims)
 {
 	for (size_t i = 0; i < c->rule->n_exclusions && i < UINT8_MAX; i++)
 		if (claims->environment != 0 &&
-		    rule_in(&c->rule->exclusions[i].environments, text(c, claims->environment)))
+		    rule_knows(&c->rule->exclusions[i].environments, text(c, claims->environment)))
 			return (uint8_t)(i + 1);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* What one entitlement is good for: when, where, for which rule, and by which of
  * its rights a machine need not count. */
 #include <string.h>
+#include <strings.h>
 #include "entitlement_internal.h"
 #include "tally/err.h"
 #include "tally/parse.h"
@@ -44,7 +45,7 @@ drop(struct tally_bytes *text, const char *ending)
 {
 	size_t n = strlen(ending);
 
-	if (text->len <= n || memcmp(text->p + text->len - n, ending, n) != 0)
+	if (text->len <= n || strncasecmp((const char *)text->p + text->len - n, ending, n) != 0)
 		return false;
 	text->len -= n;
 	return true;
@@ -82,16 +83,24 @@ entitlement_units(const struct entitlement *e)
 	return e->quantity * (amount)each;
 }
 
+bool
+entitlement_names(const struct entitlement *e, const struct rule *rule)
+{
+	return strcasecmp(e->metric, rule->id) == 0;
+}
+
 static bool
 metric_fits(const struct entitlement *e, const struct rule *rule)
 {
+	struct tally_bytes held, asked;
 	uint64_t each, ours;
 
-	if (strcmp(e->metric, rule->id) == 0)
+	if (entitlement_names(e, rule))
 		return true;
-	return tally_bytes_eq(unit_of(tally_bytes_str(e->metric), &each),
-			      unit_of(tally_bytes_str(rule->unit), &ours)) &&
-	       ours == 1;
+	held = unit_of(tally_bytes_str(e->metric), &each);
+	asked = unit_of(tally_bytes_str(rule->unit), &ours);
+	return ours == 1 && held.len == asked.len &&
+	       strncasecmp((const char *)held.p, (const char *)asked.p, held.len) == 0;
 }
 
 /* A rule over several products has a position for each; its common names serve any
@@ -105,7 +114,7 @@ product_fits(const struct entitlement *e, const struct rule *rule, struct tally_
 		return tally_bytes_eq(name, product) ||
 		       (rule_in(&rule->licences, name) && !rule_in(&rule->software, name));
 	return rule_in(&rule->licences, name) ||
-	       (tally_bytes_eq(name, product) && strcmp(e->metric, rule->id) == 0);
+	       (tally_bytes_eq(name, product) && entitlement_names(e, rule));
 }
 
 bool
@@ -145,6 +154,14 @@ right_holds(const struct entitlement *e, unsigned right, int64_t at)
 	       entitlement_maintained(e, at);
 }
 
+/* What is assigned to a host is good for the machines there. */
+static bool
+at_its_host(const struct entitlement *e, const struct entitlement_place *place)
+{
+	return e->assigned_host[0] == '\0' ||
+	       tally_bytes_eq(tally_bytes_str(e->assigned_host), place->host);
+}
+
 /* Whatever its metric: a right by users or by contract excludes machines as well. A
  * product's common name is enough. */
 static bool
@@ -153,6 +170,15 @@ right_concerns(const struct entitlement *e, const struct rule *rule, struct tall
 	struct tally_bytes name = tally_bytes_str(e->product);
 
 	return tally_bytes_eq(name, product) || rule_in(&rule->licences, name);
+}
+
+bool
+entitlement_concerns(const struct entitlement *e, const struct rule *rule)
+{
+	if (!rule->product)
+		return right_concerns(e, rule, tally_bytes(NULL, 0)) ||
+		       rule_in(&rule->software, tally_bytes_str(e->product));
+	return right_concerns(e, rule, tally_bytes_str(rule->product));
 }
 
 const struct entitlement *
@@ -166,7 +192,7 @@ entitlement_excludes(const struct entitlements *e, const struct rule *rule,
 		return NULL;
 	for (size_t i = 0; i < e->n; i++)
 		if (right_holds(&e->p[i], bit, at) && right_concerns(&e->p[i], rule, product) &&
-		    entitlement_covers(&e->p[i], place))
+		    at_its_host(&e->p[i], place) && entitlement_covers(&e->p[i], place))
 			return &e->p[i];
 	return NULL;
 }

@@ -67,6 +67,8 @@ bool entitlement_maintained(const struct entitlement *e, int64_t at);
 /* Whether a product and a metric are what a rule asks for, for a position's product. */
 bool entitlement_serves(const struct entitlement *e, const struct rule *rule,
 			struct tally_bytes product);
+/* Whether its metric is the rule's id; ASCII case does not count in metrics. */
+bool entitlement_names(const struct entitlement *e, const struct rule *rule);
 /* How many units of the rule it is worth: packs of n cores count n times. */
 amount entitlement_units(const struct entitlement *e);
 
@@ -76,6 +78,8 @@ struct entitlement_place {
 };
 /* Whether a scope covers a place. */
 bool entitlement_covers(const struct entitlement *e, const struct entitlement_place *place);
+/* Whether its rights concern what a rule counts, of whatever product of the rule's. */
+bool entitlement_concerns(const struct entitlement *e, const struct rule *rule);
 /* The entitlement by whose right a VM there is counted and then excluded, or NULL. `e`
  * may be NULL. It serves the rule and is in force at the instant. */
 const struct entitlement *entitlement_excludes(const struct entitlements *e,

@@ -18,7 +18,7 @@ match_text(const struct entitlement_match *m, uint32_t number)
 }
 
 int64_t
-match_instant(const struct entitlement_match *m, const struct position *p)
+match_when(const struct entitlement_match *m, const struct position *p)
 {
 	const struct estate *e = m->positions->estate;
 	int64_t at = p->at == INT64_MIN ? m->to - 1 : p->at;
@@ -28,11 +28,21 @@ match_instant(const struct entitlement_match *m, const struct position *p)
 	return at < e->from ? e->from : at;
 }
 
+int64_t
+match_instant(const struct entitlement_match *m, const struct position *p)
+{
+	int64_t at = p->at == INT64_MIN ? m->to - 1 : p->at;
+
+	if (at >= m->to)
+		at = m->to - 1;
+	return at < m->from ? m->from : at;
+}
+
 const struct rule *
 match_rule(const struct entitlement_match *m, const struct position *p)
 {
 	struct tally_bytes id = match_text(m, p->rule);
-	int64_t at = match_instant(m, p);
+	int64_t at = match_when(m, p);
 
 	for (size_t i = 0; i < m->n_packs; i++) {
 		const struct rule *rule = pack_rule(m->packs[i], id, at);
@@ -54,6 +64,21 @@ match_host(const struct entitlement_match *m, const char *name)
 	return POSITION_NONE;
 }
 
+/* Before its first facts and behind its retirement a host stands where it stood next. */
+static const struct host_facts *
+known_facts(const struct estate *e, uint32_t host, int64_t at)
+{
+	const struct host_facts *f = estate_facts(e, host, at), *g = f;
+	const struct host_facts *first = &e->facts[e->host_facts[host]];
+	const struct host_facts *end = &e->facts[e->host_facts[host + 1]];
+
+	while (!g->known && g > first)
+		g--;
+	while (!g->known && g + 1 < end)
+		g++;
+	return g->known ? g : f;
+}
+
 /* The region of the hosts of a cluster; empty where there are none. */
 static struct tally_bytes
 region_of(const struct entitlement_match *m, struct tally_bytes cluster, int64_t at)
@@ -61,7 +86,7 @@ region_of(const struct entitlement_match *m, struct tally_bytes cluster, int64_t
 	const struct estate *e = m->positions->estate;
 
 	for (uint32_t h = 0; h < e->n_hosts; h++) {
-		const struct host_facts *f = estate_facts(e, h, at);
+		const struct host_facts *f = known_facts(e, h, at);
 
 		if (tally_bytes_eq(match_text(m, f->cluster), cluster))
 			return match_text(m, f->region);
@@ -88,7 +113,7 @@ match_place(const struct entitlement_match *m, const struct entitlement *e, int6
 	}
 	h = match_host(m, host);
 	if (h != POSITION_NONE) {
-		const struct host_facts *f = estate_facts(m->positions->estate, h, at);
+		const struct host_facts *f = known_facts(m->positions->estate, h, at);
 
 		out->host = tally_bytes_str(host);
 		out->cluster = match_text(m, f->cluster);
@@ -112,6 +137,13 @@ inside(const struct entitlement_match *m, const struct entitlement *e, const str
 	if (p->scope == SCOPE_CLUSTER)
 		return place.cluster.len > 0 && tally_bytes_eq(place.cluster, id);
 	return p->scope == SCOPE_REGION && place.region.len > 0 && tally_bytes_eq(place.region, id);
+}
+
+/* What is assigned to a host of which no ledger tells is of no use here. */
+static bool
+known_host(const struct entitlement_match *m, const struct entitlement *e)
+{
+	return e->assigned_host[0] == '\0' || match_host(m, e->assigned_host) != POSITION_NONE;
 }
 
 static bool
@@ -176,29 +208,47 @@ match_serving(const struct entitlement_match *m, const struct rule *rule,
 		const struct entitlement *e = &m->held->p[i];
 
 		if (!entitlement_serves(e, rule, product) || !known_scope(m, e) ||
-		    ambiguous(m, e, rule) || (rule->needs_maintenance && !has_maintenance(e)))
+		    !known_host(m, e) || ambiguous(m, e, rule) ||
+		    (rule->needs_maintenance && !has_maintenance(e)))
 			continue;
 		out->p = array_grow(out->p, &out->cap, out->n, sizeof(*out->p));
 		out->p[out->n++] = (uint32_t)i;
 	}
 }
 
+/* The sum of what counts there; null where nothing is of such a scope. */
 static void
-entitle(const struct entitlement_match *m, struct position *p, const struct rule *rule,
-	const struct serving *serving)
+add_up(const struct entitlement_match *m, struct position *p, const struct rule *rule,
+       const struct serving *serving, amount *sums, const struct cuts *cuts)
 {
-	int64_t at = match_instant(m, p);
+	int64_t at = match_when(m, p);
 
-	p->has_entitled = false;
-	p->entitled = 0;
 	for (size_t i = 0; i < serving->n; i++) {
 		const struct entitlement *e = &m->held->p[serving->p[i]];
 
 		if (!inside(m, e, p, at))
 			continue;
 		p->has_entitled = true;
-		p->entitled += match_units(e, rule, at);
+		for (size_t k = 0; k < cuts->n; k++)
+			sums[k] += match_units(e, rule, cuts->p[k]);
 	}
+}
+
+/* The least of what is held in the stretches that it is asked about. */
+static void
+entitle(const struct entitlement_match *m, struct position *p, const struct rule *rule,
+	const struct serving *serving, const bool *asked, const struct cuts *cuts)
+{
+	amount *sums = tally_alloc(cuts->n * sizeof(*sums));
+	size_t least = match_stretch(cuts, match_instant(m, p));
+
+	add_up(m, p, rule, serving, sums, cuts);
+	for (size_t k = 0; k < cuts->n; k++)
+		if (asked[k] && sums[k] < sums[least])
+			least = k;
+	p->entitled = sums[least];
+	p->held_at = cuts->p[least];
+	free(sums);
 	if (p->has_entitled)
 		p->surplus =
 			(struct reading){ p->entitled - p->need.low, p->entitled - p->need.measured,
@@ -245,9 +295,23 @@ tell_end(const struct entitlement_match *m, const struct entitlement *e, const s
 
 struct use {
 	bool asked;    /* some rule of the packs asks for such a licence */
+	bool by_right; /* or for one of its rights */
+	bool enough;   /* one that it has the maintenance for */
 	bool doubtful; /* by a name that several products share */
 	bool lacking;  /* where it would count there is too little */
 };
+
+/* Whether the rule takes machines out by a right that it carries, whatever its metric. */
+static bool
+right_asked(const struct entitlement *e, const struct rule *rule)
+{
+	if (!entitlement_concerns(e, rule))
+		return false;
+	for (size_t i = 0; i < rule->n_exclusions; i++)
+		if (e->rights & entitlement_right(tally_bytes_str(rule->exclusions[i].right)))
+			return true;
+	return false;
+}
 
 static void
 look_at_use(const struct entitlement_match *m, const struct entitlement *e, struct use *use)
@@ -259,6 +323,7 @@ look_at_use(const struct entitlement_match *m, const struct entitlement *e, stru
 		for (size_t r = 0; r < m->packs[k]->n_rules; r++) {
 			const struct rule *rule = &m->packs[k]->rules[r];
 
+			use->by_right |= right_asked(e, rule);
 			if (rule->product
 				    ? !entitlement_serves(e, rule, tally_bytes_str(rule->product))
 				    : !(rule_in(&rule->software, name) ||
@@ -266,6 +331,7 @@ look_at_use(const struct entitlement_match *m, const struct entitlement *e, stru
 					      !entitlement_serves(e, rule, name))
 				continue;
 			use->asked = true;
+			use->enough |= !rule->needs_maintenance || has_maintenance(e);
 			use->doubtful |= ambiguous(m, e, rule);
 		}
 }
@@ -280,7 +346,7 @@ check_decimals(const struct entitlement_match *m, const struct entitlement *e,
 		for (size_t r = 0; r < m->packs[k]->n_rules; r++) {
 			const struct rule *rule = &m->packs[k]->rules[r];
 
-			if (strcmp(rule->id, e->metric) == 0 && rule->decimals == 0)
+			if (entitlement_names(e, rule) && rule->decimals == 0)
 				return tally_err_set(err, TALLY_USE,
 						     "%s:%u:%u: 'quantity' must be a whole number: "
 						     "so is what the rule counts",
@@ -307,10 +373,14 @@ note_all(const struct entitlement_match *m, const struct use *uses)
 		const struct entitlement *e = &m->held->p[i];
 		const char *why = NULL;
 
-		if (!uses[i].asked)
+		if (!uses[i].asked && !uses[i].by_right)
 			why = "is of a product and metric that no rule asks for";
 		else if (!known_scope(m, e))
 			why = "is of a scope that no host of these ledgers is in";
+		else if (!known_host(m, e))
+			why = "is assigned to a host that no ledger tells of";
+		else if (uses[i].asked && !uses[i].enough && !uses[i].by_right)
+			why = "has no maintenance, which its rule needs";
 		else if (uses[i].doubtful)
 			why = "is of a name that several products share";
 		if (why) {
@@ -325,11 +395,41 @@ note_all(const struct entitlement_match *m, const struct use *uses)
 	}
 }
 
-int
-entitlements_match(const struct entitlement_match *m, struct tally_err *err)
+/* The positions [first, end) of one rule for one product. */
+static void
+match_group(const struct entitlement_match *m, size_t first, size_t end, const struct cuts *cuts,
+	    struct use *uses)
 {
 	struct serving serving = { 0 };
 	const struct rule *rule = NULL;
+	bool *asked = NULL;
+
+	for (size_t i = first; i < end; i++) {
+		struct position *p = &m->positions->p[i];
+		const struct rule *its = match_rule(m, p);
+
+		if (!its)
+			continue;
+		if (its != rule)
+			match_serving(m, its, match_text(m, p->product), &serving);
+		rule = its;
+		p->has_entitled = false;
+		p->entitled = 0;
+		if (serving.n > 0 && !asked)
+			asked = match_asked(m, first, end, cuts);
+		if (serving.n > 0)
+			entitle(m, p, rule, &serving, &asked[(i - first) * cuts->n], cuts);
+		find_lack(p, &serving, uses);
+	}
+	free(asked);
+	free(serving.p);
+}
+
+int
+entitlements_match(const struct entitlement_match *m, struct tally_err *err)
+{
+	const struct positions *all = m->positions;
+	struct cuts cuts = { 0 };
 	struct use *uses;
 
 	if (!m->held)
@@ -340,20 +440,15 @@ entitlements_match(const struct entitlement_match *m, struct tally_err *err)
 	uses = tally_alloc((m->held->n + 1) * sizeof(*uses));
 	for (size_t i = 0; i < m->held->n; i++)
 		look_at_use(m, &m->held->p[i], &uses[i]);
-	for (size_t i = 0; i < m->positions->n; i++) {
-		struct position *p = &m->positions->p[i];
-		const struct rule *its = match_rule(m, p);
-
-		if (!its)
-			continue;
-		if (i == 0 || its != rule || p->product != p[-1].product)
-			match_serving(m, its, match_text(m, p->product), &serving);
-		rule = its;
-		entitle(m, p, rule, &serving);
-		find_lack(p, &serving, uses);
+	match_cuts(m, &cuts);
+	for (size_t i = 0, end; i < all->n; i = end) {
+		for (end = i + 1; end < all->n && all->p[end].rule == all->p[i].rule &&
+				  all->p[end].product == all->p[i].product;)
+			end++;
+		match_group(m, i, end, &cuts, uses);
 	}
 	note_all(m, uses);
+	free(cuts.p);
 	free(uses);
-	free(serving.p);
 	return 0;
 }

@@ -3,7 +3,7 @@
 #define TALLY_REPORTS_ENTITLEMENT_MATCH_H
 /*
  * What is held beside what is needed: each position gets what its scope is entitled
- * to at the position's instant, and the surplus of each reading. A licence counts at
+ * to while its need stands, and the surplus of each reading. A licence counts at
  * its own scope and at every wider one; one that is assigned to a host counts there,
  * too. What nothing asks for, and what has ended, are findings.
  */
@@ -15,7 +15,8 @@ struct entitlement_match {
 	struct tally_pack *const *packs;
 	size_t n_packs;
 	struct positions *positions;
-	int64_t from, to; /* of the report */
+	const struct counted_rights *rights; /* that the positions were computed by */
+	int64_t from, to;                    /* of the report */
 	struct findings *findings;
 };
 /* TALLY_USE, with its place: a quantity with decimals of what has none. */

@@ -10,6 +10,8 @@ struct serving { /* numbers of entitlements */
 };
 struct tally_bytes match_text(const struct entitlement_match *m, uint32_t number);
 /* The instant of a position: of its peak, or else the last of the period. */
+int64_t match_when(const struct entitlement_match *m, const struct position *p);
+/* The one of the period that is next to it. */
 int64_t match_instant(const struct entitlement_match *m, const struct position *p);
 /* Its rule in the version of that instant, or NULL. */
 const struct rule *match_rule(const struct entitlement_match *m, const struct position *p);
@@ -22,5 +24,18 @@ void match_place(const struct entitlement_match *m, const struct entitlement *e,
 		 struct entitlement_place *out);
 /* What it is worth for the rule then. */
 amount match_units(const struct entitlement *e, const struct rule *rule, int64_t at);
+
+/* entitlement_least.c. The first instant of the period, and those inside it at which
+ * something begins or ends to be in force. */
+struct cuts {
+	int64_t *p;
+	size_t n, cap;
+};
+void match_cuts(const struct entitlement_match *m, struct cuts *out);
+size_t match_stretch(const struct cuts *c, int64_t at);
+/* Of each position of [first, end), which are one rule's for one product, and of each
+ * stretch behind a cut: whether the need stands in it. The caller's to free. */
+bool *match_asked(const struct entitlement_match *m, size_t first, size_t end,
+		  const struct cuts *cuts);
 
 #endif

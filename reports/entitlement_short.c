@@ -16,10 +16,10 @@ struct node {
 	const struct position *p;
 	const struct rule *rule;
 	struct tally_bytes cluster, region; /* of a host or cluster */
-	amount bound;                       /* held for just this scope */
-	amount placed;                      /* of a host: assigned to it, too */
+	amount bound;                       /* held for just this scope, or assigned to it */
 	amount below;                       /* of use at narrower scopes */
-	bool covered;                       /* a host that another rule's licences cover */
+	amount lack_below;                  /* the most that one of these lacks */
+	bool covered;                       /* by one rule's own licences, of whichever rule */
 };
 struct nodes {
 	struct node *p;
@@ -51,7 +51,7 @@ place_node(const struct entitlement_match *m, struct node *x)
 {
 	const struct estate *e = m->positions->estate;
 	struct tally_bytes id = match_text(m, x->p->id);
-	int64_t at = match_instant(m, x->p);
+	int64_t at = match_when(m, x->p);
 
 	for (uint32_t h = 0; h < e->n_hosts; h++) {
 		const struct host_facts *f = estate_facts(e, h, at);
@@ -68,44 +68,67 @@ place_node(const struct entitlement_match *m, struct node *x)
 
 static void
 add_node(const struct entitlement_match *m, struct nodes *list, const struct position *p,
-	 const struct rule *rule, struct serving *serving)
+	 const struct rule *rule)
 {
 	struct node x = { .p = p, .rule = rule };
-	struct tally_bytes id = match_text(m, p->id);
-	int64_t at = match_instant(m, p);
 
 	if (p->scope == SCOPE_HOST || p->scope == SCOPE_CLUSTER)
 		place_node(m, &x);
-	match_serving(m, rule, match_text(m, p->product), serving);
-	for (size_t i = 0; i < serving->n; i++) {
-		const struct entitlement *e = &m->held->p[serving->p[i]];
-		amount units = match_units(e, rule, at);
-
-		if (e->scope == p->scope && tally_bytes_eq(tally_bytes_str(e->scope_id), id))
-			x.bound += units;
-		else if (p->scope == SCOPE_HOST &&
-			 tally_bytes_eq(tally_bytes_str(e->assigned_host), id))
-			x.placed += units;
-	}
-	x.placed += x.bound;
 	list->p = array_grow(list->p, &list->cap, list->n, sizeof(*list->p));
 	list->p[list->n++] = x;
 }
 
-/* A host that has by itself all that one rule asks for needs nothing of the others. */
+/* Units go to where they are bound: to the narrowest scope from there on that the rule
+ * looks at; where that has no such position nothing needs them. */
 static void
-cover_hosts(struct nodes *list)
+bind(const struct entitlement_match *m, struct node *nodes, size_t n, const struct entitlement *e,
+     int64_t at, amount units)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		const struct node *x = &list->p[i];
+	static const enum scope order[] = { SCOPE_HOST, SCOPE_CLUSTER, SCOPE_REGION, SCOPE_FLEET };
+	enum scope scope = e->assigned_host[0] != '\0' ? SCOPE_HOST : e->scope;
+	struct entitlement_place place;
+	bool within = false;
 
-		if (x->p->scope != SCOPE_HOST || x->p->need.measured == 0 ||
-		    x->placed < x->p->need.measured)
-			continue;
-		for (size_t k = 0; k < list->n; k++)
-			if (list->p[k].p->scope == SCOPE_HOST && list->p[k].p->id == x->p->id)
-				list->p[k].covered = true;
+	match_place(m, e, at, &place);
+	for (size_t s = 0; s < 4; s++) {
+		const struct tally_bytes ids[] = { place.host, place.cluster, place.region,
+						   tally_bytes_str("fleet") };
+		bool looked_at = false;
+
+		within = within || order[s] == scope;
+		for (size_t i = 0; within && i < n; i++) {
+			if (nodes[i].p->scope != order[s])
+				continue;
+			looked_at = true;
+			if (!tally_bytes_eq(match_text(m, nodes[i].p->id), ids[s]))
+				continue;
+			nodes[i].bound += units;
+			return;
+		}
+		if (looked_at)
+			return;
 	}
+}
+
+/* What is held of each rule at an instant; the nodes of one rule stand together. */
+static void
+bind_all(const struct entitlement_match *m, struct nodes *list, int64_t at)
+{
+	struct serving serving = { 0 };
+
+	for (size_t i = 0, end; i < list->n; i = end) {
+		const struct rule *rule = list->p[i].rule;
+
+		for (end = i + 1; end < list->n && list->p[end].rule == rule;)
+			end++;
+		match_serving(m, rule, match_text(m, list->p[i].p->product), &serving);
+		for (size_t k = 0; k < serving.n; k++) {
+			const struct entitlement *e = &m->held->p[serving.p[k]];
+
+			bind(m, &list->p[i], end - i, e, at, match_units(e, rule, at));
+		}
+	}
+	free(serving.p);
 }
 
 static amount
@@ -114,6 +137,33 @@ of_use(const struct node *x)
 	amount sum = x->bound + x->below;
 
 	return x->covered || sum > x->p->need.measured ? x->p->need.measured : sum;
+}
+
+/* What is missing there, or at a narrower scope and not made up for by what is bound
+ * to this one. Peaks of narrower scopes may lie apart: the largest counts. */
+static amount
+lack_of(const struct node *x)
+{
+	amount lack = x->p->need.measured - of_use(x);
+
+	if (x->covered)
+		return 0;
+	return x->lack_below - x->bound > lack ? x->lack_below - x->bound : lack;
+}
+
+/* What has by itself all that one rule asks for needs nothing of the others. */
+static void
+cover(struct nodes *list, enum scope scope)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct node *x = &list->p[i];
+
+		if (x->p->scope != scope || x->p->need.measured == 0 || lack_of(x) > 0)
+			continue;
+		for (size_t k = 0; k < list->n; k++)
+			if (list->p[k].p->scope == scope && list->p[k].p->id == x->p->id)
+				list->p[k].covered = true;
+	}
 }
 
 /* The node of the narrowest scope around x that there is. */
@@ -148,15 +198,19 @@ add_up(const struct entitlement_match *m, struct nodes *list)
 {
 	static const enum scope order[] = { SCOPE_HOST, SCOPE_CLUSTER, SCOPE_REGION };
 
-	cover_hosts(list);
-	for (size_t s = 0; s < 3; s++)
+	for (size_t s = 0; s < 3; s++) {
+		cover(list, order[s]);
 		for (size_t i = 0; i < list->n; i++) {
 			const struct node *x = &list->p[i];
 			struct node *y;
 
-			if (x->p->scope == order[s] && (y = above(m, list, x)) != NULL)
-				y->below += of_use(x);
+			if (x->p->scope != order[s] || (y = above(m, list, x)) == NULL)
+				continue;
+			y->below += of_use(x);
+			if (lack_of(x) > y->lack_below)
+				y->lack_below = lack_of(x);
 		}
+	}
 }
 
 static void
@@ -169,37 +223,66 @@ add_amount(struct tally_buf *out, amount a)
 	tally_buf_add_str(out, text);
 }
 
-/* A line where something is held and no rule's need is met. */
-static size_t
-judge(const struct entitlement_match *m, const struct nodes *list, struct tally_buf *out)
+/* Where something is held and no rule's need is met: the one that lacks least. */
+static const struct node *
+judge(const struct nodes *list)
 {
 	const struct node *least = NULL;
-	amount missing = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
 		const struct node *x = &list->p[i];
-		amount lack = x->p->need.measured - of_use(x);
 
 		if (x->p->scope != SCOPE_FLEET || !x->p->has_entitled)
 			continue;
-		if (lack <= 0)
-			return 0;
-		if (!least || lack < missing) {
+		if (lack_of(x) <= 0)
+			return NULL;
+		if (!least || lack_of(x) < lack_of(least))
 			least = x;
-			missing = lack;
-		}
 	}
-	if (!least)
-		return 0;
-	tally_printable(out, match_text(m, least->p->product));
+	return least;
+}
+
+static void
+tell(const struct entitlement_match *m, const struct node *x, struct tally_buf *out)
+{
+	tally_printable(out, match_text(m, x->p->product));
 	tally_buf_add_str(out, ": ");
-	add_amount(out, missing);
-	tally_buf_addf(out, " %s short (%s: ", least->rule->unit, least->rule->id);
-	add_amount(out, least->p->need.measured);
+	add_amount(out, lack_of(x));
+	tally_buf_addf(out, " %s short (%s: ", x->rule->unit, x->rule->id);
+	add_amount(out, x->p->need.measured);
 	tally_buf_add_str(out, " needed, ");
-	add_amount(out, of_use(least));
+	add_amount(out, x->p->need.measured - lack_of(x));
 	tally_buf_add_str(out, " held for it)\n");
-	return 1;
+}
+
+/* At each instant at which one of them has least over the fleet; the worst is told. */
+static size_t
+judge_group(const struct entitlement_match *m, struct nodes *list, struct tally_buf *out)
+{
+	struct node worst;
+	size_t found = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct position *p = list->p[i].p;
+		const struct node *least;
+
+		if (p->scope != SCOPE_FLEET || !p->has_entitled)
+			continue;
+		for (size_t k = 0; k < list->n; k++) {
+			list->p[k].bound = list->p[k].below = list->p[k].lack_below = 0;
+			list->p[k].covered = false;
+		}
+		bind_all(m, list, p->held_at);
+		add_up(m, list);
+		least = judge(list);
+		if (!least || (found > 0 && lack_of(least) <= lack_of(&worst)))
+			continue;
+		worst = *least;
+		found = 1;
+	}
+	if (found > 0)
+		tell(m, &worst, out);
+	return found;
 }
 
 size_t
@@ -208,7 +291,6 @@ entitlements_short(const struct entitlement_match *m, struct tally_buf *out)
 	const struct positions *all = m->positions;
 	bool *done = tally_alloc(all->n + 1);
 	const struct rule **rules = tally_alloc((all->n + 1) * sizeof(const struct rule *));
-	struct serving serving = { 0 };
 	struct nodes list = { 0 };
 	size_t found = 0;
 
@@ -223,13 +305,11 @@ entitlements_short(const struct entitlement_match *m, struct tally_buf *out)
 			    !alternatives(m, rules[i], rules[k], match_text(m, all->p[i].product)))
 				continue;
 			done[k] = true;
-			add_node(m, &list, &all->p[k], rules[k], &serving);
+			add_node(m, &list, &all->p[k], rules[k]);
 		}
-		add_up(m, &list);
-		found += judge(m, &list, out);
+		found += judge_group(m, &list, out);
 	}
 	free(list.p);
-	free(serving.p);
 	free(rules);
 	free(done);
 	return found;

@@ -61,6 +61,7 @@ struct position {
 
 	bool has_entitled; /* entitlement.c; false: none is held */
 	amount entitled;
+	int64_t held_at;        /* an instant at which no more than that is held */
 	struct reading surplus; /* entitled - need; a shortfall is negative */
 
 	bool has_cheapest; /* the lawful model that needs least, where a choice is */

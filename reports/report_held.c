@@ -15,6 +15,7 @@ match_of(struct tally_report *r)
 					   .packs = r->packs,
 					   .n_packs = r->n_packs,
 					   .positions = &r->positions,
+					   .rights = r->entitlements ? &r->rights.rights : NULL,
 					   .from = r->from,
 					   .to = r->to,
 					   .findings = &r->findings };

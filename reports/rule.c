@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What rules ask of texts: patterns, prefixes, members of a list. */
 #include <string.h>
+#include <strings.h>
 #include "rule.h"
 
 static uint8_t
@@ -45,6 +46,16 @@ rule_os_fits(const struct tally_strings *prefixes, struct tally_bytes os)
 		if (n <= os.len && memcmp(prefixes->items[i], os.p, n) == 0)
 			return true;
 	}
+	return false;
+}
+
+bool
+rule_knows(const struct tally_strings *list, struct tally_bytes text)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strlen(list->items[i]) == text.len &&
+		    strncasecmp(list->items[i], (const char *)text.p, text.len) == 0)
+			return true;
 	return false;
 }
 

@@ -237,4 +237,6 @@ bool rule_text_fits(const char *pattern, struct tally_bytes text);
 /* Whether a URI begins with one of the list. */
 bool rule_os_fits(const struct tally_strings *prefixes, struct tally_bytes os);
 bool rule_in(const struct tally_strings *list, struct tally_bytes text); /* exactly one of them */
+/* One of them but for ASCII case: people's words, as editions and environments are. */
+bool rule_knows(const struct tally_strings *list, struct tally_bytes text);
 #endif

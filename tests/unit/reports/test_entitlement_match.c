@@ -300,7 +300,9 @@ a_rule_that_needs_maintenance_counts_what_has_it(void **state)
 	/* The common name serves the one product that there is, not one of two. */
 	hold(&w, "- {product: sql, metric: sql/vm, quantity: 3, rights: subscription}\n");
 	assert_int_equal(entitled(&w, "sql/vm", SCOPE_FLEET, "fleet"), 3);
-	assert_string_equal(findings_of(&w), "");
+	assert_string_equal(findings_of(&w),
+			    "entitlement-unmatched: 1 entitlement counts for nothing here: "
+			    "sql-ent (held.yaml:1) has no maintenance, which its rule needs\n");
 	need(&w, "sql/vm", "sql-std", SCOPE_FLEET, "fleet", 8);
 	hold(&w, "- {product: sql, metric: sql/vm, quantity: 3, rights: subscription}\n");
 	assert_int_equal(entitled(&w, "sql/vm", SCOPE_FLEET, "fleet"), -1);
@@ -322,15 +324,17 @@ what_nothing_asks_for_is_told(void **state)
 		 "- {product: ws-datacenter, metric: processor, quantity: 5}\n"
 		 "- {product: ws-datacenter, metric: core, quantity: 5, scope: 'host:h9'}\n"
 		 "- {product: ws-datacenter, metric: core, quantity: 5, scope: 'region:us'}\n"
-		 "- {product: sql-ent, metric: core, quantity: 5}\n");
+		 "- {product: sql-ent, metric: core, quantity: 5, rights: subscription}\n"
+		 "- {product: ws-datacenter, metric: core, quantity: 5, assigned_host: h9}\n");
 	assert_int_equal(entitled(&w, "ws-dc/host", SCOPE_FLEET, "fleet"), -1);
 	assert_string_equal(
 		findings_of(&w),
-		"entitlement-unmatched: 4 entitlements count for nothing here: "
+		"entitlement-unmatched: 5 entitlements count for nothing here: "
 		"P (held.yaml:1) is of a product and metric that no rule asks for; "
 		"ws-datacenter (held.yaml:2) is of a product and metric that no rule asks for; "
 		"ws-datacenter (held.yaml:3) is of a scope that no host of these ledgers is in; "
-		"ws-datacenter (held.yaml:4) is of a scope that no host of these ledgers is in\n");
+		"ws-datacenter (held.yaml:4) is of a scope that no host of these ledgers is in; "
+		"ws-datacenter (held.yaml:6) is assigned to a host that no ledger tells of\n");
 	world_end(&w);
 }
 
