@@ -81,10 +81,12 @@ meter_init(struct meter *m, const struct estate *e, const struct rule *const *ru
 	m->to = to;
 	m->aggregation = m->rule->aggregation;
 	m->parted = m->aggregation == AGG_HOST_PEAKS;
+	m->by_vm = m->aggregation == AGG_DISTINCT;
 	for (size_t i = 0; i < n; i++) {
 		add_groups(&m->groups, rules[i]);
 		m->orders = m->orders || rules[i]->order_per_host;
 		m->parted = m->parted || rules[i]->low == LOW_TOKENS;
+		m->by_vm = m->by_vm || rules[i]->time_min > 0 || rules[i]->time_step > 0;
 	}
 	m->parts = metric_parts(m->rule, &m->groups);
 	m->scratch = tally_alloc(2 * READINGS * (m->parts + 1) * sizeof(*m->scratch));
@@ -112,6 +114,7 @@ meter_deinit(struct meter *m)
 	free(m->places);
 	free(m->scratch);
 	map_deinit(&m->node_slots);
+	map_deinit(&m->lines);
 	metric_groups_deinit(&m->groups);
 	free(m->nodes);
 	free(m->hosts);

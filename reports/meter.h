@@ -74,6 +74,8 @@ struct meter {
 	struct meter_node *nodes;
 	size_t n_nodes, cap_nodes;
 	struct map node_slots;
+	bool by_vm;               /* meter_vms is asked, of each span, before meter_finish */
+	struct map lines;         /* of its VMs */
 	struct meter_host *hosts; /* of the estate's */
 	uint32_t *changed, *dirty;
 	size_t n_changed, n_dirty, cap_dirty;
@@ -97,6 +99,9 @@ struct meter_span {
 void meter_walk(const struct estate *e, const struct meter_span *spans, size_t n);
 /* Makes the scopes' figures of hosts' peaks, the sums over time, the reach. */
 void meter_finish(struct meter *m);
+/* meter_vms.c: what each VM came to; meter_finish asks for the rest. */
+void meter_vms(struct meter *m, const struct counted *c, int64_t from, int64_t to);
+void meter_vms_finish(struct meter *m);
 /* How few licences would have done in the scope of a node, behind meter_finish. Several
  * nodes may be done at the same time. */
 bool meter_goes_round(const struct meter *m, uint32_t node); /* whether that is asked */

@@ -290,6 +290,8 @@ meter_count_tokens(struct meter *m, uint32_t node)
 void
 meter_finish(struct meter *m)
 {
+	if (m->by_vm)
+		meter_vms_finish(m);
 	if (meter_first(m) != LOW)
 		follow(m);
 	if (m->aggregation == AGG_TIME)

@@ -104,7 +104,7 @@ step(struct meter *m, uint32_t stay, bool begins)
 	struct meter_host *h = &m->hosts[s->host];
 	struct metric_guests one = { .vms = 1 };
 
-	if (in == 0)
+	if (in == 0 || m->by_vm)
 		return false;
 	one.vcpus = m->estate->sizes[s->size].vcpus;
 	one.need = formula_vm_need(m->rule, one.vcpus);

@@ -32,6 +32,22 @@ is_over_time(const struct rule *r)
 	return r->kind == METRIC_RUN_HOURS || r->kind == METRIC_VCPU_HOURS;
 }
 
+/* VMs one by one, each the same wherever it stands. */
+static bool
+counts_vms(const struct rule *r)
+{
+	switch (r->kind) {
+	case METRIC_VM_CORES:
+	case METRIC_CONCURRENT_PEAK:
+		return true;
+	case METRIC_INSTANCES:
+	case METRIC_TIERS:
+		return r->of == OF_VMS;
+	default:
+		return false;
+	}
+}
+
 static int
 check_id(const struct rule *r, const struct pack_place *at)
 {
@@ -225,6 +241,9 @@ check_sense(const struct raw_rule *raw, const struct pack_place *at)
 		return pack_error(at, "aggregation", "the metric %s %s 'time'",
 				  metric_name(r->kind),
 				  is_over_time(r) ? "is summed over" : "is not summed over");
+	if (r->aggregation == AGG_DISTINCT && !counts_vms(r))
+		return pack_error(at, "aggregation", "'distinct' means nothing to the metric %s%s",
+				  metric_name(r->kind), is_over_hosts(r) ? " of hosts" : "");
 	if (r->low == LOW_TOKENS && r->kind != METRIC_HOST_CORES)
 		return pack_error(at, "low", "'tokens' means nothing to the metric %s",
 				  metric_name(r->kind));

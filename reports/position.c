@@ -295,32 +295,6 @@ compare(const void *a, const void *b, void *ctx)
 	return c ? c : tally_bytes_cmp(strings_get(s, x->id), strings_get(s, y->id));
 }
 
-/* What packs can say and no estate is metered by. */
-static int
-check_rule(const struct tally_pack *p, const struct rule *r, struct tally_err *err)
-{
-	const char *what = NULL;
-
-	if (r->aggregation == AGG_DISTINCT)
-		what = "the aggregation 'distinct'";
-	else if (r->time_min > 0 || r->time_step > 0)
-		what = "a minimum or a step of each VM's time";
-	if (!what)
-		return 0;
-	return tally_err_set(err, TALLY_USE,
-			     "%s:%u:%u: %s: positions by %s are not there in this version", p->path,
-			     r->place.line, r->place.column, r->id, what);
-}
-
-static int
-check_pack(const struct tally_pack *p, struct tally_err *err)
-{
-	for (size_t k = 0; k < p->n_rules; k++)
-		if (check_rule(p, &p->rules[k], err) < 0)
-			return -1;
-	return 0;
-}
-
 int
 positions_make(struct positions *out, const struct positions_request *q, struct tally_err *err)
 {
@@ -333,11 +307,8 @@ positions_make(struct positions *out, const struct positions_request *q, struct 
 	for (int i = WHY_NOT + 1; i < COUNTED_WHYS; i++)
 		why[i] = add_text(q->estate, counted_why_text((enum counted_why)i));
 	list.why = why;
-	for (size_t i = 0; rc == 0 && i < q->n_packs; i++) {
-		rc = check_pack(q->packs[i], err);
-		if (rc == 0)
-			rc = add_pack(&list, q, q->packs[i], err);
-	}
+	for (size_t i = 0; rc == 0 && i < q->n_packs; i++)
+		rc = add_pack(&list, q, q->packs[i], err);
 	if (rc == 0)
 		cases_meter(&list);
 	for (size_t i = 0; rc == 0 && i < list.n; i++)

@@ -297,7 +297,8 @@ lane_make(struct lane *l, struct positions *out, const uint32_t *why, struct pos
 				.w = w,
 				.piece = &w->pieces[pass],
 				.spots = make_spots(out, w),
-				.timed = w->meter.aggregation == AGG_TIME,
+				.timed = w->meter.aggregation == AGG_TIME ||
+					 w->meter.aggregation == AGG_DISTINCT,
 				.of_hosts = !metric_of_vms(r) || r->kind == METRIC_SUB_CAPACITY,
 			};
 	}

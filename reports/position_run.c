@@ -187,6 +187,8 @@ finish_window(void *arg, size_t i)
 {
 	struct case_window *w = ((const struct crew *)arg)->windows[i];
 
+	for (size_t p = 0; w->meter.by_vm && p < w->n_pieces; p++)
+		meter_vms(&w->meter, w->pieces[p].counted, w->pieces[p].from, w->pieces[p].to);
 	meter_finish(&w->meter);
 	w->position = tally_alloc((w->meter.n_nodes + 1) * sizeof(*w->position));
 }

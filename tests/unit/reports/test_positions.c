@@ -505,45 +505,6 @@ the_period_decides_without_rules_there_are_none(void **state)
 	assert_int_equal(rows(r, "positions", "product=sles"), 0);
 }
 
-static void
-what_no_estate_is_metered_by_is_refused_with_its_place(void **state)
-{
-	static const char *const rules[] = { "metric: instances, of: vms, aggregation: distinct",
-					     "metric: run-hours, time: {minimum: 1m}" };
-
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		struct positions_request q = { .n_packs = 1, .to = 10 };
-		struct tally_err err = TALLY_ERR_INIT;
-		struct tally_buf b = TALLY_BUF_INIT;
-		struct positions out = { 0 };
-		struct tally_pack *pack;
-		struct strings strings;
-		struct estate estate;
-
-		tally_buf_addf(&b,
-			       "pack: p\nversion: \"1\"\ntitle: T\nvendor: V\nrules:\n"
-			       "  - {rule: p/vm, title: T, valid_from: 2020-01-01, unit: vm,\n"
-			       "    source: {text: t, read: 2026-01-01}, product: p,\n"
-			       "    guests: {os: [\"http://x.example/\"]}, %s}\n",
-			       rules[i]);
-		if (tally_pack_parse(&pack, "p.yaml", tally_buf_view(&b), &err) < 0)
-			fail_msg("%s", err.text);
-		strings_init(&strings);
-		estate_init(&estate, &strings, 0, 10);
-		estate_finish(&estate);
-		q.estate = &estate;
-		q.packs = &pack;
-		assert_int_equal(positions_make(&out, &q, &err), -1);
-		assert_int_equal(err.code, TALLY_USE);
-		assert_memory_equal(err.text, "p.yaml:6:", 9);
-		estate_deinit(&estate);
-		strings_deinit(&strings);
-		tally_pack_free(pack);
-		tally_buf_deinit(&b);
-	}
-}
-
 int
 main(void)
 {
@@ -569,7 +530,6 @@ main(void)
 		cmocka_unit_test(a_standby_does_not_count),
 		cmocka_unit_test(a_host_grows_and_the_largest_need_counts),
 		cmocka_unit_test(the_period_decides_without_rules_there_are_none),
-		cmocka_unit_test(what_no_estate_is_metered_by_is_refused_with_its_place),
 	};
 	int failed;
 
