@@ -155,6 +155,25 @@ name_invoices(struct charges *c, const struct tally_zone *zone, struct tally_err
 	return rc;
 }
 
+/* An issued line keeps them, whatever a later list calls them. */
+static void
+name_parties(struct charges *c)
+{
+	const struct tally_prices *p = c->prices;
+	const char *account = p->account.name ? p->account.name : "";
+	uint32_t name = strings_add(c->strings, tally_bytes_str(account));
+	uint32_t issuer = strings_add(c->strings, tally_bytes_str(p->issuer));
+	uint32_t provider = strings_add(c->strings, tally_bytes_str(p->provider));
+	uint32_t publisher = strings_add(c->strings, tally_bytes_str(p->publisher));
+
+	for (size_t i = 0; i < c->n; i++) {
+		c->p[i].account_name = name;
+		c->p[i].issuer = issuer;
+		c->p[i].provider = provider;
+		c->p[i].publisher = publisher;
+	}
+}
+
 int
 charge_money(struct charges *c, const struct charge_inputs *in, struct tally_err *err)
 {
@@ -171,6 +190,7 @@ charge_money(struct charges *c, const struct charge_inputs *in, struct tally_err
 	if (c->prices->money == MONEY_INVOICE && !round_invoices(c))
 		return refuse_money(c->prices, err);
 	charge_sort(c);
+	name_parties(c);
 	if (name_invoices(c, in->zone, err) < 0 || charges_invoices(c, &invoices, &n, err) < 0)
 		return -1;
 	free(invoices);

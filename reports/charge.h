@@ -31,6 +31,7 @@ struct charge {
 	bool has_vm;
 	uint8_t vm[TALLY_UUID];
 	uint32_t sku, price_id, meter, service, category, unit, consumed_unit;
+	uint32_t account_name, issuer, provider, publisher; /* of the list that billed it */
 	uint32_t name, tenant, cost_center, environment, host, region, origin, rule_pack, invoice;
 	struct decimal quantity, consumed, price; /* of usage */
 	struct decimal cost;                      /* price x quantity, or what is added */

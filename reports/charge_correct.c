@@ -103,15 +103,19 @@ read_texts(const struct reader *r, struct charge *c)
 		const char *key;
 		uint32_t *to;
 	} texts[] = {
+		{ "account_name", &c->account_name },
 		{ "consumed_unit", &c->consumed_unit },
 		{ "cost_center", &c->cost_center },
 		{ "environment", &c->environment },
 		{ "host", &c->host },
 		{ "invoice", &c->invoice },
+		{ "invoice_issuer", &c->issuer },
 		{ "meter", &c->meter },
 		{ "name", &c->name },
 		{ "origin", &c->origin },
 		{ "price_id", &c->price_id },
+		{ "provider", &c->provider },
+		{ "publisher", &c->publisher },
 		{ "region", &c->region },
 		{ "rule_pack", &c->rule_pack },
 		{ "service", &c->service },

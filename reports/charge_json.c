@@ -84,6 +84,7 @@ put_first(const struct out *o, const struct charge *c)
 	bool usage = c->kind == CHARGE_USAGE;
 
 	put_name(o, "account", o->c->prices->account.id);
+	put_text(o, "account_name", c->account_name);
 	put_decimal(o, "billed", true, c->billed, minor);
 	put_time(o, "billing_from", c->billing_from);
 	put_time(o, "billing_to", c->billing_to);
@@ -100,6 +101,7 @@ put_first(const struct out *o, const struct charge *c)
 	put_index(o, "first_index", c->has_vm, c->first);
 	put_text(o, "host", c->host);
 	put_text(o, "invoice", c->invoice);
+	put_text(o, "invoice_issuer", c->issuer);
 	put_name(o, "kind", charge_kind_name(c->kind));
 	put_index(o, "last_index", c->has_vm, c->last);
 }
@@ -118,6 +120,8 @@ put_line(const struct out *o, const struct charge *c)
 	put_text(o, "origin", c->origin);
 	put_decimal(o, "price", usage, c->price, 0);
 	put_text(o, "price_id", c->price_id);
+	put_text(o, "provider", c->provider);
+	put_text(o, "publisher", c->publisher);
 	put_decimal(o, "quantity", usage, c->quantity, 0);
 	put_text(o, "region", c->region);
 	put_index(o, "revision", true, c->revision);

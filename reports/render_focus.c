@@ -93,9 +93,7 @@ account_id(struct focus *f, const struct charge *c)
 static void
 account_name(struct focus *f, const struct charge *c)
 {
-	(void)c;
-	if (f->c->prices->account.name)
-		tally_buf_add_str(&f->cell, f->c->prices->account.name);
+	text(f, c->account_name);
 }
 
 static void
@@ -167,22 +165,19 @@ description(struct focus *f, const struct charge *c)
 static void
 issuer(struct focus *f, const struct charge *c)
 {
-	(void)c;
-	tally_buf_add_str(&f->cell, f->c->prices->issuer);
+	text(f, c->issuer);
 }
 
 static void
 provider(struct focus *f, const struct charge *c)
 {
-	(void)c;
-	tally_buf_add_str(&f->cell, f->c->prices->provider);
+	text(f, c->provider);
 }
 
 static void
 publisher(struct focus *f, const struct charge *c)
 {
-	(void)c;
-	tally_buf_add_str(&f->cell, f->c->prices->publisher);
+	text(f, c->publisher);
 }
 
 static void

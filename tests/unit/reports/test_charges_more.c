@@ -82,6 +82,36 @@ changed_charges_are_told_by_what_they_bill(void **state)
 }
 
 static void
+an_issued_line_keeps_the_names_that_billed_it(void **state)
+{
+	static const char renamed[] = "currency: EUR\nprovider: NEWCO\ninvoice_issuer: NEWBILL\n"
+				      "billing_account: {id: acme, name: New}\nskus:\n"
+				      "  - {id: vm, meter: vm-hour, " ONE;
+	struct tally_buf lines = TALLY_BUF_INIT, csv = TALLY_BUF_INIT;
+	struct made first, second;
+
+	(void)state;
+	assert_int_equal(make(&first, LIFE, VM_HOUR, NULL, NULL), 0);
+	tally_buf_add_str(&lines, LIFE "h1 2026-03-23T00:00:00Z tag a cost_center=cc2 "
+				       "from=2026-03-04T00:00:00Z to=2026-03-05T00:00:00Z by=ann "
+				       "reason=late\n");
+	assert_int_equal(
+		make(&second, tally_buf_cstr(&lines), renamed, NULL, tally_buf_cstr(&first.json)),
+		0);
+	assert_int_equal(occurs(&second, "\"class\": \"Correction\""), 2);
+	tally_report_focus(second.report, &csv);
+	assert_non_null(strstr(tally_buf_cstr(&csv), "480.00,acme,,EUR"));
+	assert_non_null(strstr(tally_buf_cstr(&csv), "-24.00,acme,New,EUR"));
+	assert_int_equal(occurs(&second, "\"provider\": \"ACME IT\""), 1);
+	assert_int_equal(occurs(&second, "\"provider\": \"NEWCO\""), 2);
+	assert_int_equal(occurs(&second, "\"invoice_issuer\": \"NEWBILL\""), 2);
+	tally_buf_deinit(&csv);
+	tally_buf_deinit(&lines);
+	drop(&first);
+	drop(&second);
+}
+
+static void
 a_need_over_ninety_days_says_so_in_the_xml(void **state)
 {
 	static const char rules[] = CHARGE_PACK
@@ -131,6 +161,7 @@ main(void)
 		cmocka_unit_test(a_part_of_a_billing_month_is_told),
 		cmocka_unit_test(a_product_that_nothing_names_is_told),
 		cmocka_unit_test(changed_charges_are_told_by_what_they_bill),
+		cmocka_unit_test(an_issued_line_keeps_the_names_that_billed_it),
 		cmocka_unit_test(a_need_over_ninety_days_says_so_in_the_xml),
 		cmocka_unit_test(a_report_that_nobody_could_read_again_is_refused),
 	};
