@@ -200,12 +200,12 @@ claims_take(struct claims *c, const struct slot *e, uint64_t order,
 	return true;
 }
 
-/* Whether the entry would give again all that was given, and nobody else has them now:
- * only the orders would differ, and they are for corrections. */
+/* Whether the entry would give again all that was given: only the orders would differ,
+ * and they are for corrections. */
 static bool
 says_again(const struct claims *last, const struct slot *e, const struct corrected *corrected)
 {
-	return last && last->refs == 1 && last->said == e->said && last->of == e->of && !corrected;
+	return last && last->said == e->said && last->of == e->of && !corrected;
 }
 
 struct claims *
@@ -216,6 +216,8 @@ claims_begin(struct claims *last, const struct slot *e, uint64_t order,
 	struct claims *c;
 
 	if (says_again(last, e, corrected)) {
+		if (last->refs > 1)
+			return claims_copy(last); /* somebody has them, and may change them */
 		last->refs++;
 		return last;
 	}

@@ -55,31 +55,46 @@ residence_open(const struct vm *vm, const struct part *p)
 	return NULL;
 }
 
+static bool
+begins(unsigned kind)
+{
+	return kind == TALLY_STARTED || kind == TALLY_MIGRATED_IN;
+}
+
+/* Of the entry that follows only a begin is looked into (look_ahead). */
+static void
+fetch_next(const struct slot *next, unsigned stage)
+{
+	if (stage == 0) {
+		fetch_lines(next, sizeof(*next));
+		return;
+	}
+	if (!begins(next->h.kind) && next->h.kind != TALLY_BASELINE)
+		return;
+	if (stage == 1)
+		fetch_lines(next->of, sizeof(*next->of));
+	else if (stage == 2)
+		fetch_lines(next->of->vm, 64);
+	else if (next->of->vm)
+		fetch_lines(next->of->vm->runs, 64);
+}
+
 void
 residence_fetch(const struct told *t, unsigned stage)
 {
-	const struct slot *e = t->e, *next = t->next ? t->next : e;
+	const struct slot *e = t->e;
 
-	switch (stage) {
-	case 0:
+	if (t->next)
+		fetch_next(t->next, stage);
+	if (stage == 0) {
 		fetch_lines(e, sizeof(*e));
-		fetch_lines(next, sizeof(*next));
-		break;
-	case 1:
+	} else if (stage == 1) {
 		fetch_lines(e->of, sizeof(*e->of));
 		fetch_lines(e->said, sizeof(*e->said));
-		fetch_lines(next->of, sizeof(*next->of));
-		break;
-	case 2:
+	} else if (stage == 2) {
 		fetch_lines(e->of->vm, sizeof(struct vm));
-		fetch_lines(next->of->vm, 64);
-		break;
-	default:
-		if (e->of->vm)
-			fetch_lines(e->of->vm->runs, sizeof(struct run));
-		if (next->of->vm)
-			fetch_lines(next->of->vm->runs, 64);
-		break;
+	} else if (e->of->vm) {
+		fetch_lines(e->of->vm->runs, sizeof(struct run));
 	}
 }
 
@@ -180,12 +195,6 @@ end_all(struct residence *r, struct part *p, int64_t at, enum end_why why, const
 		if (run->open)
 			run_end(r, run, at, why, by);
 	}
-}
-
-static bool
-begins(unsigned kind)
-{
-	return kind == TALLY_STARTED || kind == TALLY_MIGRATED_IN;
 }
 
 /* Whether a baseline finds the same incarnation; imports take it on trust. */
