@@ -19,14 +19,19 @@ struct turn {
 	uint64_t index;
 	struct part *part;
 	uint32_t ledger;
-	unsigned slot; /* of the part, that this is about: all before it have their place */
+	unsigned slot;   /* of the part, that this is about: all before it have their place */
+	unsigned passed; /* slots that this pass tells, and that are free behind it */
+};
+/* Entries in order. */
+struct pass {
+	struct told *told;
+	size_t n;
 };
 struct stream {
 	const struct stream_reader *r;
 	struct turn *heap;
 	size_t n;
-	struct told *told;
-	size_t n_told;
+	struct pass passes[2], *now; /* the one that is told, and the one behind it */
 	uint64_t order;
 	int told_rc, read_rc;
 	struct tally_err told_err, read_err;
@@ -70,18 +75,17 @@ turn_to(struct turn *t, unsigned slot)
 /* As many entries as can be told: an entry's turn is known as long as all parts have
  * one that is read, and it is told with the one that follows. */
 static void
-put_in_order(struct stream *s)
+put_in_order(struct stream *s, struct pass *pass)
 {
-	s->n_told = 0;
-	while (s->n > 0 && s->n_told < ORDERED) {
+	while (s->n > 0 && pass->n < ORDERED) {
 		struct turn *t = &s->heap[0];
 		struct part *p = t->part;
 		bool last = t->slot + 1 == p->count;
 
 		if (last && !p->ended)
 			break;
-		s->told[s->n_told++] = (struct told){ p, part_slot(p, t->slot),
-						      last ? NULL : part_slot(p, t->slot + 1) };
+		pass->told[pass->n++] = (struct told){ p, part_slot(p, t->slot),
+						       last ? NULL : part_slot(p, t->slot + 1) };
 		if (last)
 			s->heap[0] = s->heap[--s->n];
 		else
@@ -99,8 +103,8 @@ fetch_ahead(const struct stream *s, size_t now)
 	for (unsigned stage = 0; s->r->fetch && stage < STREAM_STAGES; stage++) {
 		size_t i = now + (size_t)(STREAM_STAGES - stage) * FETCH_PACE;
 
-		if (i < s->n_told)
-			s->r->fetch(s->r->ctx, &s->told[i], stage);
+		if (i < s->now->n)
+			s->r->fetch(s->r->ctx, &s->now->told[i], stage);
 	}
 }
 
@@ -108,8 +112,8 @@ fetch_ahead(const struct stream *s, size_t now)
 static int
 tell(struct stream *s, struct tally_err *err)
 {
-	for (size_t i = 0; i < s->n_told; i++) {
-		const struct told *t = &s->told[i];
+	for (size_t i = 0; i < s->now->n; i++) {
+		const struct told *t = &s->now->told[i];
 		int rc;
 
 		fetch_ahead(s, i);
@@ -134,6 +138,12 @@ read_known(struct stream *s, struct tally_err *err)
 	return 0;
 }
 
+static struct pass *
+other_pass(struct stream *s)
+{
+	return s->now == &s->passes[0] ? &s->passes[1] : &s->passes[0];
+}
+
 static void
 tell_or_read(void *ctx, size_t job)
 {
@@ -145,8 +155,10 @@ tell_or_read(void *ctx, size_t job)
 	}
 	if (s->r->behind)
 		s->r->behind(s->r->ctx);
-	if (s->r->parallel)
-		s->read_rc = read_known(s, &s->read_err);
+	if (!s->r->parallel)
+		return;
+	s->read_rc = read_known(s, &s->read_err);
+	put_in_order(s, other_pass(s));
 }
 
 /* Room for more in place of what was told. */
@@ -157,9 +169,9 @@ read_on(struct stream *s, struct tally_err *err)
 		struct turn *t = &s->heap[i];
 		struct part *p = t->part;
 
-		p->first = (p->first + t->slot) % PART_SLOTS;
-		p->count -= t->slot;
-		t->slot = 0;
+		p->first = (p->first + t->passed) % PART_SLOTS;
+		p->count -= t->passed;
+		t->slot -= t->passed;
 		if (part_fill(p, PART_SLOTS / 2, s->r->want, false, err) < 0)
 			return -1;
 	}
@@ -170,6 +182,8 @@ read_on(struct stream *s, struct tally_err *err)
 static int
 pass(struct stream *s, struct tally_err *err)
 {
+	for (size_t i = 0; i < s->n; i++)
+		s->heap[i].passed = s->heap[i].slot;
 	s->read_rc = 0;
 	if (s->r->turn)
 		s->r->turn(s->r->ctx);
@@ -187,7 +201,12 @@ pass(struct stream *s, struct tally_err *err)
 		*err = s->read_err;
 		return -1;
 	}
-	return read_on(s, err);
+	s->now->n = 0;
+	s->now = other_pass(s);
+	if (read_on(s, err) < 0)
+		return -1;
+	put_in_order(s, s->now);
+	return 0;
 }
 
 static int
@@ -213,17 +232,19 @@ begin(struct stream *s, struct part *parts, size_t n, struct tally_err *err)
 int
 stream_run(struct part *parts, size_t n, const struct stream_reader *r, struct tally_err *err)
 {
-	struct stream s = { .r = r };
+	struct stream s = { .r = r, .now = &s.passes[0] };
 	int rc;
 
 	s.heap = tally_alloc((n + 1) * sizeof(*s.heap));
-	s.told = tally_realloc_array(NULL, ORDERED, sizeof(*s.told));
+	for (int i = 0; i < 2; i++)
+		s.passes[i].told = tally_realloc_array(NULL, ORDERED, sizeof(struct told));
 	rc = begin(&s, parts, n, err);
-	while (rc == 0 && s.n > 0) {
-		put_in_order(&s);
+	if (rc == 0)
+		put_in_order(&s, s.now);
+	while (rc == 0 && s.now->n > 0)
 		rc = pass(&s, err);
-	}
 	free(s.heap);
-	free(s.told);
+	free(s.passes[0].told);
+	free(s.passes[1].told);
 	return rc < 0 ? -1 : 0;
 }
