@@ -112,6 +112,18 @@ counted_host(const struct counted *c, const struct host_facts *f)
 	return r->software.count > 0 && holds_software(c, &f->software);
 }
 
+static bool
+may_occur(const struct counted *c)
+{
+	if (!c->rights || !c->rights->holds ||
+	    !c->rights->holds(c->rights->ctx, c->rule, c->product))
+		return false;
+	for (size_t i = 0; i < c->estate->n_claims; i++)
+		if (c->classes[i] == COUNTED_UNKNOWN_OS)
+			return true;
+	return false;
+}
+
 bool
 counted_occurs(const struct counted *c)
 {
@@ -125,7 +137,7 @@ counted_occurs(const struct counted *c)
 	for (size_t i = 0; i < e->n_facts; i++)
 		if (counted_host(c, &e->facts[i]))
 			return true;
-	return false;
+	return may_occur(c);
 }
 
 /* On the rule's clock and in a role that counts. */
@@ -175,8 +187,19 @@ counted_stay_asked(const struct counted *c, const struct stay *s)
 	return s->uncertain ? COUNTS_HIGH : c->plain[s->claims] & (COUNTS_MEASURED | COUNTS_HIGH);
 }
 
+static bool
+known_all_along(const struct estate *e, uint32_t host, int64_t from, int64_t to)
+{
+	const struct host_facts *end = &e->facts[e->host_facts[host + 1]];
+
+	for (const struct host_facts *f = estate_facts(e, host, from); f < end && f->from < to; f++)
+		if (!f->known)
+			return false;
+	return true;
+}
+
 enum counted_why
-counted_unresolved(const struct counted *c, const struct stay *s)
+counted_unresolved(const struct counted *c, const struct stay *s, int64_t from, int64_t to)
 {
 	bool of_vcpus = c->rule->kind == METRIC_VM_CORES || c->rule->kind == METRIC_SUB_CAPACITY ||
 			c->rule->kind == METRIC_VCPU_HOURS ||
@@ -201,7 +224,7 @@ counted_unresolved(const struct counted *c, const struct stay *s)
 		return WHY_END;
 	if (of_vcpus && c->estate->sizes[s->size].vcpus == 0)
 		return WHY_VCPUS;
-	if (of_hosts && !estate_facts(c->estate, s->host, s->from)->known)
+	if (of_hosts && !known_all_along(c->estate, s->host, from, to))
 		return WHY_HOST;
 	return WHY_NOT;
 }

@@ -15,6 +15,8 @@ struct counted_rights {
 			     const char *right, const struct host_facts *where, int64_t at);
 	/* Whether what a rule needs maintenance for is under maintenance at the end. */
 	bool (*maintained)(const void *ctx, const struct rule *r, uint32_t product);
+	/* Whether anything is held for it at all. NULL: nothing is. */
+	bool (*holds)(const void *ctx, const struct rule *r, uint32_t product);
 	/* What is on record as assigned to hosts: how many, and they, the caller's to free.
 	 * NULL: nothing is. */
 	size_t (*held)(const void *ctx, const struct rule *r, uint32_t product,
@@ -42,7 +44,8 @@ struct counted {
 void counted_init(struct counted *c, const struct estate *e, const struct rule *r, uint32_t product,
 		  const char *software, const struct counted_rights *rights);
 void counted_deinit(struct counted *c);
-/* Whether the product occurs, whoever runs it and in what edition. */
+/* Whether the product occurs, whoever runs it and in what edition; or may, for it is held
+ * and of some guests nobody knows what they run. */
 bool counted_occurs(const struct counted *c);
 
 /* In which readings a stay counts. */
@@ -59,7 +62,7 @@ counted_stay(const struct counted *c, const struct stay *s)
 }
 /* Why a stay of the rule's clock was left out, 0 where it was not. */
 uint32_t counted_excluded(const struct counted *c, const struct stay *s);
-/* Why it is not known whether a stay counts. */
+/* Why it is not known whether a stay counts, over [from, to) of it. */
 enum counted_why {
 	WHY_NOT, /* it is known */
 	WHY_OS,
@@ -69,7 +72,8 @@ enum counted_why {
 	WHY_HOST,
 	COUNTED_WHYS
 };
-enum counted_why counted_unresolved(const struct counted *c, const struct stay *s);
+enum counted_why counted_unresolved(const struct counted *c, const struct stay *s, int64_t from,
+				    int64_t to);
 const char *counted_why_text(enum counted_why why); /* "unknown OS", ...; not of WHY_NOT */
 /* Whether a host counts by itself. */
 bool counted_host(const struct counted *c, const struct host_facts *f);

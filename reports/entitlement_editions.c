@@ -44,8 +44,10 @@ static bool
 counts_there(const struct entitlement *e, const struct rule *rule,
 	     const struct entitlement_place *place, int64_t at)
 {
+	const struct serving_row row = { .e = e };
+
 	return entitlement_serves(e, rule, tally_bytes_str(rule->product)) &&
-	       match_units(e, rule, at) > 0 && entitlement_covers(e, place) &&
+	       match_units(&row, rule, at) > 0 && entitlement_covers(e, place) &&
 	       (e->assigned_host[0] == '\0' ||
 		tally_bytes_eq(tally_bytes_str(e->assigned_host), place->host));
 }

@@ -95,35 +95,30 @@ region_of(const struct entitlement_match *m, struct tally_bytes cluster, int64_t
 }
 
 void
-match_place(const struct entitlement_match *m, const struct entitlement *e, int64_t at,
+match_place(const struct entitlement_match *m, const struct serving_row *r, int64_t at,
 	    struct entitlement_place *out)
 {
-	const char *host = e->assigned_host[0] ? e->assigned_host : "";
-	struct tally_bytes id = tally_bytes_str(e->scope_id);
-	uint32_t h;
+	struct tally_bytes id = tally_bytes_str(r->e->scope_id);
 
 	*out = (struct entitlement_place){ { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
-	if (e->scope == SCOPE_HOST)
-		host = e->scope_id;
-	if (e->scope == SCOPE_REGION)
+	if (r->e->scope == SCOPE_REGION)
 		out->region = id;
-	if (e->scope == SCOPE_CLUSTER) {
+	if (r->e->scope == SCOPE_CLUSTER)
 		out->cluster = id;
-		out->region = region_of(m, id, at);
-	}
-	h = match_host(m, host);
-	if (h != POSITION_NONE) {
-		const struct host_facts *f = known_facts(m->positions->estate, h, at);
+	if (r->host != POSITION_NONE) {
+		const struct host_facts *f = known_facts(m->positions->estate, r->host, at);
 
-		out->host = tally_bytes_str(host);
+		out->host = match_text(m, m->positions->estate->hosts[r->host].name);
 		out->cluster = match_text(m, f->cluster);
 		out->region = match_text(m, f->region);
+	} else if (r->e->scope == SCOPE_CLUSTER) {
+		out->region = region_of(m, id, at);
 	}
 }
 
 /* Whether it counts at the position's scope. */
 static bool
-inside(const struct entitlement_match *m, const struct entitlement *e, const struct position *p,
+inside(const struct entitlement_match *m, const struct serving_row *r, const struct position *p,
        int64_t at)
 {
 	struct tally_bytes id = match_text(m, p->id);
@@ -131,7 +126,11 @@ inside(const struct entitlement_match *m, const struct entitlement *e, const str
 
 	if (p->scope == SCOPE_FLEET)
 		return true;
-	match_place(m, e, at, &place);
+	/* Hosts are many, and where its cluster stands is nothing to these. */
+	if (r->host == POSITION_NONE && r->e->scope == SCOPE_CLUSTER && p->scope != SCOPE_REGION)
+		return p->scope == SCOPE_CLUSTER &&
+		       tally_bytes_eq(tally_bytes_str(r->e->scope_id), id);
+	match_place(m, r, at, &place);
 	if (p->scope == SCOPE_HOST)
 		return place.host.len > 0 && tally_bytes_eq(place.host, id);
 	if (p->scope == SCOPE_CLUSTER)
@@ -165,12 +164,12 @@ known_scope(const struct entitlement_match *m, const struct entitlement *e)
 }
 
 amount
-match_units(const struct entitlement *e, const struct rule *rule, int64_t at)
+match_units(const struct serving_row *r, const struct rule *rule, int64_t at)
 {
-	if (!entitlement_valid(e, at) ||
-	    (rule->needs_maintenance && !entitlement_maintained(e, at)))
+	if (r->lost || !entitlement_valid(r->e, at) ||
+	    (rule->needs_maintenance && !entitlement_maintained(r->e, at)))
 		return 0;
-	return entitlement_units(e);
+	return entitlement_units(r->e);
 }
 
 /* Ever; what never had any is no licence for a rule that needs it. */
@@ -199,6 +198,14 @@ ambiguous(const struct entitlement_match *m, const struct entitlement *e, const 
 	return products > 1;
 }
 
+struct serving_row
+match_row(const struct entitlement_match *m, const struct entitlement *e)
+{
+	const char *host = e->scope == SCOPE_HOST ? e->scope_id : e->assigned_host;
+
+	return (struct serving_row){ e, match_host(m, host), !known_host(m, e) };
+}
+
 void
 match_serving(const struct entitlement_match *m, const struct rule *rule,
 	      struct tally_bytes product, struct serving *out)
@@ -208,11 +215,10 @@ match_serving(const struct entitlement_match *m, const struct rule *rule,
 		const struct entitlement *e = &m->held->p[i];
 
 		if (!entitlement_serves(e, rule, product) || !known_scope(m, e) ||
-		    !known_host(m, e) || ambiguous(m, e, rule) ||
-		    (rule->needs_maintenance && !has_maintenance(e)))
+		    ambiguous(m, e, rule) || (rule->needs_maintenance && !has_maintenance(e)))
 			continue;
 		out->p = array_grow(out->p, &out->cap, out->n, sizeof(*out->p));
-		out->p[out->n++] = (uint32_t)i;
+		out->p[out->n++] = match_row(m, e);
 	}
 }
 
@@ -224,13 +230,13 @@ add_up(const struct entitlement_match *m, struct position *p, const struct rule 
 	int64_t at = match_when(m, p);
 
 	for (size_t i = 0; i < serving->n; i++) {
-		const struct entitlement *e = &m->held->p[serving->p[i]];
+		const struct serving_row *r = &serving->p[i];
 
-		if (!inside(m, e, p, at))
+		if (!inside(m, r, p, at))
 			continue;
 		p->has_entitled = true;
 		for (size_t k = 0; k < cuts->n; k++)
-			sums[k] += match_units(e, rule, cuts->p[k]);
+			sums[k] += match_units(r, rule, cuts->p[k]);
 	}
 }
 
@@ -358,12 +364,13 @@ check_decimals(const struct entitlement_match *m, const struct entitlement *e,
 
 /* Where a position is short whose rule it serves. */
 static void
-find_lack(const struct position *p, const struct serving *serving, struct use *uses)
+find_lack(const struct entitlement_match *m, const struct position *p,
+	  const struct serving *serving, struct use *uses)
 {
 	if (p->scope != SCOPE_FLEET || !p->has_entitled || p->surplus.measured >= 0)
 		return;
 	for (size_t i = 0; i < serving->n; i++)
-		uses[serving->p[i]].lacking = true;
+		uses[serving->p[i].e - m->held->p].lacking = true;
 }
 
 static void
@@ -419,7 +426,7 @@ match_group(const struct entitlement_match *m, size_t first, size_t end, const s
 			asked = match_asked(m, first, end, cuts);
 		if (serving.n > 0)
 			entitle(m, p, rule, &serving, &asked[(i - first) * cuts->n], cuts);
-		find_lack(p, &serving, uses);
+		find_lack(m, p, &serving, uses);
 	}
 	free(asked);
 	free(serving.p);

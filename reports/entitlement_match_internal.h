@@ -4,8 +4,13 @@
 /* What the files that lay licences beside positions share. */
 #include "entitlement_match.h"
 
-struct serving { /* numbers of entitlements */
-	uint32_t *p;
+struct serving_row {
+	const struct entitlement *e;
+	uint32_t host; /* that it is of or assigned to; POSITION_NONE: of no known one */
+	bool lost;     /* assigned to a host that no ledger tells of */
+};
+struct serving {
+	struct serving_row *p;
 	size_t n, cap;
 };
 struct tally_bytes match_text(const struct entitlement_match *m, uint32_t number);
@@ -16,14 +21,15 @@ int64_t match_instant(const struct entitlement_match *m, const struct position *
 /* Its rule in the version of that instant, or NULL. */
 const struct rule *match_rule(const struct entitlement_match *m, const struct position *p);
 uint32_t match_host(const struct entitlement_match *m, const char *name); /* POSITION_NONE */
+struct serving_row match_row(const struct entitlement_match *m, const struct entitlement *e);
 /* What serves a rule and product, of a scope that there is. `out` may be used again. */
 void match_serving(const struct entitlement_match *m, const struct rule *rule,
 		   struct tally_bytes product, struct serving *out);
 /* Where a licence is: its host, or as far as its scope says. */
-void match_place(const struct entitlement_match *m, const struct entitlement *e, int64_t at,
+void match_place(const struct entitlement_match *m, const struct serving_row *r, int64_t at,
 		 struct entitlement_place *out);
 /* What it is worth for the rule then. */
-amount match_units(const struct entitlement *e, const struct rule *rule, int64_t at);
+amount match_units(const struct serving_row *r, const struct rule *rule, int64_t at);
 
 /* entitlement_least.c. The first instant of the period, and those inside it at which
  * something begins or ends to be in force. */

@@ -81,15 +81,15 @@ add_node(const struct entitlement_match *m, struct nodes *list, const struct pos
 /* Units go to where they are bound: to the narrowest scope from there on that the rule
  * looks at; where that has no such position nothing needs them. */
 static void
-bind(const struct entitlement_match *m, struct node *nodes, size_t n, const struct entitlement *e,
+bind(const struct entitlement_match *m, struct node *nodes, size_t n, const struct serving_row *r,
      int64_t at, amount units)
 {
 	static const enum scope order[] = { SCOPE_HOST, SCOPE_CLUSTER, SCOPE_REGION, SCOPE_FLEET };
-	enum scope scope = e->assigned_host[0] != '\0' ? SCOPE_HOST : e->scope;
+	enum scope scope = r->e->assigned_host[0] != '\0' ? SCOPE_HOST : r->e->scope;
 	struct entitlement_place place;
 	bool within = false;
 
-	match_place(m, e, at, &place);
+	match_place(m, r, at, &place);
 	for (size_t s = 0; s < 4; s++) {
 		const struct tally_bytes ids[] = { place.host, place.cluster, place.region,
 						   tally_bytes_str("fleet") };
@@ -122,11 +122,9 @@ bind_all(const struct entitlement_match *m, struct nodes *list, int64_t at)
 		for (end = i + 1; end < list->n && list->p[end].rule == rule;)
 			end++;
 		match_serving(m, rule, match_text(m, list->p[i].p->product), &serving);
-		for (size_t k = 0; k < serving.n; k++) {
-			const struct entitlement *e = &m->held->p[serving.p[k]];
-
-			bind(m, &list->p[i], end - i, e, at, match_units(e, rule, at));
-		}
+		for (size_t k = 0; k < serving.n; k++)
+			bind(m, &list->p[i], end - i, &serving.p[k], at,
+			     match_units(&serving.p[k], rule, at));
 	}
 	free(serving.p);
 }

@@ -66,6 +66,17 @@ maintained(const void *ctx, const struct rule *rule, uint32_t product)
 	return false;
 }
 
+static bool
+holds(const void *ctx, const struct rule *rule, uint32_t product)
+{
+	const struct held_rights *h = ctx;
+
+	for (size_t i = 0; i < h->held->n; i++)
+		if (entitlement_serves(&h->held->p[i], rule, text(h, product)))
+			return true;
+	return false;
+}
+
 /* In force at the end of the period, and assigned to a host of the estate. */
 static size_t
 held(const void *ctx, const struct rule *rule, uint32_t product, struct token_held **out)
@@ -104,7 +115,7 @@ held_rights_init(struct held_rights *h, const struct entitlements *list,
 {
 	*h = (struct held_rights){ .held = list, .estate = estate, .to = to };
 	make_reasons(h);
-	h->rights = (struct counted_rights){ h, excludes, maintained, held };
+	h->rights = (struct counted_rights){ h, excludes, maintained, holds, held };
 }
 
 void

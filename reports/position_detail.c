@@ -199,7 +199,7 @@ look_at(const struct details *d, const struct stay *s)
 		add_evidence(d, s, spot, to - from);
 		add_because_of(d, s, spot, from, to);
 	}
-	unresolved = counted_unresolved(piece->counted, s);
+	unresolved = counted_unresolved(piece->counted, s, from, to);
 	if (unresolved != WHY_NOT)
 		add_vm(d, s, false, d->why[unresolved]);
 }

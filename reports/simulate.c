@@ -49,6 +49,7 @@ lay_held(struct tally_simulation *s, struct tally_err *err)
 				       .packs = r->packs,
 				       .n_packs = r->n_packs,
 				       .positions = &s->positions,
+				       .rights = &s->rights.rights,
 				       .from = r->from,
 				       .to = r->to,
 				       .findings = &s->findings };

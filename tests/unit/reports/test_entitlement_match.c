@@ -326,7 +326,8 @@ what_nothing_asks_for_is_told(void **state)
 		 "- {product: ws-datacenter, metric: core, quantity: 5, scope: 'region:us'}\n"
 		 "- {product: sql-ent, metric: core, quantity: 5, rights: subscription}\n"
 		 "- {product: ws-datacenter, metric: core, quantity: 5, assigned_host: h9}\n");
-	assert_int_equal(entitled(&w, "ws-dc/host", SCOPE_FLEET, "fleet"), -1);
+	assert_int_equal(entitled(&w, "ws-dc/host", SCOPE_FLEET, "fleet"), 0);
+	assert_int_equal(entitled(&w, "ws-dc/host", SCOPE_CLUSTER, "c1"), -1);
 	assert_string_equal(
 		findings_of(&w),
 		"entitlement-unmatched: 5 entitlements count for nothing here: "

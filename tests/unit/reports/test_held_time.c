@@ -159,7 +159,10 @@ what_is_assigned_to_one_host_is_of_no_use_to_another(void **state)
 	report_with("- {product: windows-server-standard, metric: core, quantity: 32, "
 		    "assigned_host: h9}\n",
 		    NULL);
-	assert_figure(report_of(lines, JAN), "positions", STD FLEET_, "entitled", "null");
+	assert_figure(report_of(lines, JAN), "positions", STD FLEET_, "entitled", "0");
+	assert_string_equal(short_of(lines),
+			    "windows-server: 32 core short (windows-server-standard"
+			    "/host: 32 needed, 0 held for it)\n");
 	assert_int_equal(findings(report_of(lines, JAN), "entitlement-unmatched"), 1);
 }
 
@@ -301,6 +304,58 @@ words_are_known_in_any_case_and_a_right_is_of_its_host(void **state)
 	assert_figure(report_of(guests, JAN), "positions", STD FLEET_, "measured", "16");
 }
 
+/* How many stand in a list of the monthly rule's position of the fleet. */
+static size_t
+listed(const struct tally_json *r, const char *list)
+{
+	const struct tally_json *all = tally_json_get(r, "positions");
+
+	for (size_t i = 0; i < tally_json_count(all); i++) {
+		const struct tally_json *p = tally_json_at(all, i);
+
+		if (tally_bytes_eq(tally_json_string(tally_json_get(p, "rule")),
+				   tally_bytes_str("windows-server-standard/spla-month")) &&
+		    tally_bytes_eq(tally_json_string(tally_json_get(p, "scope")),
+				   tally_bytes_str("fleet")))
+			return tally_json_count(tally_json_get(p, list));
+	}
+	fail_msg("no position of the monthly rule");
+	return 0;
+}
+
+static void
+a_host_without_facts_is_told_where_it_has_none_in_the_window(void **state)
+{
+	(void)state;
+	report_with(NULL, NULL);
+	assert_int_equal(listed(report_of("h1 2025-12-20T00:00:00Z start a " WIN "\n"
+					  "h1 2025-12-20T00:01:00Z host " FACTS END,
+					  JAN),
+				"unresolved"),
+			 0);
+	assert_int_equal(listed(report_of("h1 2025-12-20T00:00:00Z start a " WIN "\n"
+					  "h1 2026-01-01T00:01:00Z host " FACTS END,
+					  JAN),
+				"unresolved"),
+			 1);
+}
+
+static void
+a_product_that_is_held_has_a_position_though_no_guest_is_known_to_run_it(void **state)
+{
+	static const char unknown[] = "h1 2026-01-01T00:00:00Z host " FACTS
+				      "h1 2026-01-01T00:00:00Z start a vcpus=8\n" END;
+
+	(void)state;
+	report_with(NULL, NULL);
+	assert_int_equal(rows(report_of(unknown, JAN), "positions", STD FLEET_), 0);
+	report_with("- {product: windows-server-standard, metric: core, quantity: 16}\n", NULL);
+	assert_figure(report_of(unknown, JAN), "positions", STD FLEET_, "high", "16");
+	assert_figure(report_of(unknown, JAN), "positions", STD FLEET_, "measured", "0");
+	assert_int_equal(
+		rows(report_of(unknown, JAN), "positions", "rule=rhel/vm-pairs scope=fleet"), 0);
+}
+
 int
 main(void)
 {
@@ -313,6 +368,9 @@ main(void)
 		cmocka_unit_test(maintenance_makes_no_greater_edition_of_a_licence),
 		cmocka_unit_test(what_lacks_maintenance_is_told_and_a_right_counts_for_something),
 		cmocka_unit_test(words_are_known_in_any_case_and_a_right_is_of_its_host),
+		cmocka_unit_test(a_host_without_facts_is_told_where_it_has_none_in_the_window),
+		cmocka_unit_test(
+			a_product_that_is_held_has_a_position_though_no_guest_is_known_to_run_it),
 	};
 	int failed;
 
