@@ -15,6 +15,12 @@ static struct tally_buf text;
 static const struct tally_report_input *superseded; /* by what is made next */
 static struct tally_pack *pack;                     /* what it is made by; NULL: no rules */
 
+static int
+root_at(void *ctx, uint64_t size, uint8_t root[TALLY_HASH], struct tally_err *err)
+{
+	return tally_export_root_at(ctx, size, root, err);
+}
+
 /* A report over [0, size) of the exports, each up to what it holds. */
 static void
 make_report(struct tally_buf *out, char *const *dirs, size_t n, uint64_t beyond, const char *tool)
@@ -42,6 +48,8 @@ make_report(struct tally_buf *out, char *const *dirs, size_t n, uint64_t beyond,
 		ledgers[i].size = tally_export_size(x[i]);
 		ledgers[i].beyond = beyond;
 		memcpy(ledgers[i].root, tally_export_root(x[i]), TALLY_HASH);
+		ledgers[i].root_at = root_at;
+		ledgers[i].root_ctx = x[i];
 		assert_int_equal(
 			tally_export_entries(x[i], ledgers[i].size, &ledgers[i].entries, &err), 0);
 		assert_int_equal(
