@@ -20,7 +20,8 @@ sweep_change(struct sweep *s, struct run *run)
 static void
 open_at(struct sweep *s, int64_t at, bool *opened)
 {
-	sweep_settle(s);
+	if (s->now < at) /* or else the estate's window opened here, too */
+		sweep_settle(s);
 	*opened = true;
 	s->now = at;
 	for (size_t i = 0; i < s->n_parts; i++)

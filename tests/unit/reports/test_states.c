@@ -177,10 +177,27 @@ live_states_are_those_that_the_entry_gives(void **state)
 	assert_figure(r, "usage", FLEET, "run_seconds", "1200");
 }
 
+/* The estate's window then begins with the period. */
+static void
+what_changes_as_the_period_begins_changes_once(void **state)
+{
+	const struct tally_json *r;
+
+	(void)state;
+	report_with(NULL, "- {host: h1}\n");
+	r = report_of("h1 08:00 host cores_per_socket=8\nh1 08:00 start a vcpus=2 os=urn:x\n"
+		      "h1 10:00 config a vcpus=4\nh1 12:00 stop a\n",
+		      "2026-03-01T10:00:00Z", "2026-03-01T12:00:00Z", "UTC");
+	report_with(NULL, NULL);
+	assert_figure(r, "usage", "product=urn:x scope=fleet", "run_seconds", "7200");
+	assert_figure(r, "usage", "product=urn:x scope=fleet", "vcpu_seconds", "28800");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_changes_as_the_period_begins_changes_once),
 		cmocka_unit_test(paused_time_is_run_time),
 		cmocka_unit_test(a_vm_that_starts_paused_counts_as_paused),
 		cmocka_unit_test(suspended_time_is_no_run_time),
