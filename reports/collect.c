@@ -67,7 +67,7 @@ collect_entry(struct sweep *s, const struct part *p, const struct slot *e)
 	if (e->h.kind == TALLY_HOST_FACTS) {
 		tell_facts(s, p, e);
 	} else if (e->h.kind == TALLY_HOST_FAILED) {
-		host->failed = e->at;
+		estate_fail(s->estate, p->ledger, e->at);
 	} else if (e->h.kind == TALLY_HOST_RETIRED) {
 		struct host_facts gone = { .from = e->at, .host = p->ledger, .entry = e->h.index };
 

@@ -43,6 +43,7 @@ estate_deinit(struct estate *e)
 	free(e->hosts);
 	free(e->facts);
 	free(e->host_facts);
+	free(e->failures);
 	memset(e, 0, sizeof(*e));
 }
 
@@ -193,9 +194,17 @@ estate_host(struct estate *e, uint32_t name, uint32_t ledger)
 						     .ledger = ledger,
 						     .seen_from = INT64_MAX,
 						     .seen_to = INT64_MIN,
-						     .failed = INT64_MAX,
 						     .retired = INT64_MAX };
 	return (uint32_t)e->n_hosts++;
+}
+
+void
+estate_fail(struct estate *e, uint32_t host, int64_t at)
+{
+	TALLY_ASSERT(host < e->n_hosts);
+	e->failures =
+		array_grow(e->failures, &e->cap_failures, e->n_failures, sizeof(*e->failures));
+	e->failures[e->n_failures++] = (struct host_failure){ at, host };
 }
 
 static uint32_t

@@ -61,8 +61,12 @@ struct estate_host {
 	uint32_t name;              /* text */
 	uint32_t ledger;            /* in the report's order */
 	int64_t seen_from, seen_to; /* the ledger tells of it */
-	int64_t failed, retired;    /* INT64_MAX: not */
+	int64_t retired;            /* INT64_MAX: not */
 	size_t told;                /* number + 1 of the newest facts; until estate_finish */
+};
+struct host_failure {
+	int64_t at;
+	uint32_t host;
 };
 struct interned {        /* numbers by content */
 	uint32_t *slots; /* number + 1 */
@@ -91,6 +95,8 @@ struct estate {
 	size_t n_hosts, cap_hosts;
 	struct host_facts *facts; /* by host, then from; without holes over the window */
 	size_t n_facts, cap_facts;
+	struct host_failure *failures; /* as they were told */
+	size_t n_failures, cap_failures;
 	size_t *host_facts; /* of each host its first; one more at the end */
 	bool finished;
 };
@@ -109,6 +115,7 @@ void estate_end(struct estate *e, uint32_t stay, int64_t to);
 /* What is told of a host from `from` on; its `to` is not read. Copies. At one
  * instant the later call wins. */
 void estate_tell(struct estate *e, const struct host_facts *f);
+void estate_fail(struct estate *e, uint32_t host, int64_t at);
 void estate_finish(struct estate *e);       /* sorted; from here on it is read only */
 void estate_settle_facts(struct estate *e); /* estate_finish alone calls it */
 /* Cuts the stays of a finished estate that some right may exclude (they tell of their

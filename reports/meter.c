@@ -204,7 +204,12 @@ static void
 add_step(struct meter *m, uint32_t host, tally_i128 need)
 {
 	const struct meter_host *h = &m->hosts[host];
+	uint64_t set;
 
+	if (!formula_host_need(&set, m->rule, &h->see)) {
+		m->too_large = true;
+		return;
+	}
 	m->steps = array_grow(m->steps, &m->cap_steps, m->n_steps, sizeof(*m->steps));
 	m->steps[m->n_steps++] = (struct meter_step){
 		.at = m->now,
@@ -212,6 +217,7 @@ add_step(struct meter *m, uint32_t host, tally_i128 need)
 		.cluster = h->cluster,
 		.region = h->region,
 		.need = need < UINT64_MAX ? (uint64_t)need : UINT64_MAX,
+		.set = set,
 	};
 }
 

@@ -49,7 +49,7 @@ struct meter_pin {
 struct meter_step {
 	int64_t at;
 	uint32_t host, cluster, region;
-	uint64_t need;
+	uint64_t need, set; /* of one more machine */
 };
 /* Where in the meter's nodes a host stands by its facts. */
 struct meter_place {

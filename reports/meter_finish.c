@@ -234,7 +234,7 @@ steps_in(const struct meter *m, uint32_t node, struct token_step *steps)
 		if (!in && !stands[s->host])
 			continue;
 		stands[s->host] = in;
-		steps[n++] = (struct token_step){ s->at, s->host, in ? s->need : 0 };
+		steps[n++] = (struct token_step){ s->at, s->host, in ? s->need : 0, s->set };
 	}
 	free(stands);
 	return n;
@@ -245,9 +245,12 @@ failures_of(const struct meter *m, struct token_failure *failures)
 {
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < m->estate->n_hosts; i++)
-		if (m->estate->hosts[i].failed < m->to)
-			failures[n++] = (struct token_failure){ m->estate->hosts[i].failed, i };
+	for (size_t i = 0; i < m->estate->n_failures; i++) {
+		const struct host_failure *f = &m->estate->failures[i];
+
+		if (f->at < m->to)
+			failures[n++] = (struct token_failure){ f->at, f->host };
+	}
 	if (n > 1)
 		qsort(failures, n, sizeof(*failures), compare_failures);
 	return n;
@@ -265,7 +268,8 @@ void
 meter_count_tokens(struct meter *m, uint32_t node)
 {
 	struct token_step *steps = tally_alloc((m->n_steps + 1) * sizeof(*steps));
-	struct token_failure *failures = tally_alloc((m->estate->n_hosts + 1) * sizeof(*failures));
+	struct token_failure *failures =
+		tally_alloc((m->estate->n_failures + 1) * sizeof(*failures));
 	struct token_problem p = { .hosts = (uint32_t)m->estate->n_hosts,
 				   .steps = steps,
 				   .failures = failures,

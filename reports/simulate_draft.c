@@ -89,6 +89,12 @@ give_hosts(struct tally_simulation *s)
 			estate_tell(&s->estate, &f);
 		}
 	}
+	for (size_t i = 0; i < s->old->n_failures; i++) {
+		uint32_t number = s->numbers[s->old->failures[i].host];
+
+		if (number != SIM_NONE)
+			estate_fail(&s->estate, number, s->old->failures[i].at);
+	}
 	free(order);
 }
 

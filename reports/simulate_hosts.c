@@ -128,7 +128,6 @@ sim_add_host(struct tally_simulation *s, const struct change *c, struct tally_er
 					 .ledger = FLEET,
 					 .seen_from = s->old->from,
 					 .seen_to = s->old->to,
-					 .failed = INT64_MAX,
 					 .retired = INT64_MAX },
 				.added = true,
 				.n_facts = 1 };

@@ -7,16 +7,43 @@
 #include "tally/bytes.h"
 #include "tally/err.h"
 
+/* The set of all hosts, where they have but one and nothing is on record that may be a
+ * part of it; 0 where they do not. */
 static uint64_t
-gcd(uint64_t a, uint64_t b)
+common_set(const struct token_problem *p)
 {
-	while (b != 0) {
-		uint64_t r = a % b;
+	uint64_t set = 0;
 
-		a = b;
-		b = r;
+	for (size_t i = 0; i < p->n_steps; i++) {
+		const struct token_step *s = &p->steps[i];
+		uint64_t own = s->set ? s->set : 1;
+
+		if (s->demand == 0)
+			continue;
+		if (s->demand % own != 0 || (set != 0 && set != own))
+			return 0;
+		set = own;
 	}
-	return a;
+	return p->n_held == 0 || set == 1 ? set : 0;
+}
+
+/* Those of hosts that had nothing free nobody. */
+static void
+take_failures(struct demand *d, const struct token_problem *p)
+{
+	bool *needed = tally_alloc(d->hosts + (size_t)1);
+	size_t step = 0;
+
+	d->failures = tally_alloc((p->n_failures + 1) * sizeof(*d->failures));
+	for (size_t i = 0; i < p->n_held; i++)
+		needed[p->held[i].host] = true;
+	for (size_t i = 0; i < p->n_failures; i++) {
+		for (; step < d->n && d->steps[step].at < p->failures[i].at; step++)
+			needed[d->steps[step].host] = true;
+		if (needed[p->failures[i].host])
+			d->failures[d->n_failures++] = p->failures[i];
+	}
+	free(needed);
 }
 
 static int
@@ -113,25 +140,20 @@ demand_make(struct demand *d, const struct token_problem *p)
 	memset(d, 0, sizeof(*d));
 	d->hosts = p->hosts;
 	d->steps = tally_alloc((p->n_steps + 1) * sizeof(*d->steps));
-	d->failed = tally_alloc((p->hosts + (size_t)1) * sizeof(*d->failed));
-	for (size_t i = 0; i < p->n_steps; i++)
-		d->unit = gcd(d->unit, p->steps[i].demand);
-	for (size_t i = 0; i < p->n_held; i++)
-		d->unit = gcd(d->unit, p->held[i].count);
+	d->unit = common_set(p);
+	d->uniform = d->unit > 0 || p->n_steps == 0;
 	if (d->unit == 0)
 		d->unit = 1;
 	for (size_t i = 0; i < p->n_steps; i++) {
 		const struct token_step *s = &p->steps[i];
 
 		TALLY_ASSERT(s->host < p->hosts);
-		d->steps[d->n] = (struct demand_step){ s->at, s->host, s->demand / d->unit, d->n };
+		d->steps[d->n] = (struct demand_step){ s->at, s->host, s->demand / d->unit, d->n,
+						       d->uniform || !s->set ? 1 : s->set };
 		d->n++;
 	}
-	for (uint32_t h = 0; h < p->hosts; h++)
-		d->failed[h] = INT64_MAX;
-	for (size_t i = p->n_failures; i-- > 0;)
-		d->failed[p->failures[i].host] = p->failures[i].at;
 	settle(d);
+	take_failures(d, p);
 	number(d);
 	return demand_peaks(d) < UINT64_MAX / d->unit;
 }
@@ -141,19 +163,19 @@ void
 demand_reverse(struct demand *d, const struct demand *from)
 {
 	memset(d, 0, sizeof(*d));
+	TALLY_ASSERT(from->uniform && from->n_failures == 0);
 	d->unit = from->unit;
+	d->uniform = true;
 	d->hosts = from->hosts;
 	d->steps = tally_alloc((from->n + from->hosts + 1) * sizeof(*d->steps));
-	d->failed = tally_alloc((from->hosts + (size_t)1) * sizeof(*d->failed));
-	memcpy(d->failed, from->failed, from->hosts * sizeof(*d->failed));
 	for (uint32_t h = 0; h < from->hosts; h++)
 		if (from->begin[h + 1] > from->begin[h])
 			d->steps[d->n++] = (struct demand_step){
-				INT64_MIN, h, from->steps[from->of[from->begin[h + 1] - 1]].to, 0
+				INT64_MIN, h, from->steps[from->of[from->begin[h + 1] - 1]].to, 0, 1
 			};
 	for (size_t i = from->n; i-- > 0; d->n++)
 		d->steps[d->n] = (struct demand_step){ -from->steps[i].at, from->steps[i].host,
-						       from->steps[i].was, d->n };
+						       from->steps[i].was, d->n, 1 };
 	settle(d);
 	number(d);
 }
@@ -165,7 +187,7 @@ demand_deinit(struct demand *d)
 	free(d->begin);
 	free(d->of);
 	free(d->block);
-	free(d->failed);
+	free(d->failures);
 }
 
 uint64_t

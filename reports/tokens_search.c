@@ -19,7 +19,9 @@ struct searcher {
 	const struct demand *d;
 	uint64_t *demand, *all, *free; /* of each host */
 	uint64_t count, limit;
-	uint64_t left; /* of the steps */
+	size_t failure;   /* the next */
+	uint64_t *unfree; /* of each failure that was: what was free there before it */
+	uint64_t left;    /* of the steps */
 	int64_t now;
 	bool gave_up;
 };
@@ -65,16 +67,14 @@ supply_one(struct searcher *s, uint32_t host, size_t begin, size_t end)
 			return true;
 	}
 	for (uint32_t h = 0; h < s->d->hosts && !s->gave_up; h++) {
-		bool failed = s->d->failed[h] <= s->now, was_free = s->free[h] > 0;
-
-		if (s->all[h] <= s->demand[h] || !(was_free || failed))
+		if (s->all[h] <= s->demand[h] || s->free[h] == 0)
 			continue;
 		s->all[h]--;
-		s->free[h] -= was_free;
+		s->free[h]--;
 		s->all[host]++;
 		done = solve(s, begin, end);
 		s->all[host]--;
-		s->free[h] += was_free;
+		s->free[h]++;
 		s->all[h]++;
 		if (done)
 			return true;
@@ -82,12 +82,26 @@ supply_one(struct searcher *s, uint32_t host, size_t begin, size_t end)
 	return false;
 }
 
+/* What stands on a host that fails may go. */
+static void
+fail_hosts(struct searcher *s)
+{
+	const struct demand *d = s->d;
+
+	for (; s->failure < d->n_failures && d->failures[s->failure].at <= s->now; s->failure++) {
+		uint32_t host = d->failures[s->failure].host;
+
+		s->unfree[s->failure] = s->free[host];
+		s->free[host] = s->all[host];
+	}
+}
+
 /* From the instant whose steps are [begin, end), which are in force, to the last. */
 static bool
 solve(struct searcher *s, size_t begin, size_t end)
 {
 	const struct demand *d = s->d;
-	size_t from = end;
+	size_t from = end, failure = s->failure;
 	int64_t now = s->now;
 	bool done;
 
@@ -103,11 +117,16 @@ solve(struct searcher *s, size_t begin, size_t end)
 			break;
 		begin = end;
 		s->now = d->steps[begin].at;
+		fail_hosts(s);
 		for (; end < d->n && d->steps[end].at == s->now; end++)
 			s->demand[d->steps[end].host] = d->steps[end].to;
 	}
 	while (end-- > from)
 		s->demand[d->steps[end].host] = d->steps[end].was;
+	while (s->failure > failure) {
+		s->failure--;
+		s->free[d->failures[s->failure].host] = s->unfree[s->failure];
+	}
 	s->now = now;
 	return done;
 }
@@ -124,6 +143,7 @@ tokens_search(const struct demand *d, uint64_t best, uint64_t at_least, bool *ex
 	s.demand = tally_alloc(size);
 	s.all = tally_alloc(size);
 	s.free = tally_alloc(size);
+	s.unfree = tally_alloc((d->n_failures + 1) * sizeof(*s.unfree));
 	while (best > at_least) {
 		s.limit = best - 1;
 		if (!solve(&s, 0, 0))
@@ -134,5 +154,6 @@ tokens_search(const struct demand *d, uint64_t best, uint64_t at_least, bool *ex
 	free(s.demand);
 	free(s.all);
 	free(s.free);
+	free(s.unfree);
 	return best;
 }

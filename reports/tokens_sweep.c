@@ -24,7 +24,7 @@ struct pile {
 	size_t first, n, cap;
 };
 struct token_host {
-	uint64_t demand;
+	uint64_t demand, set;
 	size_t step;      /* the entry behind the one in force */
 	struct pile used; /* counted */
 	struct pile held; /* on record, and not yet used */
@@ -37,6 +37,7 @@ struct sweeper {
 	int64_t cooling, now;
 	struct token_host *hosts;
 	uint64_t count, limit;
+	size_t failure; /* the next */
 };
 
 static void
@@ -59,28 +60,20 @@ thaw(struct pile *p, int64_t now)
 		p->free += p->frozen[p->first++].count;
 }
 
-/* What may leave: all of a host that has failed. */
+/* What may leave. */
 static uint64_t
-movable(const struct sweeper *s, uint32_t host, struct pile *p)
+movable(const struct sweeper *s, struct pile *p)
 {
 	thaw(p, s->now);
-	return s->d->failed[host] <= s->now ? p->all : p->free;
+	return p->free;
 }
 
 static void
 take(struct pile *p, uint64_t count)
 {
-	uint64_t n = count < p->free ? count : p->free;
-
-	p->free -= n;
+	TALLY_ASSERT(count <= p->free);
+	p->free -= count;
 	p->all -= count;
-	for (count -= n; count > 0; count -= n) { /* of a host that has failed */
-		struct frozen *f = &p->frozen[p->first];
-
-		n = count < f->count ? count : f->count;
-		f->count -= n;
-		p->first += f->count == 0;
-	}
 }
 
 static int64_t
@@ -89,6 +82,19 @@ after(int64_t at, int64_t cooling)
 	int64_t t;
 
 	return __builtin_add_overflow(at, cooling, &t) ? INT64_MAX : t;
+}
+
+/* What had come before a host failed may go again. */
+static void
+fail_hosts(struct sweeper *s)
+{
+	for (; s->failure < s->d->n_failures && s->d->failures[s->failure].at <= s->now;
+	     s->failure++) {
+		const struct token_failure *f = &s->d->failures[s->failure];
+
+		thaw(&s->hosts[f->host].used, after(f->at, s->cooling));
+		thaw(&s->hosts[f->host].held, after(f->at, s->cooling));
+	}
 }
 
 static void
@@ -123,7 +129,7 @@ find_donor(struct sweeper *s, uint32_t *donor, uint64_t *count)
 		int64_t next;
 
 		x = &s->hosts[h];
-		if (x->used.all <= x->demand || movable(s, h, &x->used) == 0)
+		if (x->used.all <= x->demand || movable(s, &x->used) == 0)
 			continue;
 		next = needs_all(s, h);
 		if (next <= best)
@@ -135,7 +141,7 @@ find_donor(struct sweeper *s, uint32_t *donor, uint64_t *count)
 		return false;
 	x = &s->hosts[*donor];
 	idle = x->used.all - x->demand;
-	*count = movable(s, *donor, &x->used);
+	*count = movable(s, &x->used);
 	(void)demand_next(s->d, *donor, x->step, x->used.all, &before);
 	if (before > x->demand && x->used.all - before < idle)
 		idle = x->used.all - before;
@@ -162,15 +168,15 @@ from_record(struct sweeper *s, uint32_t host, uint64_t wanted)
 		own->first += f->count == 0;
 		return n;
 	}
-	if (own->all > 0) {
-		n = wanted < own->all ? wanted : own->all;
+	if (own->free > 0) {
+		n = wanted < own->free ? wanted : own->free;
 		take(own, n);
 		used->free += n;
 		used->all += n;
 		return n;
 	}
 	for (uint32_t h = 0; h < s->d->hosts; h++) {
-		n = movable(s, h, &s->hosts[h].held);
+		n = movable(s, &s->hosts[h].held);
 		if (n == 0)
 			continue;
 		n = n < wanted ? n : wanted;
@@ -181,17 +187,29 @@ from_record(struct sweeper *s, uint32_t host, uint64_t wanted)
 	return 0;
 }
 
+/* How many may be new of those that are wanted: whole sets, the first of which may be
+ * there in part. */
+static uint64_t
+new_ones(const struct token_host *x, uint64_t wanted, uint64_t more)
+{
+	uint64_t first = (wanted - 1) % x->set + 1;
+
+	if (more >= wanted)
+		return wanted;
+	return more < first ? 0 : first + (more - first) / x->set * x->set;
+}
+
 static bool
 supply(struct sweeper *s, uint32_t host)
 {
 	struct token_host *x = &s->hosts[host];
 
 	while (x->used.all < x->demand) {
-		uint64_t wanted = x->demand - x->used.all, more = s->limit - s->count, n;
+		uint64_t wanted = x->demand - x->used.all, n;
+		uint64_t more = new_ones(x, wanted, s->limit - s->count);
 		uint32_t donor;
 
 		if (more > 0) {
-			more = more < wanted ? more : wanted;
 			n = from_record(s, host, more);
 			if (n == 0) {
 				n = more;
@@ -252,8 +270,10 @@ sweep(const struct demand *d, const struct token_problem *p, uint64_t limit)
 	place_held(&s, p);
 	for (size_t i = 0; enough && i < d->n; i = end) {
 		s.now = d->steps[i].at;
+		fail_hosts(&s);
 		for (end = i; end < d->n && d->steps[end].at == s.now; end++) {
 			s.hosts[d->steps[end].host].demand = d->steps[end].to;
+			s.hosts[d->steps[end].host].set = d->steps[end].set;
 			s.hosts[d->steps[end].host].step++;
 		}
 		for (size_t k = i; enough && k < end; k++)
@@ -289,31 +309,42 @@ moves_once(const struct demand *d, int64_t cooling)
 	return d->n == 0 || d->steps[d->n - 1].at < after(d->steps[0].at, cooling);
 }
 
+/* As many as the hosts' peaks add up to never have to move. */
+static void
+count_demand(struct token_answer *out, const struct token_problem *p, const struct demand *d)
+{
+	uint64_t at_least = demand_at_once(d);
+	uint64_t best = fewest(d, p, at_least, demand_peaks(d));
+
+	out->exact = best == at_least;
+	if (!out->exact && d->uniform && p->n_held == 0 && moves_once(d, p->cooling)) {
+		if (d->n_failures == 0) {
+			struct demand back;
+
+			demand_reverse(&back, d);
+			best = fewest(&back, p, at_least, best);
+			demand_deinit(&back);
+		}
+		best = tokens_search(d, best, at_least, &out->exact);
+	}
+	out->need = best * d->unit;
+}
+
 void
 tokens_count(struct token_answer *out, const struct token_problem *p)
 {
+	uint64_t apart;
 	struct demand d;
-	uint64_t at_least, best;
 
 	if (!demand_make(&d, p)) {
 		demand_deinit(&d);
 		*out = (struct token_answer){ UINT64_MAX, false };
 		return;
 	}
-	at_least = demand_at_once(&d);
-	/* As many as the hosts' peaks add up to never have to move. */
-	best = fewest(&d, p, at_least, demand_peaks(&d));
-	out->exact = best == at_least;
-	if (!out->exact && p->n_held == 0 && moves_once(&d, p->cooling)) {
-		if (p->n_failures == 0) {
-			struct demand back;
-
-			demand_reverse(&back, &d);
-			best = fewest(&back, p, at_least, best);
-			demand_deinit(&back);
-		}
-		best = tokens_search(&d, best, at_least, &out->exact);
+	count_demand(out, p, &d);
+	if (!d.uniform && !out->exact && p->n_held == 0) {
+		apart = tokens_apart(p);
+		out->need = apart < out->need ? apart : out->need;
 	}
-	out->need = best * d.unit;
 	demand_deinit(&d);
 }

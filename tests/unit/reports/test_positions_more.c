@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Positions where something changes under a VM that runs on: its host's processor, a
  * right that ends, the cluster of its host, a host that fails or is given up. */
+#include <stdio.h>
 #include "positionlib.h"
 #include "tally/err.h"
 
@@ -106,6 +107,35 @@ a_right_of_a_cluster_ends_where_the_host_leaves_it(void **state)
 	report_with(NULL, NULL);
 }
 
+/* A VM that goes from h2 to h1 and on to h3; h1 had failed at some time before. */
+static void
+a_repaired_host_keeps_what_comes_to_it(void **state)
+{
+	static const char *const hosts =
+		"h1 %s host cores_per_socket=8,8 cluster=c boot=1\n"
+		"h1 %s host-failed\nh1 %s host cores_per_socket=8,8 cluster=c boot=2\n"
+		"h2 2026-01-02T00:00:00Z host cores_per_socket=8,8 cluster=c\n"
+		"h3 2026-01-02T00:00:00Z host cores_per_socket=8,8 cluster=c\n"
+		"h2 2026-01-05T00:00:00Z start a vcpus=1 " WIN "\n"
+		"h2 2026-01-10T00:00:00Z stop a cause=shutdown\n"
+		"h1 2026-01-10T00:00:00Z start a vcpus=1 " WIN "\n"
+		"h1 2026-01-15T00:00:00Z stop a cause=shutdown\n"
+		"h3 2026-01-15T00:00:00Z start a vcpus=1 " WIN "\n"
+		"h3 2026-02-01T00:00:00Z heartbeat\n";
+	static const char *const when[][3] = {
+		{ "2025-06-01T00:00:00Z", "2025-06-02T00:00:00Z", "2025-06-03T00:00:00Z" },
+		{ "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char lines[2048];
+
+		snprintf(lines, sizeof(lines), hosts, when[i][0], when[i][1], when[i][2]);
+		assert_reading(JANUARY(lines), STANDARD FLEET, "32", "48", "48");
+	}
+}
+
 int
 main(void)
 {
@@ -113,6 +143,7 @@ main(void)
 		cmocka_unit_test(readings_of_hosts_whose_processor_changed_are_in_order),
 		cmocka_unit_test(what_a_cluster_reaches_is_no_less_than_what_ran),
 		cmocka_unit_test(a_right_excludes_only_while_it_is_in_force),
+		cmocka_unit_test(a_repaired_host_keeps_what_comes_to_it),
 		cmocka_unit_test(a_right_of_a_cluster_ends_where_the_host_leaves_it),
 	};
 	int failed;

@@ -55,7 +55,7 @@ static void
 a_host_emptied_for_two_hours_moves_what_it_gets_back_as_other_tokens(void **state)
 {
 	/* Two hosts of 16 cores with three VMs each; the second is emptied and filled. */
-	static const struct token_step steps[] = { { 0, 0, 32 },
+	static const struct token_step steps[] = { { 0, 0, 32, 16 },
 						   { 0, 1, 32 },
 						   { DAY, 0, 48 },
 						   { DAY, 1, 0 },
@@ -71,9 +71,11 @@ a_host_emptied_for_two_hours_moves_what_it_gets_back_as_other_tokens(void **stat
 static void
 a_token_leaves_a_host_that_failed_whenever_it_must(void **state)
 {
-	static const struct token_step steps[] = {
-		{ 0, 0, 2 }, { DAY, 0, 0 }, { DAY, 1, 2 }, { 2 * DAY, 1, 0 }, { 2 * DAY, 0, 2 }
-	};
+	static const struct token_step steps[] = { { 0, 0, 2, 2 },
+						   { DAY, 0, 0, 2 },
+						   { DAY, 1, 2, 2 },
+						   { 2 * DAY, 1, 0, 2 },
+						   { 2 * DAY, 0, 2, 2 } };
 	static const struct token_failure failed = { 2 * DAY, 1 }, elsewhere = { 2 * DAY, 0 },
 					  later = { 2 * DAY + 1, 1 };
 	struct token_problem p = { .hosts = 2,
@@ -131,6 +133,82 @@ what_is_on_record_stays_where_it_was_assigned_until_it_may_go(void **state)
 }
 
 static void
+a_host_that_failed_gives_what_stood_on_it_then_and_nothing_else(void **state)
+{
+	/* 1, 0, 2; and 0, 1, 0, 1 where the first one fails and is repaired. */
+	static const struct token_step wander[] = {
+		{ 0, 1, 1, 1 },       { DAY, 0, 1, 1 },     { DAY, 1, 0, 1 },
+		{ 2 * DAY, 0, 0, 1 }, { 2 * DAY, 2, 1, 1 },
+	};
+	static const struct token_step repaired[] = {
+		{ 0, 0, 1, 1 },       { DAY, 0, 0, 1 },     { DAY, 1, 1, 1 },
+		{ 2 * DAY, 0, 1, 1 }, { 2 * DAY, 1, 0, 1 }, { 3 * DAY, 0, 0, 1 },
+		{ 3 * DAY, 1, 1, 1 },
+	};
+	static const struct token_failure long_ago = { -DAY, 0 }, before = { DAY / 2, 0 },
+					  twice[] = { { DAY, 0 }, { 2 * DAY, 0 }, { 2 * DAY, 1 } };
+	struct token_problem p = { .hosts = 3,
+				   .steps = wander,
+				   .n_steps = COUNT(wander),
+				   .failures = &long_ago,
+				   .n_failures = 1,
+				   .cooling = COOLING };
+	struct token_answer a;
+
+	(void)state;
+	tokens_count(&a, &p);
+	assert_int_equal(a.need, 2);
+	assert_true(a.exact);
+	p.failures = &before;
+	tokens_count(&a, &p);
+	assert_int_equal(a.need, 2);
+	p.failures = twice;
+	p.n_failures = 2;
+	tokens_count(&a, &p);
+	assert_int_equal(a.need, 1);
+	p.steps = repaired;
+	p.n_steps = COUNT(repaired);
+	tokens_count(&a, &p);
+	assert_int_equal(a.need, 2);
+	p.n_failures = 3;
+	tokens_count(&a, &p);
+	assert_int_equal(a.need, 2);
+}
+
+static void
+what_stands_beside_them_does_not_change_what_a_move_takes(void **state)
+{
+	static const struct token_step steps[] = {
+		{ 0, 0, 16, 16 },   { 0, 2, 20, 20 },       { DAY, 0, 0, 16 },
+		{ DAY, 1, 16, 16 }, { 2 * DAY, 0, 16, 16 }, { 2 * DAY, 1, 0, 16 },
+	};
+	static const struct token_step alone[] = { { 0, 0, 16, 16 },
+						   { DAY, 0, 0, 16 },
+						   { DAY, 1, 16, 16 },
+						   { 2 * DAY, 0, 16, 16 },
+						   { 2 * DAY, 1, 0, 16 } };
+	static const struct token_step grows[] = { { 0, 0, 16, 16 },
+						   { DAY, 0, 0, 16 },
+						   { DAY, 1, 20, 20 } };
+	struct token_held held = { 0, 10, -100 * DAY };
+	struct token_problem p = { .hosts = 2,
+				   .steps = alone,
+				   .n_steps = COUNT(alone),
+				   .cooling = COOLING,
+				   .held = &held,
+				   .n_held = 1 };
+	struct token_answer a;
+
+	(void)state;
+	assert_int_equal(count(2, alone, COUNT(alone)).need, 32);
+	assert_int_equal(count(3, steps, COUNT(steps)).need, 52);
+	tokens_count(&a, &p);
+	assert_int_equal(a.need, 32);
+	/* A larger host takes the smaller one's set, and what is missing. */
+	assert_int_equal(count(2, grows, COUNT(grows)).need, 20);
+}
+
+static void
 demands_beyond_64_bits_are_said_to_be_so_and_none_is_none(void **state)
 {
 	static const struct token_step steps[] = { { 0, 0, UINT64_MAX - 1 },
@@ -162,13 +240,25 @@ try {
 	const struct token_step *steps;
 	size_t n;
 	int64_t cooling;
-	int64_t failed[HOSTS];
+	const struct token_failure *failures;
+	size_t n_failures;
 	unsigned tokens;
 	uint32_t host[TOKENS];
 	int64_t until[TOKENS];
 	uint64_t demand[HOSTS];
 };
 static bool try_from(struct try *t, size_t i);
+
+/* Something stood on a host before it failed. */
+static bool
+set_free(const struct try *t, unsigned k, int64_t now)
+{
+	for (size_t i = 0; i < t->n_failures; i++)
+		if (t->failures[i].host == t->host[k] && t->failures[i].at <= now &&
+		    t->failures[i].at > t->until[k] - t->cooling)
+			return true;
+	return false;
+}
 
 static bool
 try_token(struct try *t, unsigned k, size_t i)
@@ -191,7 +281,7 @@ try_token(struct try *t, unsigned k, size_t i)
 	}
 	if (try_token(t, k + 1, i))
 		return true;
-	if (was > now && t->failed[from] > now)
+	if (was > now && !set_free(t, k, now))
 		return false;
 	for (uint32_t h = 0; h < HOSTS; h++) {
 		bool good;
@@ -243,12 +333,12 @@ try_places(struct try *t, unsigned k)
 static unsigned
 fewest(const struct token_problem *p)
 {
-	struct try t = { .steps = p->steps, .n = p->n_steps, .cooling = p->cooling };
+	struct try t = { .steps = p->steps,
+			 .n = p->n_steps,
+			 .cooling = p->cooling,
+			 .failures = p->failures,
+			 .n_failures = p->n_failures };
 
-	for (unsigned h = 0; h < HOSTS; h++)
-		t.failed[h] = INT64_MAX;
-	for (size_t i = 0; i < p->n_failures; i++)
-		t.failed[p->failures[i].host] = p->failures[i].at;
 	for (t.tokens = 0; t.tokens <= TOKENS; t.tokens++)
 		if (try_places(&t, 0))
 			return t.tokens;
@@ -266,7 +356,7 @@ next_random(uint32_t *seed, uint32_t below)
 struct story {
 	struct token_step steps[12];
 	size_t n;
-	struct token_failure failure;
+	struct token_failure failures[2];
 	uint64_t peaks, at_once;
 };
 
@@ -284,7 +374,7 @@ tell(struct story *s, uint32_t *seed, unsigned instants, int64_t apart)
 			uint64_t d = next_random(seed, 3) % 2 + (next_random(seed, 6) == 0);
 
 			if (d != now[h])
-				s->steps[s->n++] = (struct token_step){ t * apart, h, d };
+				s->steps[s->n++] = (struct token_step){ t * apart, h, d, 1 };
 			now[h] = d;
 			peak[h] = d > peak[h] ? d : peak[h];
 			sum += d;
@@ -293,8 +383,9 @@ tell(struct story *s, uint32_t *seed, unsigned instants, int64_t apart)
 	}
 	for (unsigned h = 0; h < HOSTS; h++)
 		s->peaks += peak[h];
-	s->failure = (struct token_failure){ next_random(seed, instants) * apart,
-					     next_random(seed, HOSTS) };
+	for (unsigned i = 0; i < 2; i++)
+		s->failures[i] = (struct token_failure){ (next_random(seed, 2) + 2 * i) * apart,
+							 next_random(seed, HOSTS) };
 }
 
 static void
@@ -313,8 +404,8 @@ small_histories_are_solved_as_by_trying_everything(void **state)
 		tell(&s, &seed, 4, DAY);
 		p.steps = s.steps;
 		p.n_steps = s.n;
-		p.failures = &s.failure;
-		p.n_failures = i % 2;
+		p.failures = s.failures;
+		p.n_failures = i % 3;
 		want = fewest(&p);
 		tokens_count(&a, &p);
 		if (a.need != want || !a.exact)
@@ -367,7 +458,7 @@ a_big_estate_is_counted_between_what_ran_at_once_and_the_peaks(void **state)
 			uint32_t h = next_random(&seed, BIG);
 			uint64_t d = 16 * next_random(&seed, 9);
 
-			steps[n++] = (struct token_step){ t * (DAY / 6), h, d };
+			steps[n++] = (struct token_step){ t * (DAY / 6), h, d, 16 };
 			sum += d - now[h];
 			now[h] = d;
 		}
@@ -394,6 +485,8 @@ main(void)
 			a_host_emptied_for_two_hours_moves_what_it_gets_back_as_other_tokens),
 		cmocka_unit_test(a_token_leaves_a_host_that_failed_whenever_it_must),
 		cmocka_unit_test(what_is_on_record_stays_where_it_was_assigned_until_it_may_go),
+		cmocka_unit_test(a_host_that_failed_gives_what_stood_on_it_then_and_nothing_else),
+		cmocka_unit_test(what_stands_beside_them_does_not_change_what_a_move_takes),
 		cmocka_unit_test(demands_beyond_64_bits_are_said_to_be_so_and_none_is_none),
 		cmocka_unit_test(the_last_demand_of_a_host_at_an_instant_holds),
 		cmocka_unit_test(small_histories_are_solved_as_by_trying_everything),
