@@ -187,19 +187,8 @@ counted_stay_asked(const struct counted *c, const struct stay *s)
 	return s->uncertain ? COUNTS_HIGH : c->plain[s->claims] & (COUNTS_MEASURED | COUNTS_HIGH);
 }
 
-static bool
-known_all_along(const struct estate *e, uint32_t host, int64_t from, int64_t to)
-{
-	const struct host_facts *end = &e->facts[e->host_facts[host + 1]];
-
-	for (const struct host_facts *f = estate_facts(e, host, from); f < end && f->from < to; f++)
-		if (!f->known)
-			return false;
-	return true;
-}
-
 enum counted_why
-counted_unresolved(const struct counted *c, const struct stay *s, int64_t from, int64_t to)
+counted_unresolved(const struct counted *c, const struct stay *s, const struct host_facts *where)
 {
 	bool of_vcpus = c->rule->kind == METRIC_VM_CORES || c->rule->kind == METRIC_SUB_CAPACITY ||
 			c->rule->kind == METRIC_VCPU_HOURS ||
@@ -224,8 +213,8 @@ counted_unresolved(const struct counted *c, const struct stay *s, int64_t from, 
 		return WHY_END;
 	if (of_vcpus && c->estate->sizes[s->size].vcpus == 0)
 		return WHY_VCPUS;
-	if (of_hosts && !known_all_along(c->estate, s->host, from, to))
-		return WHY_HOST;
+	if (of_hosts && !where->known)
+		return where->sockets > 0 ? WHY_RETIRED : WHY_HOST;
 	return WHY_NOT;
 }
 
@@ -235,7 +224,7 @@ counted_why_text(enum counted_why why)
 	static const char *const texts[COUNTED_WHYS] = {
 		[WHY_OS] = "unknown OS",           [WHY_EDITION] = "unknown edition",
 		[WHY_END] = "uncertain end",       [WHY_VCPUS] = "unknown vCPUs",
-		[WHY_HOST] = "host without facts",
+		[WHY_HOST] = "host without facts", [WHY_RETIRED] = "retired host",
 	};
 
 	TALLY_ASSERT(why > WHY_NOT && why < COUNTED_WHYS);

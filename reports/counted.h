@@ -70,10 +70,12 @@ enum counted_why {
 	WHY_END,
 	WHY_VCPUS,
 	WHY_HOST,
+	WHY_RETIRED,
 	COUNTED_WHYS
 };
-enum counted_why counted_unresolved(const struct counted *c, const struct stay *s, int64_t from,
-				    int64_t to);
+/* `where`: facts of its host, which may change while it stays. */
+enum counted_why counted_unresolved(const struct counted *c, const struct stay *s,
+				    const struct host_facts *where);
 const char *counted_why_text(enum counted_why why); /* "unknown OS", ...; not of WHY_NOT */
 /* Whether a host counts by itself. */
 bool counted_host(const struct counted *c, const struct host_facts *f);

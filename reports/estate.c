@@ -311,60 +311,30 @@ sort_stays(struct estate *e)
 	e->cap_stays = e->n_stays;
 }
 
-static int
-compare_vms(const void *a, const void *b, void *ctx)
-{
-	const struct stay *stays = ctx, *x = &stays[*(const uint32_t *)a],
-			  *y = &stays[*(const uint32_t *)b];
-
-	if (x->vm != y->vm)
-		return x->vm < y->vm ? -1 : 1;
-	return x < y ? -1 : x > y;
-}
-
-static size_t
-first_of_vm(const struct estate *e, const uint32_t *list, size_t n, uint32_t vm)
-{
-	size_t low = 0, high = n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (e->stays[list[middle]].vm < vm)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* A run that began elsewhere shows that the one nobody saw had ended. What is cut
- * to nothing stays in its place, as long as nothing, and is never told. */
+/* A run that began elsewhere shows that the one nobody saw had ended: backward through
+ * time, of each VM the next begin that was seen. What is cut to nothing stays in its
+ * place, as long as nothing, and is never told. */
 static void
 cut_uncertain(struct estate *e)
 {
-	uint32_t *list = tally_realloc_array(NULL, e->n_loose + 1, sizeof(*list));
-	size_t n = 0;
+	int64_t *next = tally_realloc_array(NULL, e->n_vms + 1, sizeof(*next));
 
-	for (size_t i = 0; i < e->n_loose; i++)
-		if (e->stays[e->loose[i]].uncertain)
-			list[n++] = e->loose[i];
-	if (n > 1)
-		qsort_r(list, n, sizeof(*list), compare_vms, e->stays);
-	for (size_t i = 0; n > 0 && i < e->n_stays; i++) {
-		const struct stay *s = &e->stays[i];
+	for (size_t i = 0; i < e->n_vms; i++)
+		next[i] = INT64_MAX;
+	for (size_t end = e->n_stays, begin; end > 0; end = begin) {
+		for (begin = end; begin > 0 && e->stays[begin - 1].from == e->stays[end - 1].from;)
+			begin--;
+		for (size_t i = begin; i < end; i++)
+			if (!e->stays[i].uncertain)
+				next[e->stays[i].vm] = e->stays[i].from;
+		for (size_t i = begin; i < end; i++) {
+			struct stay *u = &e->stays[i];
 
-		if (s->uncertain)
-			continue;
-		for (size_t k = first_of_vm(e, list, n, s->vm);
-		     k < n && e->stays[list[k]].vm == s->vm; k++) {
-			struct stay *u = &e->stays[list[k]];
-
-			if (u->from <= s->from && s->from < u->to)
-				u->to = s->from;
+			if (u->uncertain && next[u->vm] < u->to)
+				u->to = next[u->vm];
 		}
 	}
-	free(list);
+	free(next);
 }
 
 static void

@@ -54,7 +54,9 @@ struct host_facts {
 	uint32_t threads_per_core;
 	uint32_t hypervisor;
 	bool imported;
-	bool known; /* false: before the first facts, and behind the host's retirement */
+	/* False: before the first facts, and behind the host's retirement, when it keeps the
+	 * processor and the sockets that were told last. */
+	bool known;
 	uint64_t entry;
 };
 struct estate_host {

@@ -19,6 +19,36 @@ same(const struct host_facts *a, const struct host_facts *b)
 	       (a->sockets == 0 || memcmp(a->cores, b->cores, a->sockets * sizeof(*a->cores)) == 0);
 }
 
+/* A host that is given up is not larger or smaller than it was. */
+static struct host_facts
+as_it_was(const struct host_facts *gone, const struct host_facts *was)
+{
+	struct host_facts f = *gone;
+
+	f.cpu = was->cpu;
+	f.sockets = was->sockets;
+	f.max_sockets = was->max_sockets;
+	f.threads_per_core = was->threads_per_core;
+	f.cores = was->cores;
+	return f;
+}
+
+/* With its own lists. */
+static struct host_facts
+copy(const struct host_facts *f)
+{
+	struct host_facts c = *f;
+
+	c.software = (struct ids){ 0 };
+	ids_copy(&c.software, &f->software);
+	c.cores = NULL;
+	if (f->sockets > 0) {
+		c.cores = tally_realloc_array(NULL, f->sockets, sizeof(*c.cores));
+		memcpy(c.cores, f->cores, f->sockets * sizeof(*c.cores));
+	}
+	return c;
+}
+
 static void
 forget(struct host_facts *f)
 {
@@ -27,30 +57,25 @@ forget(struct host_facts *f)
 }
 
 void
-estate_tell(struct estate *e, const struct host_facts *f)
+estate_tell(struct estate *e, const struct host_facts *told)
 {
-	struct estate_host *host = &e->hosts[f->host];
+	struct estate_host *host = &e->hosts[told->host];
 	struct host_facts *kept = host->told ? &e->facts[host->told - 1] : NULL;
+	struct host_facts f = kept && !told->known ? as_it_was(told, kept) : *told;
 
-	TALLY_ASSERT(!e->finished && f->host < e->n_hosts);
-	if (f->from >= e->to || (kept && f->from >= kept->from && same(kept, f)))
+	TALLY_ASSERT(!e->finished && told->host < e->n_hosts);
+	if (f.from >= e->to || (kept && f.from >= kept->from && same(kept, &f)))
 		return;
+	f = copy(&f);
 	/* An agent tells them often: before the window only the newest counts. */
-	if (kept && kept->from <= f->from && f->from <= e->from) {
+	if (kept && kept->from <= f.from && f.from <= e->from) {
 		forget(kept);
 	} else {
 		e->facts = array_grow(e->facts, &e->cap_facts, e->n_facts, sizeof(*e->facts));
 		host->told = ++e->n_facts;
 		kept = &e->facts[host->told - 1];
 	}
-	*kept = *f;
-	kept->software = (struct ids){ 0 };
-	ids_copy(&kept->software, &f->software);
-	kept->cores = NULL;
-	if (f->sockets > 0) {
-		kept->cores = tally_realloc_array(NULL, f->sockets, sizeof(*kept->cores));
-		memcpy(kept->cores, f->cores, f->sockets * sizeof(*kept->cores));
-	}
+	*kept = f;
 	/* Until they are settled: the order in which they were told. */
 	kept->to = (int64_t)host->told;
 }

@@ -7,15 +7,14 @@
 #include "tally/err.h"
 
 #define HOUR (3600 * (tally_i128)TALLY_SECOND)
-/* So that a sum times a factor (below 2^40) fits; some 10^8 vCPU-years. */
-#define MOST_SUM    ((tally_i128)1 << 82)
-#define MOST_FACTOR ((amount)1 << 40)
+/* Of one VM, so that a step more fits. */
+#define MOST_TIME ((tally_i128)1 << 100)
 
 bool
 formula_run(tally_i128 *out, const struct rule *r, tally_i128 ns)
 {
 	TALLY_ASSERT(ns >= 0);
-	if (ns > MOST_SUM)
+	if (ns > MOST_TIME)
 		return false;
 	if (ns > 0 && ns < r->time_min)
 		ns = r->time_min;
@@ -25,11 +24,11 @@ formula_run(tally_i128 *out, const struct rule *r, tally_i128 ns)
 	return true;
 }
 
-static amount
-common_divisor(amount a, amount b)
+static tally_i128
+common_divisor(tally_i128 a, tally_i128 b)
 {
 	while (b > 0) {
-		amount rest = a % b;
+		tally_i128 rest = a % b;
 
 		a = b;
 		b = rest;
@@ -40,11 +39,12 @@ common_divisor(amount a, amount b)
 bool
 formula_hours(amount *out, const struct rule *r, tally_i128 ns)
 {
-	amount common = common_divisor(AMOUNT_ONE, r->time_factor);
+	tally_i128 den = HOUR * AMOUNT_ONE, common = common_divisor(den, r->time_factor), num;
 
-	if (ns < 0 || ns > MOST_SUM || r->time_factor >= MOST_FACTOR)
+	/* What is left says by itself whether it is too large to be rounded. */
+	if (ns < 0 || __builtin_mul_overflow(ns, r->time_factor / common, &num))
 		return false;
-	return formula_round(out, r, ns * (r->time_factor / common), HOUR * (AMOUNT_ONE / common));
+	return formula_round(out, r, num, den / common);
 }
 
 bool

@@ -11,7 +11,7 @@ meter_see(const struct meter *m, const struct host_facts *f)
 {
 	struct formula_host h = { 0 };
 
-	if (!f || !f->known)
+	if (!f->known && f->sockets == 0)
 		return h;
 	h.known = true;
 	h.own = counted_host(m->counted, f);

@@ -8,6 +8,7 @@
 #define DEFAULT_CLOCK  3U /* running, paused */
 #define DEFAULT_SCOPES (RULE_HOST | RULE_CLUSTER | RULE_FLEET)
 #define MOST_DAYS      3660
+#define MOST_FACTORS   256 /* each is a part of every scope */
 
 static bool
 is_over_hosts(const struct rule *r)
@@ -137,6 +138,8 @@ read_tables(struct raw_rule *raw, const struct pack_place *at)
 	if (pack_decimal(at, "factor_default", raw->factor_default, 2, &r->factor_default) < 0)
 		return -1;
 	r->n_factors = raw->factors.count;
+	if (r->n_factors > MOST_FACTORS)
+		return pack_error(at, "factors", "more than %d factors", MOST_FACTORS);
 	r->factors = tally_alloc((r->n_factors + 1) * sizeof(*r->factors));
 	for (size_t i = 0; i < r->n_factors; i++) {
 		const struct raw_factor *f = (struct raw_factor *)raw->factors.items + i;
@@ -258,6 +261,11 @@ check_sense(const struct raw_rule *raw, const struct pack_place *at)
 		return pack_error(at, "hosts.whole_cluster",
 				  "'whole_cluster' means nothing to the metric %s",
 				  metric_name(r->kind));
+	for (size_t i = 0; i < r->n_exclusions; i++)
+		if (r->exclusions[i].standby && !r->count_standby)
+			return pack_error(
+				at, "exclusions",
+				"'standby' excludes what 'guests.standby' does not count");
 	if (r->move_days > MOST_DAYS)
 		return pack_error(at, "move_days", "'move_days' is more than %d", MOST_DAYS);
 	if (r->kind == METRIC_VM_PAIRS && (r->host_os.count > 0) != (r->sockets_per_unit > 0))

@@ -90,12 +90,6 @@ free_spots(struct spot *spots, size_t n)
 	free(spots);
 }
 
-static struct spot *
-spot_at(const struct details *d, uint32_t host, int64_t at)
-{
-	return &d->spots[estate_facts(d->e, host, at) - d->e->facts];
-}
-
 static void
 add_because(struct position *p, int64_t at, uint32_t host, uint32_t vm, uint32_t ledger,
 	    uint64_t index)
@@ -116,14 +110,16 @@ blame(const struct details *d, const struct stay *s, struct position *p, int64_t
 		add_because(p, at, s->host, POSITION_NONE, ledger, f->entry);
 }
 
+/* Of a sum over time a stay is told once, when it begins; `before`: in the same stay. */
 static void
-add_because_of(const struct details *d, const struct stay *s, const struct spot *spot, int64_t from,
-	       int64_t to)
+add_because_of(const struct details *d, const struct stay *s, const struct spot *spot,
+	       const struct spot *before, int64_t from, int64_t to)
 {
 	for (unsigned i = 0; i < PLACES; i++) {
 		int64_t at = d->timed ? from : spot->at[i];
 
 		if (at < from || at >= to || !spot->p[i] ||
+		    (d->timed && before && before->p[i] == spot->p[i]) ||
 		    (d->timed && spot->p[i]->n_because >= POSITION_BECAUSE))
 			continue;
 		blame(d, s, spot->p[i], at);
@@ -144,10 +140,9 @@ add_evidence(const struct details *d, const struct stay *s, struct spot *spot, i
 }
 
 static void
-add_vm(const struct details *d, const struct stay *s, bool excluded, uint32_t why)
+add_vm(const struct details *d, const struct stay *s, const struct spot *spot, bool excluded,
+       uint32_t why)
 {
-	int64_t at = s->from > d->w->from ? s->from : d->w->from;
-	const struct spot *spot = spot_at(d, s->host, at);
 	struct position_vm v = { s->vm, d->e->claims[s->claims].name, s->host, why };
 
 	for (unsigned i = 0; i < PLACES; i++) {
@@ -177,31 +172,43 @@ add_vm(const struct details *d, const struct stay *s, bool excluded, uint32_t wh
 	}
 }
 
+/* The part [from, to) of a stay, under one of its host's facts. */
+static void
+look_at_part(const struct details *d, const struct stay *s, const struct host_facts *f,
+	     int64_t from, int64_t to)
+{
+	const struct counted *counted = d->piece->counted;
+	struct spot *spot = &d->spots[f - d->e->facts];
+	uint32_t excluded = counted_excluded(counted, s);
+	enum counted_why unresolved;
+
+	if (excluded) {
+		add_vm(d, s, spot, true, excluded);
+		return;
+	}
+	if (counted_stay(counted, s) & COUNTS_MEASURED) {
+		bool first = f->from <= s->from || f->from <= d->piece->from;
+
+		add_evidence(d, s, spot, to - from);
+		add_because_of(d, s, spot, first ? NULL : spot - 1, from, to);
+	}
+	unresolved = counted_unresolved(counted, s, f);
+	if (unresolved != WHY_NOT)
+		add_vm(d, s, spot, false, d->why[unresolved]);
+}
+
 static void
 look_at(const struct details *d, const struct stay *s)
 {
 	const struct case_piece *piece = d->piece;
 	int64_t from = s->from > piece->from ? s->from : piece->from;
 	int64_t to = s->to < piece->to ? s->to : piece->to;
-	enum counted_why unresolved;
-	uint32_t excluded;
+	const struct host_facts *f, *end = &d->e->facts[d->e->host_facts[s->host + 1]];
 
 	if (piece->counted->classes[s->claims] == COUNTED_NOT)
 		return;
-	excluded = counted_excluded(piece->counted, s);
-	if (excluded) {
-		add_vm(d, s, true, excluded);
-		return;
-	}
-	if (counted_stay(piece->counted, s) & COUNTS_MEASURED) {
-		struct spot *spot = spot_at(d, s->host, from);
-
-		add_evidence(d, s, spot, to - from);
-		add_because_of(d, s, spot, from, to);
-	}
-	unresolved = counted_unresolved(piece->counted, s, from, to);
-	if (unresolved != WHY_NOT)
-		add_vm(d, s, false, d->why[unresolved]);
+	for (f = estate_facts(d->e, s->host, from); f < end && f->from < to; f++)
+		look_at_part(d, s, f, f->from > from ? f->from : from, f->to < to ? f->to : to);
 }
 
 /* A host that counts by itself. */

@@ -349,7 +349,7 @@ static void
 time_that_does_not_fit_is_told(void **state)
 {
 	struct rule r = { .kind = METRIC_VCPU_HOURS, .time_factor = AMOUNT_ONE, .decimals = 6 };
-	struct formula_vm vms[] = { { 1, ((tally_i128)1 << 82) + 1 }, { (uint64_t)1 << 32, 1 } };
+	struct formula_vm vms[] = { { 1, ((tally_i128)1 << 105) + 1 }, { (uint64_t)1 << 32, 1 } };
 	struct formula_input in = { .vms = vms, .n_vms = 1 };
 	amount figure = 0;
 
@@ -363,8 +363,10 @@ time_that_does_not_fit_is_told(void **state)
 	assert_true(figure == (amount)20000 * 64 * 100 * 8766 * AMOUNT_ONE);
 	r.time_factor = ((amount)1 << 40) - 1; /* which nothing divides */
 	assert_false(formula_hours(&figure, &r, (tally_i128)1 << 82));
-	r.time_factor = (amount)1 << 40;
-	assert_false(formula_hours(&figure, &r, 1));
+	/* A host with 2,600 VMs of 65,536 vCPUs for a year. */
+	r.time_factor = AMOUNT_ONE;
+	assert_true(formula_hours(&figure, &r, (tally_i128)2600 * 65536 * 8766 * HOUR));
+	assert_true(figure == (amount)2600 * 65536 * 8766 * AMOUNT_ONE);
 }
 
 static void

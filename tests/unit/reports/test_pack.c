@@ -125,7 +125,7 @@ what_a_rule_can_say_is_read(void **state)
 		"worst\n"
 		"    low: tokens\n    move_days: 90\n    scopes: [host, region]\n"
 		"    order: {pack: 2, minimum: 72, per_host: true}\n    licences: [b, c]\n"
-		"    exclusions: [{right: dr, environments: [dr], standby: true}]\n"
+		"    exclusions: [{right: dr, environments: [dr]}]\n"
 		"    covers_editions: [standard]\n    valid_to: 2027-01-01\n"
 		"    compare: {group: g, price: 73.5, needs_maintenance: true}\n");
 	p = parse(tally_buf_cstr(&b));
@@ -143,7 +143,6 @@ what_a_rule_can_say_is_read(void **state)
 	assert_int_equal(r->licences.count, 2);
 	assert_int_equal(r->n_exclusions, 1);
 	assert_string_equal(r->exclusions[0].right, "dr");
-	assert_true(r->exclusions[0].standby);
 	assert_string_equal(r->covers_editions.items[0], "standard");
 	assert_true(r->price == 73500000);
 	assert_true(r->needs_maintenance);
@@ -151,12 +150,13 @@ what_a_rule_can_say_is_read(void **state)
 	tally_pack_free(p);
 	replace(&b, base, "guests: {os: [\"http://a/\"]}",
 		"guests: {os: [x], editions: [e], unknown_os: ignored, unknown_edition: counted, "
-		"standby: true, clock: [running, saved]}");
+		"standby: true, clock: [running, saved]}\n"
+		"    exclusions: [{right: dr, environments: [dr], standby: true}]");
 	p = parse(tally_buf_cstr(&b));
 	r = &p->rules[0];
 	assert_int_equal(r->unknown_os, UNKNOWN_IGNORED);
 	assert_int_equal(r->unknown_edition, UNKNOWN_COUNTED);
-	assert_true(r->count_standby);
+	assert_true(r->count_standby && r->exclusions[0].standby);
 	assert_int_equal(r->clock, 1 | 8);
 	tally_pack_free(p);
 	p = parse(software);
@@ -261,6 +261,8 @@ static const char *const malformed[][3] = {
 	{ "cores: [6, 6]", "cores: [6], sockets: 1",
 	  "dir/f.yaml:17:21: a host has either 'cores', 'sockets' or 'unknown'" },
 	{ "cores: [6, 6], ", "", "dir/f.yaml:17:21: a host has either" },
+	{ "vms_per_stack: 2", "vms_per_stack: 2\n    exclusions: [{right: dr, standby: true}]",
+	  "dir/f.yaml:15:17: 'standby' excludes what 'guests.standby' does not count" },
 	{ "vms: 2", "vms: 2, times: 100000}, {sockets: 1",
 	  "dir/f.yaml:17:20: more than 100000 hosts" },
 };

@@ -464,18 +464,6 @@ windows_clients_are_counted_at_once(void **state)
 }
 
 static void
-a_standby_does_not_count(void **state)
-{
-	const struct tally_json *r = report_of_day(
-		"h1 00:00 host cores_per_socket=8,8\nh1 01:00 start a vcpus=1 " WIN "\n"
-		"h1 01:00 start b vcpus=1 " WIN "\nh1 01:00 start c vcpus=1 " WIN "\n"
-		"h1 01:00 role c role=standby\nh1 02:00 heartbeat\n");
-
-	(void)state;
-	assert_reading(r, STANDARD FLEET, "16", "16", "16");
-}
-
-static void
 a_host_grows_and_the_largest_need_counts(void **state)
 {
 	const struct tally_json *r = report_of_day("h1 00:00 host cores_per_socket=8,8\n"
@@ -527,7 +515,6 @@ main(void)
 		cmocka_unit_test(ibm_caps_each_server_and_adds_the_regions_peaks),
 		cmocka_unit_test(vmware_counts_the_cores_of_its_hosts),
 		cmocka_unit_test(windows_clients_are_counted_at_once),
-		cmocka_unit_test(a_standby_does_not_count),
 		cmocka_unit_test(a_host_grows_and_the_largest_need_counts),
 		cmocka_unit_test(the_period_decides_without_rules_there_are_none),
 	};

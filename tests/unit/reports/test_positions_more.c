@@ -136,6 +136,83 @@ a_repaired_host_keeps_what_comes_to_it(void **state)
 	}
 }
 
+static void
+a_standby_counts_until_a_right_excludes_it(void **state)
+{
+	static const char *const lines = "h1 00:00 host cores_per_socket=8,8\nh1 01:00 start a "
+					 "vcpus=8 software=sql-server-enterprise\n"
+					 "h1 01:00 start b vcpus=6 software=sql-server-enterprise\n"
+					 "h1 01:00 role b role=standby\nh1 02:00 heartbeat\n";
+	const struct tally_json *r = report_of_day(lines);
+
+	(void)state;
+	assert_reading(r, SQL FLEET, "14", "14", "14");
+	report_with("- {product: sql-server-enterprise, metric: core, quantity: 8, rights: [dr]}\n",
+		    NULL);
+	r = report_of_day(lines);
+	assert_reading(r, SQL FLEET, "8", "8", "8");
+	assert_figure(r, "positions", SQL FLEET, "excluded", "?");
+	report_with(NULL, NULL);
+	/* Hours are of whoever runs: there is no right that would take it out. */
+	r = report_of_day("h1 01:00 start a vcpus=1 " WIN "\nh1 01:00 role a role=standby\n"
+			  "h1 02:00 heartbeat\n");
+	assert_reading(r, "rule=windows-server/payg" FLEET, "0", "0", "0");
+}
+
+static void
+a_cluster_tells_of_who_came_with_a_host(void **state)
+{
+	const struct tally_json *r =
+		report_of_day("h1 00:00 host cores_per_socket=8,8 cluster=a\n"
+			      "h1 01:00 start a vcpus=8 software=sql-server-enterprise\n"
+			      "h1 10:00 host cores_per_socket=8,8 cluster=b\nh1 20:00 heartbeat\n");
+
+	(void)state;
+	assert_reading(r, SQL " scope=cluster id=b", "8", "8", "8");
+	assert_figure(r, "positions", SQL " scope=cluster id=b", "because", "?");
+	assert_figure(r, "positions", SQL " scope=cluster id=b", "evidence.imported", "1.000000");
+	assert_figure(r, "positions", SQL FLEET, "because", "?");
+	r = report_of_day("h1 00:00 host cores_per_socket=8,8 cluster=a\n"
+			  "h1 01:00 start a vcpus=2 " WIN "\n"
+			  "h1 10:00 host cores_per_socket=8,8 cluster=b\nh1 20:00 heartbeat\n");
+	assert_figure(r, "positions", "rule=windows-server/payg" FLEET, "because", "?");
+	assert_figure(r, "positions", "rule=windows-server/payg scope=cluster id=b", "because",
+		      "?");
+}
+
+static void
+a_retired_host_is_as_large_as_it_was(void **state)
+{
+	const struct tally_json *r =
+		report_of_day("h1 00:00 host cores_per_socket=20,20\nh1 05:00 host-retired\n"
+			      "h1 11:00 start a vcpus=2 " WIN "\nh1 12:00 heartbeat\n");
+
+	(void)state;
+	assert_reading(r, STANDARD FLEET, "40", "40", "40");
+	assert_figure(r, "positions", STANDARD FLEET, "unresolved", "?");
+	/* A host that nobody uses is none. */
+	r = report_of_day(
+		"h1 00:00 host cores_per_socket=20,20 hypervisor=vmware\n"
+		"h1 05:00 host-retired\nh2 06:00 host cores_per_socket=20 hypervisor=vmware\n"
+		"h2 12:00 heartbeat\n");
+	assert_reading(r, "rule=vmware/cores" FLEET, "40", "40", "40");
+}
+
+static void
+a_host_described_before_the_window_is_described(void **state)
+{
+	const struct tally_json *r =
+		report_of("h1 2025-12-01T00:00:00Z start a vcpus=2 "
+			  "software=oracle-database-enterprise\n"
+			  "h1 2025-12-01T00:01:00Z host cores_per_socket=8,8 cpu=Xeon\n"
+			  "h1 2026-02-01T00:00:00Z heartbeat\n",
+			  "2026-01-01", "2026-02-01", "UTC");
+
+	(void)state;
+	assert_reading(r, ORACLE FLEET, "8", "8", "8");
+	assert_figure(r, "positions", ORACLE FLEET, "unresolved", "");
+}
+
 int
 main(void)
 {
@@ -144,6 +221,10 @@ main(void)
 		cmocka_unit_test(what_a_cluster_reaches_is_no_less_than_what_ran),
 		cmocka_unit_test(a_right_excludes_only_while_it_is_in_force),
 		cmocka_unit_test(a_repaired_host_keeps_what_comes_to_it),
+		cmocka_unit_test(a_standby_counts_until_a_right_excludes_it),
+		cmocka_unit_test(a_cluster_tells_of_who_came_with_a_host),
+		cmocka_unit_test(a_retired_host_is_as_large_as_it_was),
+		cmocka_unit_test(a_host_described_before_the_window_is_described),
 		cmocka_unit_test(a_right_of_a_cluster_ends_where_the_host_leaves_it),
 	};
 	int failed;
