@@ -8,6 +8,7 @@
 import csv
 import io
 import json
+import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
 from decimal import Decimal
@@ -184,6 +185,28 @@ def verification(suite, second):
         suite.refused("verify", *exports, *packs, suite.prices, other, suite.first, code=2, names=["other.yaml"])
 
 
+def forks(suite):
+    """One ledger, copied, that tells two stories: the report of one is not superseded by the other's."""
+    one, other = suite.scratch / "one", suite.scratch / "other"
+    begun = write_events(suite.scratch / "begun.jsonl", [
+        event(0, "f1", "host", cores_per_socket=[8]), event(DAY, "f1", "start", vm=WEB, vcpus=1)])
+    suite.must("record", one, "--from", begun)
+    shutil.copytree(one, other)
+    for estate, hours in ((one, (9,)), (other, (5, 6, 7))):
+        more = [event(DAY + h * HOUR, "f1", "heartbeat") for h in hours[:-1]]
+        more.append(event(DAY + hours[-1] * HOUR, "f1", "stop", vm=WEB, cause="shutdown"))
+        suite.must("record", estate, "--from", write_events(suite.scratch / f"{estate.name}.jsonl", more))
+    old = suite.scratch / "fork.json"
+    suite.must("report", one / "f1", *PERIOD, "--format", "json", "-o", old)
+    with suite.case("a report of another history of a ledger that has grown is not superseded"):
+        suite.refused("report", other / "f1", *PERIOD, "--compare", old, "-o", "-", code=2,
+                      names=["fork.json", "it rests on another history"])
+        export = suite.scratch / "fork.export"
+        suite.must("export", other / "f1", "--to", export)
+        suite.refused("report", export, *PERIOD, "--compare", old, "-o", "-", code=2,
+                      names=["fork.json", "it rests on another history"])
+
+
 def refusals(suite):
     sku = "skus: [{id: s, meter: vm-hour, prices: [{from: %s, rate: %s}]}]\n"
     for name, text, names in (
@@ -221,6 +244,7 @@ def body(suite):
     formats(suite)
     verification(suite, corrections(suite))
     refusals(suite)
+    forks(suite)
 
 
 if __name__ == "__main__":
