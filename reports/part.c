@@ -247,7 +247,7 @@ static int
 read_next(struct part *p, struct slot *s, stream_want *want, bool known, struct tally_err *err)
 {
 	const struct tally_index_row *row = NULL;
-	struct tally_entry e;
+	struct tally_entry e = { 0 };
 	int rc;
 
 	for (;;) {
