@@ -40,16 +40,19 @@ too_little(const struct entitlement_match *m, const struct entitlement *e,
 	return NULL;
 }
 
+/* Names are compared last: rows and hosts may be many. */
 static bool
 counts_there(const struct entitlement *e, const struct rule *rule,
 	     const struct entitlement_place *place, int64_t at)
 {
 	const struct serving_row row = { .e = e };
 
-	return entitlement_serves(e, rule, tally_bytes_str(rule->product)) &&
-	       match_units(&row, rule, at) > 0 && entitlement_covers(e, place) &&
-	       (e->assigned_host[0] == '\0' ||
-		tally_bytes_eq(tally_bytes_str(e->assigned_host), place->host));
+	if (!entitlement_valid(e, at) || !entitlement_covers(e, place) ||
+	    (e->assigned_host[0] != '\0' &&
+	     !tally_bytes_eq(tally_bytes_str(e->assigned_host), place->host)))
+		return false;
+	return match_units(&row, rule, at) > 0 &&
+	       entitlement_serves(e, rule, tally_bytes_str(rule->product));
 }
 
 static const struct rule *

@@ -222,7 +222,35 @@ match_serving(const struct entitlement_match *m, const struct rule *rule,
 	}
 }
 
-/* The sum of what counts there; null where nothing is of such a scope. */
+/* The first cut at `at` or behind it. */
+static size_t
+cut_from(const struct cuts *cuts, int64_t at)
+{
+	size_t k = match_stretch(cuts, at);
+
+	return cuts->p[k] < at ? k + 1 : k;
+}
+
+/* The cuts [first, end) at which a row is worth anything: it is so once, and over. */
+static void
+in_force(const struct serving_row *r, const struct rule *rule, const struct cuts *cuts,
+	 size_t *first, size_t *end)
+{
+	const struct entitlement *e = r->e;
+	bool dated = e->maintenance_from.given || e->maintenance_to.given;
+	size_t k;
+
+	*first = cut_from(cuts, e->valid_from.at);
+	*end = r->lost ? 0 : cut_from(cuts, e->valid_to.at);
+	if (!rule->needs_maintenance || !dated)
+		return;
+	k = cut_from(cuts, e->maintenance_from.at);
+	*first = k > *first ? k : *first;
+	k = cut_from(cuts, e->maintenance_to.at);
+	*end = k < *end ? k : *end;
+}
+
+/* The sums of what counts there; null where nothing is of such a scope. */
 static void
 add_up(const struct entitlement_match *m, struct position *p, const struct rule *rule,
        const struct serving *serving, amount *sums, const struct cuts *cuts)
@@ -231,13 +259,19 @@ add_up(const struct entitlement_match *m, struct position *p, const struct rule 
 
 	for (size_t i = 0; i < serving->n; i++) {
 		const struct serving_row *r = &serving->p[i];
+		size_t first, end;
 
 		if (!inside(m, r, p, at))
 			continue;
 		p->has_entitled = true;
-		for (size_t k = 0; k < cuts->n; k++)
-			sums[k] += match_units(r, rule, cuts->p[k]);
+		in_force(r, rule, cuts, &first, &end);
+		if (first >= end)
+			continue;
+		sums[first] += entitlement_units(r->e);
+		sums[end] -= entitlement_units(r->e);
 	}
+	for (size_t k = 1; k < cuts->n; k++)
+		sums[k] += sums[k - 1];
 }
 
 /* The least of what is held in the stretches that it is asked about. */
@@ -245,7 +279,7 @@ static void
 entitle(const struct entitlement_match *m, struct position *p, const struct rule *rule,
 	const struct serving *serving, const bool *asked, const struct cuts *cuts)
 {
-	amount *sums = tally_alloc(cuts->n * sizeof(*sums));
+	amount *sums = tally_alloc((cuts->n + 1) * sizeof(*sums));
 	size_t least = match_stretch(cuts, match_instant(m, p));
 
 	add_up(m, p, rule, serving, sums, cuts);
