@@ -87,7 +87,8 @@ give_up(const struct position_case *c, size_t position)
 }
 
 /* Each reading is that of the window where it is largest; who stood there is told
- * of the window where what was measured is. */
+ * of the window where what was measured is, and what is not known also of that where
+ * `high` is: of several the one where most was measured, or the first. */
 static void
 take_figures(struct positions *out, const struct position_case *c, struct case_window *w)
 {
@@ -104,8 +105,12 @@ take_figures(struct positions *out, const struct position_case *c, struct case_w
 		p = take_position(out, c, n);
 		if (n->peak[LOW] > p->need.low)
 			p->need.low = n->peak[LOW];
-		if (n->peak[HIGH] > p->need.high)
+		w->asked[i] = (size_t)(p - out->p) + 1;
+		if (n->peak[HIGH] > p->need.high ||
+		    (n->peak[HIGH] == p->need.high && n->peak[MEASURED] > p->need.measured)) {
 			p->need.high = n->peak[HIGH];
+			p->high_from = w->from;
+		}
 		if (n->peak[MEASURED] <= p->need.measured)
 			continue;
 		p->need.measured = n->peak[MEASURED];

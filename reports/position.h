@@ -57,6 +57,7 @@ struct position {
 	amount order;       /* what has to be ordered to cover `measured`: whole packs */
 	int64_t at;         /* first instant of the measured peak; INT64_MIN: there is none */
 	int64_t from, to;   /* the window: the period, 90 days, the highest month, ... */
+	int64_t high_from;  /* of the window where `high` is */
 	bool short_history; /* it begins before the ledgers do */
 
 	bool has_entitled; /* entitlement.c; false: none is held */

@@ -18,6 +18,7 @@
 enum { OF_HOST, OF_CLUSTER, OF_REGION, OF_FLEET, PLACES };
 struct spot {
 	struct position *p[PLACES];
+	struct position *high[PLACES]; /* only their `high` is of this window */
 	int64_t at[PLACES];
 	uint32_t node[PLACES];
 	tally_i128 witnessed, declared, imported;
@@ -48,6 +49,14 @@ instant_of(const struct meter *m, const struct meter_place *place, const struct 
 	return node == NO_NODE ? INT64_MIN : m->nodes[node].peak_at[MEASURED];
 }
 
+static struct position *
+high_of(struct positions *out, const struct case_window *w, uint32_t node)
+{
+	size_t number = node == NO_NODE ? 0 : w->asked[node];
+
+	return number > 0 && out->p[number - 1].high_from == w->from ? &out->p[number - 1] : NULL;
+}
+
 static struct spot *
 make_spots(struct positions *out, const struct case_window *w)
 {
@@ -67,6 +76,7 @@ make_spots(struct positions *out, const struct case_window *w)
 			size_t number = s->node[k] == NO_NODE ? 0 : w->position[s->node[k]];
 
 			s->p[k] = number > 0 ? &out->p[number - 1] : NULL;
+			s->high[k] = high_of(out, w, s->node[k]);
 			s->at[k] = s->p[k] ? instant_of(m, place, s, k) : INT64_MIN;
 		}
 	}
@@ -146,7 +156,7 @@ add_vm(const struct details *d, const struct stay *s, const struct spot *spot, b
 	struct position_vm v = { s->vm, d->e->claims[s->claims].name, s->host, why };
 
 	for (unsigned i = 0; i < PLACES; i++) {
-		struct position *p = spot->p[i];
+		struct position *p = spot->p[i] || excluded ? spot->p[i] : spot->high[i];
 		uint8_t key[16];
 		void **place;
 
@@ -278,6 +288,11 @@ sort_details(const struct estate *e, struct position *p)
 		qsort_r(p->excluded, p->n_excluded, sizeof(*p->excluded), compare_vms, ctx);
 	if (p->n_unresolved > 1)
 		qsort_r(p->unresolved, p->n_unresolved, sizeof(*p->unresolved), compare_vms, ctx);
+	kept = 0; /* of two windows */
+	for (size_t i = 0; i < p->n_unresolved; i++)
+		if (i == 0 || compare_vms(&p->unresolved[i - 1], &p->unresolved[i], ctx) != 0)
+			p->unresolved[kept++] = p->unresolved[i];
+	p->n_unresolved = kept;
 }
 
 /* The pieces of a case that are looked at in one pass over the stays, by time: one of

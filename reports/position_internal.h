@@ -19,6 +19,7 @@ struct case_window {
 	struct meter meter;
 	uint8_t *breached; /* of each VM, for meter.breached */
 	size_t *position;  /* of each node: number + 1 of what took it; 0: none did */
+	size_t *asked;     /* the same, though another window's figures were taken */
 	struct map told;   /* (VM, host, why, node) that stand in a list */
 };
 struct position_case {

@@ -191,6 +191,7 @@ finish_window(void *arg, size_t i)
 		meter_vms(&w->meter, w->pieces[p].counted, w->pieces[p].from, w->pieces[p].to);
 	meter_finish(&w->meter);
 	w->position = tally_alloc((w->meter.n_nodes + 1) * sizeof(*w->position));
+	w->asked = tally_alloc((w->meter.n_nodes + 1) * sizeof(*w->asked));
 }
 
 /* The largest scopes are listed first: theirs take longest. */

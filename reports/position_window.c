@@ -115,6 +115,7 @@ case_deinit(struct position_case *c)
 			meter_deinit(&w->meter);
 		free(w->breached);
 		free(w->position);
+		free(w->asked);
 		map_deinit(&w->told);
 	}
 	for (size_t i = 0; i < c->n_versions; i++)

@@ -286,6 +286,35 @@ what_is_malformed_is_refused_at_its_place(void **state)
 }
 
 static void
+factors_are_no_more_than_a_scope_can_hold(void **state)
+{
+	struct tally_buf b = TALLY_BUF_INIT, factors = TALLY_BUF_INIT;
+	struct tally_pack *p;
+
+	(void)state;
+	for (unsigned n = 256; n <= 257; n++) {
+		tally_buf_clear(&b);
+		tally_buf_clear(&factors);
+		for (unsigned i = 0; i < n; i++)
+			tally_buf_addf(&factors, "      - {cpu: x%u, factor: 0.%02u}\n", i,
+				       1 + i % 99);
+		tally_buf_addf(&b,
+			       "pack: p\nversion: \"1\"\ntitle: T\nvendor: V\nrules:\n"
+			       "  - rule: a/p\n    metric: processor-factor\n"
+			       "    valid_from: 2026-01-01\n"
+			       "    source: {text: s, read: 2026-01-02}\n    unit: core\n"
+			       "    product: a\n    guests: {os: [x]}\n    factors:\n%s",
+			       tally_buf_cstr(&factors));
+		if (n == 257)
+			refuses(tally_buf_cstr(&b), "dir/f.yaml:14:7: more than 256 factors");
+		else if ((p = parse(tally_buf_cstr(&b))))
+			tally_pack_free(p);
+	}
+	tally_buf_deinit(&factors);
+	tally_buf_deinit(&b);
+}
+
+static void
 so_is_what_is_malformed_in_tables(void **state)
 {
 	static const char *const cases[][3] = {
@@ -528,6 +557,7 @@ main(void)
 		cmocka_unit_test(a_pack_is_read_with_what_is_absent),
 		cmocka_unit_test(what_a_rule_can_say_is_read),
 		cmocka_unit_test(what_is_malformed_is_refused_at_its_place),
+		cmocka_unit_test(factors_are_no_more_than_a_scope_can_hold),
 		cmocka_unit_test(so_is_what_is_malformed_in_tables),
 		cmocka_unit_test(versions_of_a_rule_follow_one_another),
 		cmocka_unit_test(packs_stand_together_without_a_double),

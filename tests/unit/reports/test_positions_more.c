@@ -213,6 +213,29 @@ a_host_described_before_the_window_is_described(void **state)
 	assert_figure(r, "positions", ORACLE FLEET, "unresolved", "");
 }
 
+static void
+who_made_high_in_another_month_is_told(void **state)
+{
+	const struct tally_json *r =
+		report_of("h1 2026-01-01T00:00:00Z host cores_per_socket=8,8\n"
+			  "h1 2026-01-05T00:00:00Z start a vcpus=2 edition=standard " WIN "\n"
+			  "h1 2026-01-05T00:00:00Z start d vcpus=2\n"
+			  "h1 2026-01-06T00:00:00Z stop a cause=shutdown\n"
+			  "h1 2026-01-06T00:00:00Z stop d cause=shutdown\n"
+			  "h1 2026-02-05T00:00:00Z start b vcpus=2\n"
+			  "h1 2026-02-05T00:00:00Z start c vcpus=2\n"
+			  "h1 2026-02-05T00:00:00Z start d vcpus=2\n"
+			  "h1 2026-03-01T00:00:00Z heartbeat\n",
+			  "2026-01-01", "2026-03-01", "UTC");
+
+	(void)state;
+	assert_reading(r, "rule=windows-server-standard/spla-month" FLEET, "16", "16", "32");
+	assert_figure(r, "positions", "rule=windows-server-standard/spla-month" FLEET, "from",
+		      "2026-01-01T00:00:00Z");
+	assert_figure(r, "positions", "rule=windows-server-standard/spla-month" FLEET, "unresolved",
+		      "?,?,?");
+}
+
 int
 main(void)
 {
@@ -225,6 +248,7 @@ main(void)
 		cmocka_unit_test(a_cluster_tells_of_who_came_with_a_host),
 		cmocka_unit_test(a_retired_host_is_as_large_as_it_was),
 		cmocka_unit_test(a_host_described_before_the_window_is_described),
+		cmocka_unit_test(who_made_high_in_another_month_is_told),
 		cmocka_unit_test(a_right_of_a_cluster_ends_where_the_host_leaves_it),
 	};
 	int failed;
