@@ -81,8 +81,8 @@ add_node(const struct entitlement_match *m, struct nodes *list, const struct pos
 /* Units go to where they are bound: to the narrowest scope from there on that the rule
  * looks at; where that has no such position nothing needs them. */
 static void
-bind(const struct entitlement_match *m, struct node *nodes, size_t n, const struct serving_row *r,
-     int64_t at, amount units)
+use_row(const struct entitlement_match *m, struct node *nodes, size_t n,
+	const struct serving_row *r, int64_t at, amount units)
 {
 	static const enum scope order[] = { SCOPE_HOST, SCOPE_CLUSTER, SCOPE_REGION, SCOPE_FLEET };
 	enum scope scope = r->e->assigned_host[0] != '\0' ? SCOPE_HOST : r->e->scope;
@@ -112,7 +112,7 @@ bind(const struct entitlement_match *m, struct node *nodes, size_t n, const stru
 
 /* What is held of each rule at an instant; the nodes of one rule stand together. */
 static void
-bind_all(const struct entitlement_match *m, struct nodes *list, int64_t at)
+use_rows(const struct entitlement_match *m, struct nodes *list, int64_t at)
 {
 	struct serving serving = { 0 };
 
@@ -123,8 +123,8 @@ bind_all(const struct entitlement_match *m, struct nodes *list, int64_t at)
 			end++;
 		match_serving(m, rule, match_text(m, list->p[i].p->product), &serving);
 		for (size_t k = 0; k < serving.n; k++)
-			bind(m, &list->p[i], end - i, &serving.p[k], at,
-			     match_units(&serving.p[k], rule, at));
+			use_row(m, &list->p[i], end - i, &serving.p[k], at,
+				match_units(&serving.p[k], rule, at));
 	}
 	free(serving.p);
 }
@@ -270,7 +270,7 @@ judge_group(const struct entitlement_match *m, struct nodes *list, struct tally_
 			list->p[k].bound = list->p[k].below = list->p[k].lack_below = 0;
 			list->p[k].covered = false;
 		}
-		bind_all(m, list, p->held_at);
+		use_rows(m, list, p->held_at);
 		add_up(m, list);
 		least = judge(list);
 		if (!least || (found > 0 && lack_of(least) <= lack_of(&worst)))
