@@ -78,20 +78,24 @@ make_choice(const struct position *p, const struct choice *other)
 	return c;
 }
 
-/* All of one choice. */
+/* All of one choice. A rule that measured nothing looked at other days than those of
+ * the use: it licenses none of it. */
 static void
-compare_all(const struct choice *list, size_t n)
+compare_all(struct choice *list, size_t n)
 {
 	const struct position *best = NULL;
+	size_t needed = 0;
 
+	for (size_t i = 0; i < n; i++)
+		if (list[i].p->need.measured > 0)
+			list[needed++] = list[i];
+	n = needed;
 	for (size_t i = 0; i < n; i++)
 		if (list[i].lawful && (!best || costs_less(list[i].p, best)))
 			best = list[i].p;
 	for (size_t i = 0; i < n && n > 1 && best; i++) {
 		struct position *p = list[i].p;
 
-		if (p->need.measured == 0)
-			continue;
 		p->has_cheapest = true;
 		p->lawful = list[i].lawful;
 		p->cheapest_rule = best->rule;

@@ -117,6 +117,22 @@ a_rule_without_a_group_or_a_need_has_no_choice(void **state)
 	assert_figure(r, "positions", "rule=windows-server/payg" FLEET, "cheapest", "null");
 }
 
+/* The rules of hosts look at the last 90 days, and there it was gone. */
+static void
+what_measured_nothing_is_no_cheap_choice(void **state)
+{
+	const struct tally_json *r = report_of("h1 2026-01-01T00:00:00Z host cores_per_socket=8,8\n"
+					       "h1 2026-01-01T00:00:00Z start a vcpus=2 " WIN "\n"
+					       "h1 2026-02-01T00:00:00Z stop a\n"
+					       "h1 2026-06-01T00:00:00Z heartbeat\n",
+					       "2026-01-01", "2026-06-01", "UTC");
+
+	(void)state;
+	assert_figure(r, "positions", BY_VM FLEET, "measured", "16");
+	assert_figure(r, "positions", CENTER FLEET, "measured", "0");
+	assert_figure(r, "positions", BY_VM FLEET, "cheapest", "null");
+}
+
 int
 main(void)
 {
@@ -125,6 +141,7 @@ main(void)
 		cmocka_unit_test(by_the_vm_is_no_choice_without_maintenance),
 		cmocka_unit_test(sql_server_by_the_vm_and_by_the_host_are_one_choice),
 		cmocka_unit_test(a_rule_without_a_group_or_a_need_has_no_choice),
+		cmocka_unit_test(what_measured_nothing_is_no_cheap_choice),
 	};
 	int failed;
 
