@@ -111,7 +111,7 @@ static const struct tally_field price_source_fields[] = {
 };
 static const struct tally_field compare_fields[] = {
 	MUST("group", AT(r.group)),
-	MUST("price", AT(price)),
+	STR("price", AT(price)),
 	MAP("source", false, price_source_fields),
 	YES("needs_maintenance", AT(r.needs_maintenance)),
 	END,

@@ -198,6 +198,7 @@ read_numbers(struct raw_rule *raw, const struct pack_place *at)
 	if (factor == 0 || factor >= UINT64_C(1) << 40)
 		return pack_error(at, "time.factor", "'factor' must be above 0 and below 1000000");
 	r->time_factor = factor;
+	r->priced = raw->price != NULL;
 	r->price = price;
 	r->time_min = raw->time_min.ns;
 	r->time_step = raw->time_step.ns;

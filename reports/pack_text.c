@@ -158,8 +158,10 @@ show_price(struct tally_buf *out, const struct rule *r)
 
 	if (!r->group)
 		return;
-	figure_text(price, r->price);
 	line(out, "compared in", r->group);
+	if (!r->priced)
+		return;
+	figure_text(price, r->price);
 	line(out, "list price", price);
 	line(out, "price from", r->price_source.text);
 	line(out, "url", r->price_source.url);

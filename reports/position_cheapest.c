@@ -114,7 +114,7 @@ positions_compare(struct positions *list, const struct counted_rights *rights)
 	size_t n = 0;
 
 	for (size_t i = 0; i < list->n; i++)
-		if (list->p[i].applied->group)
+		if (list->p[i].applied->group && list->p[i].applied->priced)
 			all[n++] = (struct choice){ &list->p[i], i, lawful(&list->p[i], rights) };
 	if (n > 1)
 		qsort(all, n, sizeof(*all), compare_choices);

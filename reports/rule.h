@@ -200,8 +200,9 @@ struct rule {
 	 * on a host that holds nothing better are the finding edition-mismatch. */
 	struct tally_strings covers_editions;
 	/* Rules of one group are ways to license the same use: the cheapest of them
-	 * by price x quantity is told (NULL: no group). */
+	 * by price x quantity is told, where they have prices (NULL: no group). */
 	char *group;
+	bool priced;
 	amount price; /* of one unit, of a list; only compared inside the group */
 	struct rule_source price_source; /* its text is NULL where it is not told */
 	bool needs_maintenance;          /* lawful only with maintenance (or by subscription) */

@@ -356,10 +356,34 @@ a_product_that_is_held_has_a_position_though_no_guest_is_known_to_run_it(void **
 		rows(report_of(unknown, JAN), "positions", "rule=rhel/vm-pairs scope=fleet"), 0);
 }
 
+/* Guests by pairs, and a cluster's sockets for any number of them, license the same use. */
+static void
+one_of_two_models_suffices_where_no_price_is_known_either(void **state)
+{
+	static const char lines[] =
+		"h1 2026-01-01T00:00:00Z host cores_per_socket=8,8,8\n"
+		"h1 2026-01-02T00:00:00Z start a vcpus=2 os=http://redhat.com/rhel/9.2\n"
+		"h1 2026-01-02T00:00:00Z start b vcpus=2 os=http://redhat.com/rhel/9.2\n"
+		"h1 2026-01-02T00:00:00Z start c vcpus=2 os=http://redhat.com/rhel/9.2\n"
+		"h1 2026-01-02T00:00:00Z start d vcpus=2 os=http://ubuntu.com/ubuntu/24.04\n" END;
+
+	(void)state;
+	report_with("- {product: rhel, metric: rhel/vm-pairs, quantity: 2}\n"
+		    "- {product: rhel-vdc, metric: rhel/virtual-datacenter, quantity: 1}\n"
+		    "- {product: ubuntu-pro, metric: ubuntu-pro/vm, quantity: 1}\n",
+		    NULL);
+	assert_string_equal(short_of(lines), "");
+	assert_figure(report_of(lines, JAN), "positions", "rule=rhel/vm-pairs scope=fleet",
+		      "cheapest", "null");
+	report_with("- {product: rhel, metric: rhel/vm-pairs, quantity: 1}\n", NULL);
+	assert_non_null(strstr(short_of(lines), "rhel/vm-pairs"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_of_two_models_suffices_where_no_price_is_known_either),
 		cmocka_unit_test(what_ended_before_the_period_does_not_count_for_a_peak_before_it),
 		cmocka_unit_test(a_licence_must_last_as_long_as_the_need_is_at_its_peak),
 		cmocka_unit_test(what_is_assigned_to_one_host_is_of_no_use_to_another),
