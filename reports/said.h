@@ -8,6 +8,7 @@
  */
 #include "table.h"
 #include "tally/entry.h"
+#include "tally/index.h"
 
 struct tally_err;
 struct vm;

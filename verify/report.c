@@ -20,12 +20,14 @@
 bool
 report_recognised(struct tally_bytes content)
 {
-	static const char *const keys[] = { "\"report\"", "\"evidence\"", "\"rule_packs\"" };
+	static const char *const keys[] = { "\"charges\"",  "\"coverage\"", "\"evidence\"",
+					    "\"findings\"", "\"report\"",   "\"rule_packs\"",
+					    "\"positions\"" };
 	unsigned found = 0;
 
 	if (content.len == 0 || content.p[0] != '{')
 		return false;
-	/* One of them may be damaged: that is a report that does not hold. */
+	/* Some may be damaged or cut off: that is a report that does not hold. */
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		found += memmem(content.p, content.len, keys[i], strlen(keys[i])) != NULL;
 	return found >= 2;

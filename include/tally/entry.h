@@ -5,7 +5,6 @@
  * The entry: the 136-byte record, its salts and commitments (FORMAT.md section
  * 1). Implemented in ledger/log; PURE.
  */
-#include "tally/body.h"
 #include "tally/bytes.h"
 #include "tally/event.h"
 
@@ -67,18 +66,7 @@ struct tally_entry {
 	unsigned mask;                          /* groups that are disclosed */
 	struct tally_bytes group[TALLY_GROUPS]; /* valid until the next call */
 };
-/* A group that entries of an index have in common: its body (tally/body.h). `place` is
- * for the caller's use, and NULL at first. */
-struct tally_shared {
-	struct tally_bytes bytes;
-	void *place;
-};
-/* An entry of an index; all of it is disclosed. */
-struct tally_index_row {
-	struct tally_header header;
-	struct tally_body_numbers numbers;
-	struct tally_shared *group[TALLY_GROUPS]; /* NULL: empty */
-};
+struct tally_index_row; /* tally/index.h */
 /* ledger/store implements it over LMDB, verify/ over an export. */
 struct tally_entries {
 	void *ctx;

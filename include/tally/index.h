@@ -8,12 +8,26 @@
  * entries say, scrub shows by making it again: the same entries in the same
  * pieces give the same bytes. PURE; implemented in ledger/log.
  */
+#include "tally/body.h"
 #include "tally/entry.h"
 
 struct tally_err;
 
 #define TALLY_INDEX_PIECE   2048  /* entries */
 #define TALLY_INDEX_SEGMENT 16384 /* entries over which a body is kept once */
+
+/* A group that entries of an index have in common: its body (tally/body.h). `place` is
+ * for the caller's use, and NULL at first. */
+struct tally_shared {
+	struct tally_bytes bytes;
+	void *place;
+};
+/* An entry of an index; all of it is disclosed. */
+struct tally_index_row {
+	struct tally_header header;
+	struct tally_body_numbers numbers;
+	struct tally_shared *group[TALLY_GROUPS]; /* NULL: empty */
+};
 
 struct tally_index_writer;
 struct tally_index_writer *tally_index_writer_new(void);
