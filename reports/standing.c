@@ -133,6 +133,7 @@ count_time(struct sweep *s, struct run *run, const struct standing *was)
 				.claims = was->claims,
 				.ledger = run->part->ledger,
 				.vcpus = was->vcpus,
+				.state = was->state,
 				.from = was->since,
 				.to = s->now };
 

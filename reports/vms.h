@@ -33,6 +33,7 @@ struct vm_step {
 	struct vm_row *row;
 	struct effective claims;
 	uint32_t ledger, vcpus;
+	unsigned state; /* RUNNING or PAUSED */
 	int64_t from, to;
 };
 void vms_count(const struct vm_step *step);

@@ -18,17 +18,16 @@ static struct seen *seen;
 static unsigned next_host;
 
 void
-__wrap_vms_count(struct vm_row *row, const struct run *run, const struct effective *claims,
-		 uint32_t vcpus, int64_t from, int64_t to)
+__wrap_vms_count(const struct vm_step *step)
 {
-	__real_vms_count(row, run, claims, vcpus, from, to);
+	__real_vms_count(step);
 	for (unsigned i = 0; i < world->vm_count; i++) {
-		struct counted *c = &seen->vm[run->part->ledger][i];
-		if (memcmp(world->vm[i].uuid, run->vm->uuid, TALLY_UUID) != 0)
+		struct counted *c = &seen->vm[step->ledger][i];
+		if (memcmp(world->vm[i].uuid, step->row->vm->uuid, TALLY_UUID) != 0)
 			continue;
-		spans_add(&c->residence, from, to);
-		if (run->now.state == RUNNING)
-			spans_add(&c->running, from, to);
+		spans_add(&c->residence, step->from, step->to);
+		if (step->state == RUNNING)
+			spans_add(&c->running, step->from, step->to);
 		return;
 	}
 	sim_fail(world, NULL, "the report has a VM that never was");

@@ -13,26 +13,12 @@ struct host;
 void witness_running(struct host *h); /* whose calls they are from now on; NULL nobody's */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-void __wrap_recorder_put(struct recorder *r, const struct tally_event *ev);
-void __real_recorder_put(struct recorder *r, const struct tally_event *ev);
-int __wrap_tally_store_open(struct tally_store **out, const char *path, enum tally_store_mode mode,
-			    const struct tally_clock *clock, struct tally_err *err);
-int __real_tally_store_open(struct tally_store **out, const char *path, enum tally_store_mode mode,
-			    const struct tally_clock *clock, struct tally_err *err);
-int __wrap_tally_store_append(struct tally_store *s, const struct tally_prepared *entries, size_t n,
-			      uint64_t *first, struct tally_err *err);
-int __real_tally_store_append(struct tally_store *s, const struct tally_prepared *entries, size_t n,
-			      uint64_t *first, struct tally_err *err);
-void __wrap_vms_count(struct vm_row *row, const struct run *run, const struct effective *claims,
-		      uint32_t vcpus, int64_t from, int64_t to);
-void __real_vms_count(struct vm_row *row, const struct run *run, const struct effective *claims,
-		      uint32_t vcpus, int64_t from, int64_t to);
-void __wrap_host_coverage_make(struct host_coverage *out, struct part_coverage *const parts[],
-			       size_t n, const struct gaps *gaps, const struct span *period,
-			       const struct strings *strings);
-void __real_host_coverage_make(struct host_coverage *out, struct part_coverage *const parts[],
-			       size_t n, const struct gaps *gaps, const struct span *period,
-			       const struct strings *strings);
+/* Of the type that the product's own has: the linker looks at none. */
+__typeof__(recorder_put) __wrap_recorder_put, __real_recorder_put;
+__typeof__(tally_store_open) __wrap_tally_store_open, __real_tally_store_open;
+__typeof__(tally_store_append) __wrap_tally_store_append, __real_tally_store_append;
+__typeof__(vms_count) __wrap_vms_count, __real_vms_count;
+__typeof__(host_coverage_make) __wrap_host_coverage_make, __real_host_coverage_make;
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 #endif
