@@ -150,6 +150,7 @@ give_software(struct claims *c, const struct slot *e, uint64_t order,
 	ids_copy(&s.add, &m->software);
 	if (!s.replace)
 		ids_copy(&s.remove, &m->software_removed);
+	TALLY_ASSERT(c->n_steps == 0 || c->steps);
 	if (c->n_steps > 0 && !recorded_between(corrected, c->steps[c->n_steps - 1].order, order)) {
 		step_join(&c->steps[c->n_steps - 1], &s);
 		step_deinit(&s);

@@ -182,6 +182,7 @@ tell(struct walk *k, uint64_t lanes, uint32_t stay, bool ends)
 	for (; lanes != 0; lanes &= lanes - 1) {
 		struct lane *l = &k->lane[__builtin_ctzll(lanes)];
 
+		TALLY_ASSERT(l->waiting); /* somebody listens */
 		if (l->n == WAITING)
 			tell_waiting(k, l);
 		l->waiting[l->n++] = (struct event){ k->now, stay, ends };
