@@ -81,14 +81,23 @@ lose(struct world *w, struct guest *g)
 	vm_end_process(w, g, TALLY_C_FAILED, c, random_between(&w->random, 200 * MS, 2100 * MS));
 }
 
+/* A report joins what lies within a minute by the clocks of the two hosts. */
+static bool
+clocks_agree(const struct sim_move *m)
+{
+	int64_t apart = host_wall(m->from->host) - host_wall(m->to->host);
+
+	return apart < 60 * TALLY_SECOND && apart > -60 * TALLY_SECOND;
+}
+
 static void
 source_ends(struct world *w, const struct event *e)
 {
 	struct sim_move *m = e->data;
 	struct guest *to = is_alive(m->to, m->to_number) ? m->to : NULL;
-	/* The source is there, paused, up to here; where nobody looks at the target, and
-	 * the manager's word is lost, that is all that is known of it. */
-	if (!m->to->host->truth.watching)
+	/* The source is there, paused, up to here; where nobody looks at the target, or its
+	 * clock is another, and the manager's word is lost, that is all that is known of it. */
+	if (!m->to->host->truth.watching || !clocks_agree(m))
 		truth_told(m->from->host, m->departure, true);
 	if (is_alive(m->from, m->from_number))
 		vm_end_process(w, m->from, TALLY_C_MIGRATED, NULL,
