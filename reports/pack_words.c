@@ -45,18 +45,6 @@ rule_low_word(enum rule_low low)
 	return pack_low_words[low];
 }
 
-const char *
-rule_unknown_word(enum rule_unknown u)
-{
-	return pack_unknown_words[u];
-}
-
-const char *
-rule_mode_word(enum rule_mode m)
-{
-	return pack_mode_words[m];
-}
-
 /* As far as the path leads; `rest` is what it does not. */
 static const struct tally_yaml *
 follow(const struct tally_yaml *map, const char *path, const char **rest)

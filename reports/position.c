@@ -20,19 +20,6 @@ positions_deinit(struct positions *list)
 	memset(list, 0, sizeof(*list));
 }
 
-struct position *
-positions_find(const struct positions *list, uint32_t rule, uint32_t product, enum scope scope,
-	       uint32_t id)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		struct position *p = &list->p[i];
-
-		if (p->rule == rule && p->product == product && p->scope == scope && p->id == id)
-			return p;
-	}
-	return NULL;
-}
-
 static uint32_t
 add_text(const struct estate *e, const char *text)
 {

@@ -101,8 +101,5 @@ int64_t positions_reach(struct tally_pack *const *packs, size_t n, int64_t from,
 /* `out` is empty. TALLY_FAILS: a figure is too large. */
 int positions_make(struct positions *out, const struct positions_request *q, struct tally_err *err);
 void positions_deinit(struct positions *list);
-/* The one of that rule, product, scope and id, or NULL. */
-struct position *positions_find(const struct positions *list, uint32_t rule, uint32_t product,
-				enum scope scope, uint32_t id);
 
 #endif

@@ -144,12 +144,6 @@ report_charges_json(struct tally_jsonw *w, const struct tally_report *r)
 	tally_jsonw_end(w);
 }
 
-bool
-tally_report_has_charges(const struct tally_report *r)
-{
-	return r->charges.prices != NULL;
-}
-
 void
 tally_report_focus(const struct tally_report *r, struct tally_buf *out)
 {

@@ -230,8 +230,6 @@ const char *rule_aggregation_word(enum rule_aggregation a);
 const char *rule_window_word(enum rule_window w); /* days: "days" */
 const char *rule_reach_word(enum rule_reach reach);
 const char *rule_low_word(enum rule_low low);
-const char *rule_unknown_word(enum rule_unknown u);
-const char *rule_mode_word(enum rule_mode m);
 
 /* Patterns: ASCII case does not count, '*' is any run of bytes, the whole text must fit. */
 bool rule_text_fits(const char *pattern, struct tally_bytes text);

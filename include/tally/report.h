@@ -73,7 +73,6 @@ enum tally_report_role tally_report_role(const struct tally_report_input *in);
 void tally_report_free(struct tally_report *r);
 void tally_report_json(const struct tally_report *r, struct tally_buf *out);
 void tally_report_csv(const struct tally_report *r, struct tally_buf *out);
-bool tally_report_has_charges(const struct tally_report *r);
 /* FOCUS 1.2 as CSV (FORMAT.md section 22), of a report that has charges; and what
  * describes it, where it lies as `name` with so many bytes. TALLY_USE: an overflow. */
 void tally_report_focus(const struct tally_report *r, struct tally_buf *out);
