@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The estate as ledgers: each host's events in batches, a checkpoint at the end.
- * Two threads take hosts in turn. There is no TPM: two hundred of them would take
+ * Two jobs take hosts in turn. There is no TPM: two hundred of them would take
  * longer than all else, and a report asks for none.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +13,11 @@
 
 #include "sample.h"
 #include "tally/entry.h"
+#include "tally/parallel.h"
 #include "tally/store.h"
 
-#define BATCH   4096U
-#define THREADS 2U
+#define BATCH 4096U
+#define JOBS  2U
 
 struct batch {
 	struct tally_buf group[TALLY_GROUPS];
@@ -32,8 +32,6 @@ struct job {
 	const char *folder;
 	_Atomic unsigned *next; /* host */
 	struct tally_err err;
-	pthread_t thread;
-	bool started;
 };
 
 static int
@@ -214,37 +212,31 @@ write_one(const struct job *j, unsigned host, struct tally_err *err)
 	return status;
 }
 
-static void *
-write_some(void *ctx)
+static void
+write_some(void *arg, size_t i)
 {
-	struct job *j = ctx;
+	struct job *j = (struct job *)arg + i;
 	unsigned host;
 
 	while ((host = atomic_fetch_add(j->next, 1)) < j->h->size.hosts)
 		if (write_one(j, host, &j->err) < 0)
 			break;
-	return NULL;
 }
 
 int
 sample_write_ledgers(const struct sample_history *h, const char *folder, struct tally_err *err)
 {
 	_Atomic unsigned next = 0;
-	struct job jobs[THREADS];
+	struct job jobs[JOBS];
 	int status = 0;
 
 	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
 		return tally_err_sys(err, "%s", folder);
-	for (unsigned i = 0; i < THREADS; i++) {
-		jobs[i] = (struct job){ h, folder, &next, TALLY_ERR_INIT, 0, false };
-		jobs[i].started = pthread_create(&jobs[i].thread, NULL, write_some, &jobs[i]) == 0;
-	}
-	if (!jobs[0].started)
-		(void)write_some(&jobs[0]);
-	for (unsigned i = 0; i < THREADS; i++) {
-		if (jobs[i].started)
-			(void)pthread_join(jobs[i].thread, NULL);
-		if (status == 0 && jobs[i].err.code != TALLY_OK) {
+	for (unsigned i = 0; i < JOBS; i++)
+		jobs[i] = (struct job){ h, folder, &next, TALLY_ERR_INIT };
+	tally_parallel(JOBS, write_some, jobs);
+	for (unsigned i = 0; i < JOBS && status == 0; i++) {
+		if (jobs[i].err.code != TALLY_OK) {
 			*err = jobs[i].err;
 			status = -1;
 		}
