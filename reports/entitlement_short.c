@@ -257,7 +257,7 @@ tell(const struct entitlement_match *m, const struct node *x, struct tally_buf *
 static size_t
 judge_group(const struct entitlement_match *m, struct nodes *list, struct tally_buf *out)
 {
-	struct node worst;
+	struct node worst = { 0 };
 	size_t found = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
