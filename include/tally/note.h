@@ -50,7 +50,7 @@ struct tally_note_line {
 	const uint8_t *sig;
 	size_t sig_len;
 };
-#define TALLY_NOTE_LINES 16
+#define TALLY_NOTE_LINES 40
 /* A parsed note; views point into `in` and `scratch`, which must not change meanwhile. */
 struct tally_note {
 	struct tally_bytes text; /* with its final newline */
@@ -78,7 +78,8 @@ struct tally_checkpoint {
 	uint64_t size;
 	uint8_t root[TALLY_HASH];
 };
-/* Canonical only; extension lines are allowed where `extensions`. */
+/* Canonical only. `extensions`, for logs of others: extension lines, and an origin that is no key
+ * name. */
 int tally_checkpoint_parse(struct tally_checkpoint *out, struct tally_bytes text, bool extensions,
 			   struct tally_err *err);
 void tally_checkpoint_text(struct tally_buf *out, const char *origin, uint64_t size,

@@ -2,14 +2,15 @@
 /* Checkpoints (c2sp.org/tlog-checkpoint): the text of a note that names a tree. */
 #include <inttypes.h>
 #include <string.h>
+#include "log_internal.h"
 #include "tally/err.h"
 #include "tally/note.h"
 #include "tally/parse.h"
 
 #define ROOT_TEXT 44 /* base64 of 32 bytes */
 
-static bool
-parse_root(uint8_t root[TALLY_HASH], struct tally_bytes line)
+bool
+log_hash_line(uint8_t hash[TALLY_HASH], struct tally_bytes line)
 {
 	struct tally_buf decoded = TALLY_BUF_INIT;
 	bool ok = line.len == ROOT_TEXT &&
@@ -17,7 +18,7 @@ parse_root(uint8_t root[TALLY_HASH], struct tally_bytes line)
 		  decoded.len == TALLY_HASH;
 
 	if (ok)
-		memcpy(root, decoded.p, TALLY_HASH);
+		memcpy(hash, decoded.p, TALLY_HASH);
 	tally_buf_deinit(&decoded);
 	return ok;
 }
@@ -35,11 +36,13 @@ tally_checkpoint_parse(struct tally_checkpoint *out, struct tally_bytes text, bo
 	root = tally_cursor_line(&c);
 	if (c.failed)
 		return tally_err_set(err, TALLY_FAILS, "checkpoint: not three lines");
-	if (!tally_name_valid(out->origin))
+	/* A foreign log's origin need be no key name: "go.sum database tree". */
+	if (extensions ? out->origin.len == 0 || out->origin.len > TALLY_NAME_MAX
+		       : !tally_name_valid(out->origin))
 		return tally_err_set(err, TALLY_FAILS, "checkpoint: malformed origin");
 	if (!tally_parse_u64(&out->size, (const char *)size.p, size.len, INT64_MAX))
 		return tally_err_set(err, TALLY_FAILS, "checkpoint: malformed size");
-	if (!parse_root(out->root, root))
+	if (!log_hash_line(out->root, root))
 		return tally_err_set(err, TALLY_FAILS, "checkpoint: malformed root");
 	if (tally_cursor_left(&c) > 0 && !extensions)
 		return tally_err_set(err, TALLY_FAILS, "checkpoint: lines behind the root");

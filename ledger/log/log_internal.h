@@ -21,6 +21,12 @@ void log_key_id(uint8_t out[4], struct tally_bytes name, struct tally_bytes type
 bool log_key_split(struct tally_bytes text, struct tally_bytes *name, uint8_t id[4],
 		   struct tally_buf *key);
 
+/* What a cosignature of that time signs. */
+void log_cosigned_message(struct tally_buf *out, struct tally_bytes text, uint64_t time);
+
+/* base64 of one hash, alone on its line; false where it is not. */
+bool log_hash_line(uint8_t hash[TALLY_HASH], struct tally_bytes line);
+
 /* Fixed bytes for short inputs to a hash: an owned copy costs less than a
  * second call. */
 #define LOG_SHORT 512

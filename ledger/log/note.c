@@ -4,7 +4,6 @@
  * line, and signature lines. Parsing is strict and checks no signature; a note
  * has one form, so that no bit of it can change unseen but inside a signature.
  */
-#include <inttypes.h>
 #include <string.h>
 #include "log_internal.h"
 #include "tally/entry.h"
@@ -118,10 +117,9 @@ cosignature_valid(const struct tally_note_line *line, struct tally_bytes text,
 	struct tally_buf message = TALLY_BUF_INIT;
 	bool valid;
 
-	if (line->sig_len != 8 + SIGNATURE)
+	if (line->sig_len != 8 + SIGNATURE || tally_get_u64(line->sig) > INT64_MAX)
 		return false;
-	tally_buf_addf(&message, "cosignature/v1\ntime %" PRIu64 "\n", tally_get_u64(line->sig));
-	tally_buf_add_bytes(&message, text);
+	log_cosigned_message(&message, text, tally_get_u64(line->sig));
 	valid = log_ed25519_verify(line->sig + 8, tally_buf_view(&message), key->key);
 	tally_buf_deinit(&message);
 	return valid;

@@ -3,13 +3,13 @@
  * one text, for a stranger without a network. */
 #include <inttypes.h>
 #include <string.h>
+#include "log_internal.h"
 #include "tally/err.h"
 #include "tally/note.h"
 #include "tally/parse.h"
 
 static const char header[] = "c2sp.org/tlog-proof@v1";
 #define HASHES_MAX 63
-#define HASH_TEXT  44
 
 static bool
 take_word(struct tally_bytes *line, const char *word)
@@ -20,19 +20,6 @@ take_word(struct tally_bytes *line, const char *word)
 		return false;
 	*line = tally_bytes(line->p + n, line->len - n);
 	return true;
-}
-
-static bool
-parse_hash(struct tally_tlog_proof *out, struct tally_bytes line)
-{
-	struct tally_buf hash = TALLY_BUF_INIT;
-	bool ok = out->hashes < HASHES_MAX && line.len == HASH_TEXT &&
-		  tally_unbase64(&hash, (const char *)line.p, line.len) && hash.len == TALLY_HASH;
-
-	if (ok)
-		memcpy(out->hash[out->hashes++], hash.p, TALLY_HASH);
-	tally_buf_deinit(&hash);
-	return ok;
 }
 
 int
@@ -61,9 +48,9 @@ tally_tlog_proof_parse(struct tally_tlog_proof *out, struct tally_bytes in,
 	    !tally_parse_u64(&out->index, (const char *)line.p, line.len, INT64_MAX))
 		return tally_err_set(err, TALLY_FAILS, "proof: malformed index line");
 	for (line = tally_cursor_line(&c); line.len > 0; line = tally_cursor_line(&c))
-		if (!parse_hash(out, line))
+		if (out->hashes == HASHES_MAX || !log_hash_line(out->hash[out->hashes++], line))
 			return tally_err_set(err, TALLY_FAILS, "proof: malformed hash %u",
-					     out->hashes + 1);
+					     out->hashes);
 	if (c.failed || tally_cursor_left(&c) == 0)
 		return tally_err_set(err, TALLY_FAILS, "proof: no checkpoint");
 	out->checkpoint = tally_cursor_take(&c, tally_cursor_left(&c));
