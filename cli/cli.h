@@ -29,6 +29,7 @@ int cli_report(int argc, char **argv, struct tally_err *err);
 int cli_rules(int argc, char **argv, struct tally_err *err);
 int cli_simulate(int argc, char **argv, struct tally_err *err);
 int cli_scrub(int argc, char **argv, struct tally_err *err);
+int cli_witness(int argc, char **argv, struct tally_err *err);
 int cli_bench(int argc, char **argv, struct tally_err *err);
 
 /* The input of every subcommand's argp parser begins with this. */

@@ -26,6 +26,7 @@ static const struct cli_command commands[] = {
 	{ "simulate", "lay a changed estate's licence positions beside a report's", cli_simulate },
 	{ "rules", "list, show and check the packs of licence rules", cli_rules },
 	{ "scrub", "read and hash all of a ledger again", cli_scrub },
+	{ "witness", "run a witness that cosigns the checkpoints of logs", cli_witness },
 	{ "bench", "measure this machine against a plain baseline", cli_bench },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The witness over HTTP. One thread of libmicrohttpd serves all connections, so
+ * answers come one at a time and nothing else guards the witness. What a
+ * stranger can take is bounded: connections, the bytes of a body, the time of
+ * a request, be it ever so lively.
+ */
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "tally/err.h"
+#include "tally/log.h"
+#include "tally/parse.h"
+#include "witness_internal.h"
+
+#define CONNECTIONS 64U
+#define IDLE        10U             /* s without a byte */
+#define REQUEST_MAX INT64_C(30)     /* s in all */
+#define MEMORY      ((size_t)32768) /* of a connection: headers */
+#define PATH        "/add-checkpoint"
+
+struct tally_witness_server {
+	struct tally_witness *witness;
+	const struct tally_clock *clock;
+	struct MHD_Daemon *daemon;
+};
+
+struct request {
+	struct tally_buf body;
+	int64_t began; /* uptime, ns */
+	bool too_long;
+};
+
+static enum MHD_Result
+respond(struct MHD_Connection *c, unsigned status, const char *type, struct tally_bytes body)
+{
+	struct MHD_Response *r;
+	enum MHD_Result sent;
+
+	r = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.p,
+					    MHD_RESPMEM_MUST_COPY);
+	if (!r)
+		return MHD_NO;
+	sent = MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	if (sent == MHD_YES && status == 405)
+		sent = MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "POST");
+	if (sent == MHD_YES)
+		sent = MHD_queue_response(c, status, r);
+	MHD_destroy_response(r);
+	return sent;
+}
+
+static enum MHD_Result
+respond_text(struct MHD_Connection *c, unsigned status, const char *text)
+{
+	return respond(c, status, "text/plain; charset=utf-8", tally_bytes_str(text));
+}
+
+static enum MHD_Result
+answer(struct tally_witness_server *s, struct MHD_Connection *c, const struct request *q)
+{
+	struct tally_witness_answer a = { .body = TALLY_BUF_INIT };
+	int64_t now = tally_clock_now(s->clock).wall.ns / TALLY_SECOND;
+	enum MHD_Result sent;
+
+	tally_witness_add_checkpoint(s->witness, tally_buf_view(&q->body), (uint64_t)now, &a);
+	sent = respond(c, a.status, a.type, tally_buf_view(&a.body));
+	tally_buf_deinit(&a.body);
+	return sent;
+}
+
+static enum MHD_Result
+on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
+	   const char *version, const char *data, size_t *size, void **slot)
+{
+	struct tally_witness_server *s = ctx;
+	struct request *q = *slot;
+	int64_t now = tally_clock_now(s->clock).uptime.ns;
+
+	(void)version;
+	if (!q) {
+		q = *slot = tally_alloc(sizeof(*q));
+		q->began = now;
+		return MHD_YES;
+	}
+	if (now - q->began > REQUEST_MAX * TALLY_SECOND)
+		return MHD_NO;
+	if (*size > 0) { /* of a body that is too long the rest is read, and forgotten */
+		q->too_long = q->too_long || *size > TALLY_WITNESS_BODY - q->body.len;
+		if (!q->too_long)
+			tally_buf_add(&q->body, data, *size);
+		*size = 0;
+		return MHD_YES;
+	}
+	if (strcmp(url, PATH) != 0)
+		return respond_text(c, 404, "not found\n");
+	if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
+		return respond_text(c, 405, "POST only\n");
+	if (q->too_long)
+		return respond_text(c, 413, "the body is too long\n");
+	return answer(s, c, q);
+}
+
+static void
+on_end(void *ctx, struct MHD_Connection *c, void **slot, enum MHD_RequestTerminationCode how)
+{
+	struct request *q = *slot;
+
+	(void)ctx, (void)c, (void)how;
+	if (q)
+		tally_buf_deinit(&q->body);
+	free(q);
+	*slot = NULL;
+}
+
+/* "127.0.0.1:80" or "[::1]:80". */
+static int
+read_address(const char *listen, struct sockaddr_storage *out, struct tally_err *err)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
+	struct sockaddr_in *four = (struct sockaddr_in *)out;
+	const char *colon = strrchr(listen, ':');
+	struct tally_buf host = TALLY_BUF_INIT;
+	uint64_t port = 0;
+	bool ok = colon && tally_parse_u64(&port, colon + 1, strlen(colon + 1), UINT16_MAX);
+	size_t n = ok ? (size_t)(colon - listen) : 0;
+	bool brackets = n >= 2 && listen[0] == '[' && listen[n - 1] == ']';
+
+	memset(out, 0, sizeof(*out));
+	tally_buf_add(&host, listen + brackets, n - 2 * brackets);
+	if (ok && brackets) {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons((uint16_t)port);
+		ok = inet_pton(AF_INET6, tally_buf_cstr(&host), &six->sin6_addr) == 1;
+	} else if (ok) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons((uint16_t)port);
+		ok = inet_pton(AF_INET, tally_buf_cstr(&host), &four->sin_addr) == 1;
+	}
+	tally_buf_deinit(&host);
+	return ok ? 0
+		  : tally_err_set(err, TALLY_USE,
+				  "'%s' is no address and port (127.0.0.1:7380, [::1]:7380)",
+				  listen);
+}
+
+int
+tally_witness_serve(struct tally_witness_server **out, struct tally_witness *w, const char *listen,
+		    const struct tally_clock *clock, struct tally_err *err)
+{
+	struct tally_witness_server *s;
+	struct sockaddr_storage address;
+	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD;
+
+	if (read_address(listen, &address, err) < 0)
+		return -1;
+	s = tally_alloc(sizeof(*s));
+	s->witness = w;
+	s->clock = clock;
+	if (address.ss_family == AF_INET6)
+		flags |= MHD_USE_IPv6;
+	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
+				     (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT,
+				     CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE,
+				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY,
+				     MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_END);
+	if (!s->daemon) {
+		free(s);
+		return tally_err_sys(err, "%s: it cannot be listened on", listen);
+	}
+	*out = s;
+	return 0;
+}
+
+unsigned
+tally_witness_port(const struct tally_witness_server *s)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT);
+
+	return info ? info->port : 0;
+}
+
+void
+tally_witness_stop(struct tally_witness_server *s)
+{
+	if (!s)
+		return;
+	MHD_stop_daemon(s->daemon);
+	free(s);
+}
