@@ -150,7 +150,8 @@ void
 collect_run(struct sweep *s, struct run *run)
 {
 	struct estate *e = s->estate;
-	bool stands = !run->ended && (!run->cut || run->saved) && s->now < e->to;
+	bool stands =
+		!run->ended && (!run->cut || run->saved) && !run->part->skips && s->now < e->to;
 	struct stay is;
 
 	if (stands) {

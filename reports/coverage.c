@@ -69,8 +69,14 @@ static void
 live_step(struct part_coverage *c, const struct slot *e)
 {
 	if (c->begun && e->h.boot == c->boot) {
-		if (e->at - c->last <= CLOSE)
-			spans_add(&c->metered, c->last, e->at);
+		int64_t at = e->at - e->skipped;
+
+		if (at - c->last <= CLOSE)
+			spans_add(&c->metered, c->last, at);
+		if (e->skipped > 0) {
+			spans_add(&c->powered, c->first, at);
+			c->first = e->at;
+		}
 	} else {
 		if (c->begun)
 			spans_add(&c->powered, c->first, c->last);

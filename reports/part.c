@@ -272,6 +272,34 @@ read_next(struct part *p, struct slot *s, stream_want *want, bool known, struct 
 	}
 }
 
+/* Its place in the part's time. What it tells of the host's clock goes with that; only
+ * what would then be to come was told before the clock was set. */
+static void
+place(struct part *p, struct slot *s)
+{
+	static const enum tally_body_number told[] = { TALLY_BODY_NOT_BEFORE, TALLY_BODY_FROM,
+						       TALLY_BODY_TO };
+
+	s->skipped = 0;
+	if (!p->live || p->aside) {
+		s->at = wallclock_other(&p->wallclock, s->own_at);
+		return;
+	}
+	s->at = wallclock_live(&p->wallclock, &s->h, s->own_at, &s->skipped);
+	if (p->wallclock.ahead == 0)
+		return;
+	s->own_at = wallclock_told(&p->wallclock, s->own_at);
+	for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++) {
+		int64_t at;
+
+		if (!slot_has(s, told[i]))
+			continue;
+		at = wallclock_told(&p->wallclock, slot_instant(s, told[i]));
+		if (at <= s->at)
+			s->numbers.v[told[i]] = (uint64_t)at;
+	}
+}
+
 int
 part_fill(struct part *p, unsigned upto, stream_want *want, bool known, struct tally_err *err)
 {
@@ -284,9 +312,7 @@ part_fill(struct part *p, unsigned upto, stream_want *want, bool known, struct t
 		p->ended = rc == 0;
 		if (rc != 1)
 			break;
-		if (s->at < p->at)
-			s->at = p->at;
-		p->at = s->at;
+		place(p, s);
 		p->count++;
 	}
 	return 0;
@@ -300,7 +326,8 @@ part_begin(struct part *p, stream_want *want, struct tally_err *err)
 	p->cluster = p->region = 0;
 	p->n_rows = p->row = 0;
 	p->first = p->count = 0;
-	p->at = INT64_MIN;
+	p->skips = false;
+	wallclock_begin(&p->wallclock);
 	if (p->cursor.rewind(p->cursor.ctx, err) < 0)
 		return -1;
 	return part_fill(p, PART_SLOTS / 2, want, false, err);

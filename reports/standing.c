@@ -23,7 +23,7 @@ stand(const struct sweep *s, const struct run *run, struct standing *out)
 	out->since = s->now;
 	if (run->ended || (run->cut && !run->saved))
 		return;
-	if (!run->standby)
+	if (!run->standby && !run->part->skips)
 		out->state = run->state;
 	out->vcpus = run->vcpus;
 	claims_effective(&out->claims, run->claims, run->vm->corrected);

@@ -7,6 +7,7 @@
  * operator wrote beside it (aside.h). Each entry is told with the one that follows
  * it in its part, since some entries end runs at the one before them.
  */
+#include "wallclock.h"
 #include "said.h"
 
 struct tally_err;
@@ -16,8 +17,9 @@ struct run;
  * those that are not disclosed, is nothing. */
 struct slot {
 	struct tally_header h;
-	int64_t at;     /* instant, never before that of the part's entry before it */
-	int64_t own_at; /* whatever was recorded before it */
+	int64_t at;      /* instant, never before that of the part's entry before it */
+	int64_t own_at;  /* whatever was recorded before it */
+	int64_t skipped; /* what the clock jumped over before it never was */
 	struct tally_body_numbers numbers;
 	const struct said *said; /* never NULL, as the two that follow */
 	struct said_of *of;
@@ -45,8 +47,8 @@ struct part {
 	struct tally_buf body;
 	struct slot slots[PART_SLOTS]; /* a ring: from `first` on `count` are read, and not told */
 	unsigned first, count;
-	bool ended; /* nothing follows them */
-	int64_t at; /* of the entry that was read last */
+	bool ended;                 /* nothing follows them */
+	struct wallclock wallclock; /* up to the entry that was read last */
 
 	/* What the entries so far say; residence.c */
 	struct run *runs; /* open ones */
@@ -57,8 +59,9 @@ struct part {
 	uint64_t gap_index; /* of the entry that tells of the newest gap */
 	int64_t gap_from;
 
-	/* The facts in force; sweep.c */
+	/* The facts in force, and whether its clock jumps over this; sweep.c */
 	uint32_t cluster, region;
+	bool skips;
 };
 
 /* Which groups of a kind to decode, metering always with them. */

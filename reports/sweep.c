@@ -16,6 +16,13 @@ sweep_change(struct sweep *s, struct run *run)
 	s->changed[s->n_changed++] = run;
 }
 
+static void
+change_all(struct sweep *s, const struct part *p)
+{
+	for (struct run *r = p->runs; r; r = r->part_next)
+		sweep_change(s, r);
+}
+
 /* From here on something counts: all that stands does so anew. */
 static void
 open_at(struct sweep *s, int64_t at, bool *opened)
@@ -25,8 +32,7 @@ open_at(struct sweep *s, int64_t at, bool *opened)
 	*opened = true;
 	s->now = at;
 	for (size_t i = 0; i < s->n_parts; i++)
-		for (struct run *r = s->parts[i].runs; r; r = r->part_next)
-			sweep_change(s, r);
+		change_all(s, &s->parts[i]);
 }
 
 static void
@@ -64,15 +70,33 @@ due_take(struct sweep *s)
 	return first;
 }
 
-void
-sweep_cut(struct sweep *s, struct run *run, const struct cut *cut)
+static void
+due_add(struct sweep *s, const struct due *due)
 {
 	size_t i;
 
 	s->due = array_grow(s->due, &s->cap_due, s->n_due, sizeof(*s->due));
-	for (i = s->n_due++; i > 0 && s->due[(i - 1) / 2].at > cut->at; i = (i - 1) / 2)
+	for (i = s->n_due++; i > 0 && s->due[(i - 1) / 2].at > due->at; i = (i - 1) / 2)
 		s->due[i] = s->due[(i - 1) / 2];
-	s->due[i] = (struct due){ cut->at, run, cut };
+	s->due[i] = *due;
+}
+
+void
+sweep_cut(struct sweep *s, struct run *run, const struct cut *cut)
+{
+	due_add(s, &(struct due){ .at = cut->at, .run = run, .cut = cut });
+}
+
+/* What the clock jumps over before the part's next entry counts nowhere. */
+static void
+skip_until(struct sweep *s, struct part *p, const struct slot *next)
+{
+	if (p->skips) {
+		p->skips = false;
+		change_all(s, p);
+	}
+	if (next && next->skipped > 0)
+		due_add(s, &(struct due){ .at = next->at - next->skipped, .part = p });
 }
 
 static void
@@ -103,6 +127,11 @@ pass_until(struct sweep *s, int64_t to)
 		if (cut <= edge) {
 			struct due d = due_take(s);
 
+			if (d.part) {
+				d.part->skips = true;
+				change_all(s, d.part);
+				continue;
+			}
 			d.run->cut = true;
 			sweep_change(s, d.run);
 			if (d.cut->uncertain) {
@@ -130,6 +159,7 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, u
 	s->left_open = 0;
 	if (p->aside)
 		return 0; /* the plan has read it */
+	skip_until(s, p, next);
 	collect_entry(s, p, e);
 	sweep_apply(s, p, e);
 	residence_step(s->residence, p, e, next);
@@ -232,8 +262,7 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 	advance(s, s->to);
 	/* What still counts does so up to the end. */
 	for (size_t i = 0; i < n_parts; i++)
-		for (struct run *r = parts[i].runs; r; r = r->part_next)
-			sweep_change(s, r);
+		change_all(s, &parts[i]);
 	sweep_settle(s);
 	collect_finish(s);
 	count_rest(s);

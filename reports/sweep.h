@@ -11,11 +11,12 @@
 #include "usage.h"
 #include "vms.h"
 
-/* A run that is to be cut at an instant ahead. */
+/* A run that is to be cut at an instant ahead; or a part whose clock jumps then. */
 struct due {
 	int64_t at;
 	struct run *run;
 	const struct cut *cut;
+	struct part *part;
 };
 /* Where a correction begins or ends to hold. */
 struct edge {

@@ -278,7 +278,7 @@ test_ledger_append(struct test_ledger *l, const struct tally_event *ev, uint16_t
 					   .boot = boot,
 					   .index = l->count,
 					   .wall = wall,
-					   .uptime = l->count };
+					   .uptime = wall - (uint64_t)l->stepped };
 	if (tally_event_encode(ev, e->group, &err) < 0)
 		die("encode", err.text);
 	l->count++;
@@ -340,6 +340,8 @@ line_in(struct test_history *h, struct line *l)
 		key_in(l, l->word[next], value + 1);
 	}
 	ledger = ledger_of(h, l->word[0], wall);
+	if (live && l->ev.m.has_step)
+		ledger->stepped += l->ev.m.step;
 	if (l->ev.kind == TALLY_HOST_FACTS)
 		l->ev.i.host = tally_bytes_str(ledger->host);
 	test_ledger_append(ledger, &l->ev, live ? 0 : (uint16_t)TALLY_FLAG_IMPORTED, boot, wall);

@@ -9,7 +9,8 @@
  * TIME is HH:MM[:SS[.fraction]] of 2026-03-01, or RFC 3339. VM is a letter, or a
  * UUID. EVENT and the keys are those of tally-events(5), an array being a list
  * with commas, or any other kind of docs/FORMAT.md. %XX stands for a byte. An
- * entry is imported; "HOST!" makes it a live one of boot 1, "HOST!2" of boot 2.
+ * entry is imported; "HOST!" makes it a live one of boot 1, "HOST!2" of boot 2. TIME
+ * of a live clock-step with `seconds` is the new one, and uptime goes on through it.
  */
 #include "tally/report.h"
 
@@ -22,6 +23,7 @@ struct test_ledger {
 	char host[64], origin[96];
 	struct test_entry *entries;
 	size_t count, cap;
+	int64_t stepped; /* of live entries, by how much the clock was set in all */
 };
 struct test_history {
 	struct test_ledger ledgers[16];

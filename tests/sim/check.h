@@ -27,5 +27,7 @@ void timeline_free(struct seen *s);
 void verify_ledger(struct host *h, struct tally_store *store);
 /* records.c: each record of the ledger against what there was. */
 void records_check(struct host *h, struct tally_store *store, struct seen *seen);
+/* The instant up to which a ledger tells, as the report takes it. */
+int64_t records_newest(struct host *h, struct tally_store *store);
 
 #endif

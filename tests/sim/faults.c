@@ -243,12 +243,12 @@ set_clock(struct host *h, int64_t step, int64_t ppb)
 {
 	int64_t was = host_wall(h), is = was + step;
 	host_set_clock(h, step, ppb);
+	truth_step(h, was, is);
 	/* What is wrong for a while goes on, in the new time. */
 	if (h->stall_until > h->world->now)
 		disturb_for(h, h->stall_until - h->world->now);
 	if (h->hang_until > h->world->now)
 		disturb_for(h, h->hang_until - h->world->now);
-	truth_step(h, was, is);
 }
 
 static void

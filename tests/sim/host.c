@@ -380,6 +380,7 @@ host_boot(struct host *h)
 	h->stall_until = h->hang_until = h->refuse_until = 0;
 	tpm_power(&h->tpm);
 	hypervisor_init(h);
+	truth_boots(h);
 	sim_trace(w, h, "the host boots");
 	world_at(w, w->now + random_between(&w->random, SEC, 30 * SEC),
 		 (struct event){ .run = manager_later, .host = h });

@@ -17,7 +17,7 @@ enum { LISTS_THAT_TELL = 2 };
 int64_t
 truth_now(struct host *h)
 {
-	int64_t wall = host_wall(h);
+	int64_t wall = host_wall(h) + h->truth.ahead;
 	if (wall > h->truth.high)
 		h->truth.high = wall;
 	return h->truth.high;
@@ -90,11 +90,54 @@ truth_told(struct host *h, struct change *c, bool late)
 	}
 }
 
+static void
+take_steps(struct truth_host *t)
+{
+	int64_t step = t->unseen;
+	if (step <= SEC && step >= -SEC)
+		return;
+	t->unseen = 0;
+	t->ahead = t->ahead > step ? t->ahead - step : 0;
+}
+
+void
+truth_boots(struct host *h)
+{
+	h->truth.booted = true;
+}
+
+void
+truth_looks(struct host *h, int64_t newest)
+{
+	struct truth_host *t = &h->truth;
+	int64_t back = newest - host_wall(h);
+	if (!t->booted) {
+		take_steps(t);
+		return;
+	}
+	t->booted = false;
+	t->unseen = 0;
+	if (back <= 0) {
+		/* What nobody saw since then ran on, and is told in the new time. */
+		t->ahead = 0;
+		spans_add(&t->outages, newest, t->high + SEC);
+		t->high = newest;
+	} else if (back > t->ahead + SEC) {
+		t->ahead = back;
+	}
+}
+
 void
 truth_step(struct host *h, int64_t was, int64_t is)
 {
-	int64_t step = is - was;
-	spans_add(&h->truth.steps, was < is ? was : is, was < is ? is : was);
+	int64_t step;
+	was += h->truth.ahead;
+	h->truth.unseen += is + h->truth.ahead - was;
+	if (h->agent != NULL)
+		take_steps(&h->truth);
+	is += h->truth.ahead;
+	step = is - was;
+	spans_add(&h->truth.steps, was < is ? was : is, (was < is ? is : was) + 1);
 	for (struct change *c = h->truth.changes; c != NULL; c = c->next) {
 		if (!c->open && c->known < was - WAITS)
 			continue;

@@ -7,7 +7,8 @@
  * truth about a VM changes; until the host's agent could have known of it (an
  * event that was delivered, or two lists that were), what the ledger says of
  * that VM may differ, and not a moment longer. All instants are on the host's
- * own wall clock, made monotone as the timeline does it.
+ * own wall clock, made monotone as the timeline does it: ahead of it by what it was
+ * set back, as soon as the agent could know.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,7 +52,9 @@ struct truth {
 };
 struct truth_host {
 	struct change *changes, *open; /* open: also some that are not any more */
-	int64_t high;                  /* of the wall clock so far */
+	int64_t high;                  /* of truth_now so far */
+	int64_t ahead, unseen; /* of the wall clock; steps that no agent has taken for one */
+	bool booted;           /* and no agent has looked since */
 	/* Over which nobody could know: an agent that died took with it what it
 	 * had not written down yet. Begins at the last instant when all was. */
 	struct spans outages;
@@ -76,6 +79,9 @@ struct change *truth_change(struct host *h, struct sim_vm *vm, const char *what)
 /* The wall clock was set. What was observed just before it, and waited for a second
  * word, is told in the new time. */
 void truth_step(struct host *h, int64_t was, int64_t is);
+/* An agent starts, whose ledger tells of this instant last; the host boots. */
+void truth_looks(struct host *h, int64_t newest);
+void truth_boots(struct host *h);
 /* The report may end a run that moved where the target's clock says it began. */
 void truth_skew(struct host *h, struct sim_vm *vm, int64_t end, int64_t other);
 /* NULL ok. `late`: the world held it back; what is known already may be taken for

@@ -8,6 +8,7 @@
 #include "agent_internal.h"
 #include "program.h"
 #include "recorder_internal.h"
+#include "check.h"
 #include "sim.h"
 #include "tally/entry.h"
 #include "tally/err.h"
@@ -99,6 +100,7 @@ __wrap_tally_store_open(struct tally_store **out, const char *path, enum tally_s
 			 (unsigned long long)h->witness->head.size, (unsigned long long)head.size);
 	if (h->witness->opening) {
 		struct witness *w = h->witness;
+		truth_looks(h, records_newest(h, *out));
 		w->opening = false;
 		GROW(w->session, w->sessions, w->sessions_cap);
 		w->session[w->sessions++] =

@@ -228,9 +228,14 @@ instants_inside_a_part_do_not_go_back(void **state)
 			      "12:10 stop b cause=shutdown\n");
 
 	(void)state;
-	RUN(r, "600");
+	RUN(r, "1200");
 	assert_figure(r, "findings", "kind=clock-step", "text",
 		      "host h1: 1 step of the wall clock: by -1800 s at 2026-03-01T11:00:00Z");
+	/* Nothing says that the clock was set. */
+	r = report_of_day("h1! 10:00 host cores_per_socket=8\nh1! 11:00 start a vcpus=1\nh1! "
+			  "10:30 resume a\nh1! 10:40 stop a cause=shutdown\nh1! 12:00 start b "
+			  "vcpus=1\nh1! 12:10 stop b cause=shutdown\n");
+	RUN(r, "600");
 }
 
 int
