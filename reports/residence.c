@@ -327,7 +327,7 @@ look_ahead(struct residence *r, struct part *p, const struct slot *e, const stru
 		end_all(r, p, e->at, END_BOOT, next);
 	if (p->live && next->h.boot != e->h.boot)
 		end_all(r, p, e->at, END_BOOT, next);
-	if (!next->of->has_vm || !(begins(kind) || kind == TALLY_BASELINE))
+	if (!(begins(kind) || kind == TALLY_BASELINE) || !next->of->has_vm)
 		return;
 	run = residence_open(residence_vm_of(r, next), p);
 	if (run && (begins(kind) || !same_incarnation(run, next)))
