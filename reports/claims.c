@@ -230,8 +230,7 @@ claims_begin(struct claims *last, const struct slot *e, uint64_t order,
 }
 
 bool
-correction_read(struct correction *out, const struct slot *e, uint64_t order,
-		struct strings *strings)
+correction_read(struct correction *out, const struct slot *e, struct strings *strings)
 {
 	const struct tally_event *ev = e->ev;
 	struct claims c = { 0 };
@@ -241,8 +240,8 @@ correction_read(struct correction *out, const struct slot *e, uint64_t order,
 	memset(out, 0, sizeof(*out));
 	out->from = ev->m.has_from ? stream_instant(ev->m.from) : e->at;
 	out->to = ev->m.has_to ? stream_instant(ev->m.to) : INT64_MAX;
-	out->order = order;
-	out->index = e->h.index;
+	out->recorded.at = e->at;
+	out->recorded.index = e->h.index;
 	out->by = strings_add(strings, ev->o.by);
 	out->reason = strings_add(strings, ev->o.reason);
 	if (ev->kind == TALLY_SOFTWARE) {
@@ -251,7 +250,7 @@ correction_read(struct correction *out, const struct slot *e, uint64_t order,
 		out->has_software = true;
 		return true;
 	}
-	claims_take(&c, e, order, NULL);
+	claims_take(&c, e, 1, NULL);
 	out->evidence = c.evidence;
 	for (unsigned k = 0; k < CLAIM_KEYS; k++) {
 		out->has[k] = c.order[k] > 0;

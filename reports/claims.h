@@ -40,12 +40,17 @@ struct claims {
 	size_t n_steps, cap_steps;
 };
 
+/* Where an entry stands in the order of the report. */
+struct recorded {
+	int64_t at;
+	uint32_t ledger;
+	uint64_t index;
+};
 struct correction {
 	struct vm *vm;
 	int64_t from, to;
+	struct recorded recorded;
 	uint64_t order;
-	uint32_t ledger;
-	uint64_t index;
 	bool has[CLAIM_KEYS];
 	bool has_software;
 	bool disagrees; /* with a claim that it hides; said once */
@@ -76,9 +81,8 @@ struct claims *claims_begin(struct claims *last, const struct slot *e, uint64_t 
 /* What an entry gives; false where nothing. `corrected` may be NULL. */
 bool claims_take(struct claims *c, const struct slot *e, uint64_t order,
 		 const struct corrected *corrected);
-/* Whether an entry is a correction; then `out` is all but vm, ledger and index. */
-bool correction_read(struct correction *out, const struct slot *e, uint64_t order,
-		     struct strings *strings);
+/* Whether an entry is a correction; then `out` is all but its VM, ledger and order. */
+bool correction_read(struct correction *out, const struct slot *e, struct strings *strings);
 
 void claims_effective(struct effective *out, const struct claims *c,
 		      const struct corrected *corrected);

@@ -247,7 +247,7 @@ note_corrected(struct sweep *s, const struct run *run, const struct effective *n
 			continue;
 		k->disagrees = true;
 		g = findings_count(s->findings, F_OS_CONFLICT, run->part->ledger, 1);
-		finding_entry(g, k->ledger, k->index);
+		finding_entry(g, k->recorded.ledger, k->recorded.index);
 		if (finding_tells(g))
 			finding_case(
 				g, "VM %s from %s: a correction%s%.*s says %.*s, recorded was %.*s",

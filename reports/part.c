@@ -55,6 +55,7 @@ part_deinit(struct part *p)
 	for (int i = 0; i < PART_SLOTS; i++)
 		slot_deinit(&p->slots[i]);
 	tally_buf_deinit(&p->body);
+	tally_buf_deinit(&p->boot);
 }
 
 bool
@@ -140,7 +141,9 @@ read_whole(const struct part *p, struct slot *s, const struct tally_bytes from[T
 		return -1;
 	w->ev.kind = s->h.kind;
 	w->ev.imported = s->h.flags & TALLY_FLAG_IMPORTED;
+	sayings_lock(p->sayings);
 	slot_say(s, &w->ev, p->sayings->strings);
+	sayings_unlock(p->sayings);
 	return 0;
 }
 

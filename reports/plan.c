@@ -1,140 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs are followed only as far as telling them apart needs: a not_before and a
- * late migrated-out have to name the run that they shorten. */
+/*
+ * Lanes run side by side; what they tell of moves is taken up in the order of the
+ * report, as far as none of them can still tell of something earlier.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include "plan.h"
 #include "tally/err.h"
-
-static unsigned
-want(bool live, unsigned kind)
-{
-	unsigned vm = 1u << TALLY_IDENTITY, how = 1u << TALLY_OPERATIONS;
-
-	switch (kind) {
-	case TALLY_MIGRATED_OUT:
-	case TALLY_MIGRATED_IN:
-	case TALLY_OS_CLAIM:
-	case TALLY_SOFTWARE:
-	case TALLY_TAGS:
-		return vm | how;
-	case TALLY_STARTED:
-	case TALLY_BASELINE:
-		return live ? vm | how : vm;
-	case TALLY_STOPPED:
-		return vm;
-	default:
-		return live && kind >= TALLY_DEFINED && kind <= TALLY_ROLE ? vm : 0;
-	}
-}
-
-static struct cut *
-add_cut(struct plan *plan, uint32_t ledger, uint64_t begin_index, int64_t at)
-{
-	struct cut *c;
-
-	plan->cuts = array_grow(plan->cuts, &plan->cap_cuts, plan->n_cuts, sizeof(*plan->cuts));
-	c = &plan->cuts[plan->n_cuts++];
-	*c = (struct cut){ .ledger = ledger, .begin_index = begin_index, .at = at };
-	return c;
-}
-
-static void
-on_begin(void *ctx, struct run *r, const struct slot *e)
-{
-	(void)ctx;
-	(void)r;
-	(void)e;
-}
-
-/* The newest gap of a live part, where nothing was seen of the run since. */
-static bool
-broken_by_gap(const struct run *r)
-{
-	return r->part->live && r->part->has_gap && r->part->gap_index > r->seen_index;
-}
-
-/* It ended, and nobody says why: where its manager was away, it may have left. */
-static void
-add_guess(struct plan *plan, const struct run *r, int64_t at, const struct slot *by)
-{
-	struct move m = { .part = r->part,
-			  .index = by->h.index,
-			  .order = plan->order,
-			  .at = at,
-			  .end = by->own_at,
-			  .has_run = true,
-			  .run_begin = r->begin_index,
-			  .unsure = true };
-
-	join_add(&plan->joins, r->vm, &m);
-}
-
-static void
-on_end(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot *by)
-{
-	struct plan *plan = ctx;
-	const struct said *m = by->said;
-	const struct part *p = r->part;
-
-	if (why == END_STOPPED && slot_has(by, TALLY_BODY_NOT_BEFORE)) {
-		int64_t earliest = slot_instant(by, TALLY_BODY_NOT_BEFORE);
-
-		if (earliest < at) {
-			struct cut *c = add_cut(plan, p->ledger, r->begin_index, earliest);
-
-			c->uncertain = true;
-			c->stop_at = at;
-			c->stop_index = by->h.index;
-		}
-	} else if ((why == END_MISSED || (why == END_STOPPED && m->cause == TALLY_C_VANISHED)) &&
-		   broken_by_gap(r)) {
-		if (p->gap_from < at)
-			add_cut(plan, p->ledger, r->begin_index, p->gap_from);
-	} else if (why == END_MIGRATED) {
-		plan->has_ended = true;
-		plan->ended_begin = r->begin_index;
-		plan->departed = r->departing;
-		plan->ended_depart = r->depart_index;
-	}
-	/* An agent waits for a manager's word on why a process ended, and meanwhile
-	 * records what else happens: such a stop stands behind later instants. */
-	if (why == END_STOPPED && p->live && by->own_at < at)
-		add_cut(plan, p->ledger, r->begin_index, by->own_at);
-	if (r->departing && why != END_MIGRATED)
-		join_decide(r->vm, p, r->depart_index, NULL);
-	else if (p->live && why == END_STOPPED &&
-		 (m->cause == TALLY_C_UNKNOWN || m->cause == TALLY_C_VANISHED))
-		add_guess(plan, r, at, by);
-	residence_drop(plan->residence, r);
-}
-
-/* It takes its place among the moves at once, for they are followed in the order
- * of their instants; what becomes of it is known when the run ends. */
-static void
-on_depart(void *ctx, struct run *r, const struct slot *e)
-{
-	struct plan *plan = ctx;
-	struct move m = { .part = r->part,
-			  .index = e->h.index,
-			  .order = plan->order,
-			  .at = e->at,
-			  .has_run = true,
-			  .run_begin = r->begin_index,
-			  .departs = true,
-			  .undecided = true };
-
-	join_add(&plan->joins, r->vm, &m);
-}
-
-static void
-on_stay(void *ctx, struct run *r)
-{
-	(void)ctx;
-	join_forget(r->vm, r->part, r->depart_index);
-}
-
-static const struct residence_ops ops = { on_begin, on_end, on_begin, on_depart, on_stay };
 
 static void
 on_joined(void *ctx, const struct move *out, const struct move *in)
@@ -146,7 +18,7 @@ on_joined(void *ctx, const struct move *out, const struct move *in)
 
 	if (!out->has_run || (guess ? in->at >= end : !out->departs && at >= out->at))
 		return;
-	add_cut(plan, out->part->ledger, out->run_begin, at)->firm = true;
+	cuts_add(&plan->cuts, out->part->ledger, out->run_begin, at)->firm = true;
 }
 
 static void
@@ -160,7 +32,7 @@ on_alone(void *ctx, struct vm *vm, const struct move *m)
 	if (m->unsure)
 		return; /* it ended where it was */
 	if (m->departs)
-		add_cut(plan, m->part->ledger, m->run_begin, m->at);
+		cuts_add(&plan->cuts, m->part->ledger, m->run_begin, m->at);
 	if (m->at < plan->period.from || m->at >= plan->period.to)
 		return;
 	g = findings_count(plan->findings, m->in ? F_ENTERED_ESTATE : F_LEFT_ESTATE,
@@ -179,94 +51,131 @@ on_alone(void *ctx, struct vm *vm, const struct move *m)
 
 static const struct join_ops join_ops = { on_joined, on_alone };
 
-static void
-note_move(struct plan *plan, struct part *p, const struct slot *e, uint64_t order)
+/* Of two lanes the one whose next move comes first. */
+static bool
+earlier(const struct lane *a, const struct lane *b)
 {
-	struct move m = { .in = e->h.kind == TALLY_MIGRATED_IN,
-			  .part = p,
-			  .index = e->h.index,
-			  .order = order,
-			  .at = e->at,
-			  .end = e->own_at,
-			  .has_peer = e->how->has_peer,
-			  .has_run = plan->has_ended,
-			  .run_begin = plan->ended_begin };
+	int64_t x = a->moves[a->first_move].now, y = b->moves[b->first_move].now;
 
-	if (!e->of->has_vm)
-		return;
-	m.peer = e->how->peer;
-	if (m.has_run && plan->departed) {
-		join_decide(residence_vm_of(plan->residence, e), p, plan->ended_depart, &m);
-		return;
+	return x != y ? x < y : a < b;
+}
+
+static void
+sift_down(struct lane **heap, size_t n, size_t i)
+{
+	struct lane *own = heap[i];
+
+	for (size_t c; (c = 2 * i + 1) < n; i = c) {
+		c += c + 1 < n && earlier(heap[c + 1], heap[c]);
+		if (!earlier(heap[c], own))
+			break;
+		heap[i] = heap[c];
 	}
-	join_add(&plan->joins, residence_vm_of(plan->residence, e), &m);
+	heap[i] = own;
 }
 
 static void
-note_correction(struct plan *plan, const struct part *p, const struct slot *e, uint64_t order)
+take_move(struct plan *plan, struct lane_move *m)
 {
-	struct correction k;
+	struct vm *vm = residence_vm(plan->residence, m->vm->uuid);
 
-	if (!correction_read(&k, e, order, plan->strings))
-		return;
-	if (k.from >= k.to) {
-		ids_deinit(&k.add);
-		ids_deinit(&k.remove);
-		return;
+	m->move.order = ++plan->moves;
+	switch (m->what) {
+	case MOVE_ADD:
+		join_add(&plan->joins, vm, &m->move);
+		break;
+	case MOVE_SURE:
+	case MOVE_UNSURE:
+		join_decide(vm, m->move.part, m->depart_index,
+			    m->what == MOVE_SURE ? &m->move : NULL);
+		break;
+	case MOVE_FORGET:
+		join_forget(vm, m->move.part, m->depart_index);
+		break;
 	}
-	k.vm = residence_vm_of(plan->residence, e);
-	k.ledger = p->ledger;
-	plan->corrections = array_grow(plan->corrections, &plan->cap_corrections,
-				       plan->n_corrections, sizeof(*plan->corrections));
-	plan->corrections[plan->n_corrections++] = k;
 }
 
-/* A host's history begins with its facts. A live agent says that it starts before
- * it has asked the manager for them: there only events of VMs are early. */
-static void
-note_facts(struct plan *plan, const struct part *p, const struct slot *e)
+static bool
+has_move(const struct lane *l, int64_t before)
 {
-	bool *facts = &plan->facts[p - plan->parts];
-	bool of_vm = e->h.kind >= TALLY_DEFINED && e->h.kind <= TALLY_ROLE;
-	struct finding *g;
-
-	if (e->h.kind == TALLY_HOST_FACTS)
-		*facts = true;
-	if (*facts || (p->live && !of_vm) || e->at >= plan->period.to)
-		return;
-	g = findings_count(plan->findings, F_NO_HOST_FACTS, p->ledger, 1);
-	finding_entry(g, p->ledger, e->h.index);
+	return l->first_move < l->n_moves && l->moves[l->first_move].now < before;
 }
 
-static int
-step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, uint64_t order,
-     struct tally_err *err)
+/* All moves before an instant. */
+static void
+take_moves(struct plan *plan, int64_t before)
+{
+	struct lane **heap = plan->waiting;
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_lanes; i++)
+		if (has_move(&plan->lanes[i], before))
+			heap[n++] = &plan->lanes[i];
+	for (size_t i = n / 2; i-- > 0;)
+		sift_down(heap, n, i);
+	while (n > 0) {
+		struct lane *l = heap[0];
+
+		take_move(plan, &l->moves[l->first_move++]);
+		if (!has_move(l, before))
+			heap[0] = heap[--n];
+		if (n > 0)
+			sift_down(heap, n, 0);
+	}
+	for (size_t i = 0; i < plan->n_lanes; i++)
+		lane_forget_told(&plan->lanes[i]);
+}
+
+static void
+run_lane(void *ctx, size_t job)
 {
 	struct plan *plan = ctx;
 
-	(void)err;
-	if (p->aside) {
-		note_correction(plan, p, e, order);
-		return 0;
-	}
-	part_coverage_step(&plan->coverage[p - plan->parts], p, e, &plan->gaps[p->ledger],
-			   &plan->period, plan->strings);
-	note_facts(plan, p, e);
-	note_correction(plan, p, e, order);
-	plan->has_ended = plan->departed = false;
-	plan->order = order;
-	residence_step(plan->residence, p, e, next);
-	if (e->h.kind == TALLY_MIGRATED_IN || e->h.kind == TALLY_MIGRATED_OUT)
-		note_move(plan, p, e, order);
-	return 0;
+	lane_run(plan->waiting[job]);
 }
 
-static void
-fetch(void *ctx, const struct told *t, unsigned stage)
+/* The instant that the lanes that still run have reached, all of them. */
+static int64_t
+reached(const struct plan *plan)
 {
-	(void)ctx;
-	if (stage < 4)
-		residence_fetch(t, stage);
+	int64_t at = INT64_MAX;
+
+	for (size_t i = 0; i < plan->n_lanes; i++)
+		if (!plan->lanes[i].ended && plan->lanes[i].at < at)
+			at = plan->lanes[i].at;
+	return at;
+}
+
+static int
+run_lanes(struct plan *plan, struct tally_err *err)
+{
+	int64_t at = INT64_MIN;
+
+	while (at < INT64_MAX) {
+		size_t n = 0;
+
+		/* Whoever is last goes on, so that the others can. */
+		for (size_t i = 0; i < plan->n_lanes; i++) {
+			struct lane *l = &plan->lanes[i];
+
+			if (!l->ended && (l->at == at || !lane_waits(l)))
+				plan->waiting[n++] = l;
+		}
+		if (plan->parallel)
+			plan->parallel(n, run_lane, plan);
+		else
+			for (size_t i = 0; i < n; i++)
+				run_lane(plan, i);
+		for (size_t i = 0; i < plan->n_lanes; i++) {
+			if (plan->lanes[i].rc >= 0)
+				continue;
+			*err = plan->lanes[i].err;
+			return -1;
+		}
+		at = reached(plan);
+		take_moves(plan, at);
+	}
+	return 0;
 }
 
 static int
@@ -289,22 +198,40 @@ overrides(const struct cut *c, const struct cut *last)
 }
 
 static void
-sort_cuts(struct plan *plan)
+sort_cuts(struct cuts *cuts)
 {
 	size_t kept = 0;
 
-	if (plan->n_cuts == 0)
+	if (cuts->n == 0)
 		return;
-	qsort(plan->cuts, plan->n_cuts, sizeof(*plan->cuts), compare_cuts);
-	for (size_t i = 1; i < plan->n_cuts; i++) {
-		struct cut *last = &plan->cuts[kept], *c = &plan->cuts[i];
+	qsort(cuts->p, cuts->n, sizeof(*cuts->p), compare_cuts);
+	for (size_t i = 1; i < cuts->n; i++) {
+		struct cut *last = &cuts->p[kept], *c = &cuts->p[i];
 
 		if (compare_cuts(last, c) != 0)
-			plan->cuts[++kept] = *c;
+			cuts->p[++kept] = *c;
 		else if (overrides(c, last))
 			*last = *c;
 	}
-	plan->n_cuts = kept + 1;
+	cuts->n = kept + 1;
+}
+
+static int
+compare_recorded(const struct recorded *a, const struct recorded *b)
+{
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	if (a->ledger != b->ledger)
+		return a->ledger < b->ledger ? -1 : 1;
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static int
+compare_as_recorded(const void *a, const void *b)
+{
+	const struct correction *x = a, *y = b;
+
+	return compare_recorded(&x->recorded, &y->recorded);
 }
 
 static int
@@ -315,6 +242,35 @@ compare_corrections(const void *a, const void *b)
 	if (x->vm != y->vm)
 		return x->vm->number < y->vm->number ? -1 : 1;
 	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* An entry's place is told by how many corrections come before it: these have the even
+ * numbers, and what is recorded between two of them the odd one. */
+static void
+number_corrections(struct plan *plan)
+{
+	struct correction *k = plan->corrections;
+	size_t n = plan->n_corrections;
+
+	if (n == 0)
+		return;
+	qsort(k, n, sizeof(*k), compare_as_recorded);
+	plan->recorded = tally_realloc_array(NULL, n, sizeof(*plan->recorded));
+	for (size_t i = 0; i < n; i++) {
+		plan->recorded[i] = k[i].recorded;
+		k[i].order = 2 * (uint64_t)i + 2;
+	}
+}
+
+uint64_t
+plan_order(const struct plan *plan, size_t *passed, const struct part *p, const struct slot *e)
+{
+	struct recorded now = { .at = e->at, .ledger = p->ledger, .index = e->h.index };
+
+	while (*passed < plan->n_corrections &&
+	       compare_recorded(&plan->recorded[*passed], &now) <= 0)
+		++*passed;
+	return 2 * (uint64_t)*passed + 1;
 }
 
 /* Gives each corrected VM its corrections. */
@@ -343,49 +299,110 @@ spread_corrections(struct plan *plan)
 	}
 }
 
+static void
+note_early(struct plan *plan, const struct lane *l)
+{
+	struct finding *g;
+
+	if (l->early == 0)
+		return;
+	g = findings_count(plan->findings, F_NO_HOST_FACTS, l->ledger, l->early);
+	for (size_t i = 0; i < l->early && i < FINDING_ENTRIES; i++)
+		finding_entry(g, l->ledger, l->early_at[i]);
+}
+
+/* What a lane has found becomes the plan's. */
+static void
+take_over(struct plan *plan, struct lane *l)
+{
+	struct cuts *cuts = &plan->cuts;
+
+	note_early(plan, l);
+	plan->gaps[l->ledger] = l->gaps;
+	l->gaps = (struct gaps){ 0 };
+	for (size_t i = 0; i < l->cuts.n; i++)
+		*cuts_add(cuts, 0, 0, 0) = l->cuts.p[i];
+	for (size_t i = 0; i < l->n_corrections; i++) {
+		struct correction *k = &l->corrections[i];
+
+		plan->corrections = array_grow(plan->corrections, &plan->cap_corrections,
+					       plan->n_corrections, sizeof(*k));
+		plan->corrections[plan->n_corrections] = *k;
+		plan->corrections[plan->n_corrections++].vm =
+			residence_vm(plan->residence, k->vm->uuid);
+	}
+	l->n_corrections = 0;
+}
+
+static void
+make_lanes(struct plan *plan)
+{
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < plan->n_lanes; i++) {
+		size_t first = at;
+
+		while (at < plan->n_parts && plan->parts[at].ledger == i)
+			at++;
+		lane_init(&plan->lanes[i], i, &plan->parts[first], at - first,
+			  &plan->coverage[first], &plan->period);
+	}
+}
+
+static int
+read_all(struct plan *plan, struct tally_err *err)
+{
+	int rc;
+
+	make_lanes(plan);
+	rc = run_lanes(plan, err);
+	if (rc == 0) {
+		join_finish(&plan->joins);
+		for (size_t i = 0; i < plan->n_lanes; i++)
+			take_over(plan, &plan->lanes[i]);
+		sort_cuts(&plan->cuts);
+		number_corrections(plan);
+		spread_corrections(plan);
+	}
+	for (size_t i = 0; i < plan->n_lanes; i++)
+		lane_deinit(&plan->lanes[i]);
+	free(plan->lanes);
+	free(plan->waiting);
+	return rc;
+}
+
 int
-plan_make(struct plan *plan, struct residence *residence, struct findings *findings,
-	  struct part *parts, size_t n_parts, size_t ledgers, const struct span *period,
+plan_make(struct plan *plan, struct residence *residence, struct strings *strings,
+	  struct findings *findings, struct part *parts, size_t n_parts, size_t ledgers,
+	  const struct span *period,
 	  void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg),
 	  struct tally_err *err)
 {
-	struct stream_reader reader = {
-		.want = want, .step = step, .fetch = fetch, .ctx = plan, .parallel = parallel
-	};
-
 	memset(plan, 0, sizeof(*plan));
 	plan->parallel = parallel;
 	plan->residence = residence;
-	plan->strings = residence->strings;
+	plan->strings = strings;
 	plan->findings = findings;
 	plan->period = *period;
 	plan->parts = parts;
 	plan->n_parts = n_parts;
 	plan->coverage = tally_alloc((n_parts + 1) * sizeof(*plan->coverage));
-	plan->facts = tally_alloc(n_parts + 1);
 	plan->gaps = tally_alloc((ledgers + 1) * sizeof(*plan->gaps));
+	plan->lanes = tally_alloc((ledgers + 1) * sizeof(*plan->lanes));
+	plan->waiting = tally_alloc((ledgers + 1) * sizeof(struct lane *));
+	plan->n_lanes = ledgers;
 	plan->joins.ops = &join_ops;
-	plan->joins.ctx = residence->ctx = plan;
-	residence->ops = &ops;
-	if (stream_run(parts, n_parts, &reader, err) < 0)
-		return -1;
-	join_finish(&plan->joins);
-	for (size_t i = 0; i < n_parts; i++)
-		part_coverage_end(&plan->coverage[i], &parts[i], &plan->gaps[parts[i].ledger],
-				  period);
-	sort_cuts(plan);
-	spread_corrections(plan);
-	return 0;
+	plan->joins.ctx = plan;
+	return read_all(plan, err);
 }
 
 void
 plan_deinit(struct plan *plan)
 {
-	for (size_t i = 0; i < plan->n_parts; i++) {
+	for (size_t i = 0; i < plan->n_parts; i++)
 		part_coverage_deinit(&plan->coverage[i]);
-		free(plan->gaps[plan->parts[i].ledger].p);
-		plan->gaps[plan->parts[i].ledger].p = NULL;
-	}
+	for (size_t i = 0; i < plan->n_lanes; i++)
+		free(plan->gaps[i].p);
 	for (size_t i = 0; i < plan->n_corrections; i++) {
 		const struct correction *k = &plan->corrections[i];
 
@@ -397,9 +414,9 @@ plan_deinit(struct plan *plan)
 	}
 	free(plan->corrected);
 	free(plan->corrections);
-	free(plan->cuts);
+	free(plan->recorded);
+	free(plan->cuts.p);
 	free(plan->coverage);
-	free(plan->facts);
 	free(plan->gaps);
 	join_deinit(&plan->joins);
 }
@@ -409,7 +426,7 @@ plan_cut(const struct plan *plan, const struct run *run)
 {
 	struct cut key = { .ledger = run->part->ledger, .begin_index = run->begin_index };
 
-	if (plan->n_cuts == 0)
+	if (plan->cuts.n == 0)
 		return NULL;
-	return bsearch(&key, plan->cuts, plan->n_cuts, sizeof(key), compare_cuts);
+	return bsearch(&key, plan->cuts.p, plan->cuts.n, sizeof(key), compare_cuts);
 }

@@ -5,20 +5,8 @@
  * The first reading: what acts backwards in time, so that the second can go
  * forward once. It keeps exceptions only, never what every entry would add to.
  */
-#include "coverage.h"
-#include "findings.h"
-#include "join.h"
+#include "lane.h"
 
-/* A run whose time ends before the entry that ends it. */
-struct cut {
-	uint32_t ledger;
-	uint64_t begin_index; /* names the run */
-	int64_t at;
-	bool firm;      /* another host's word on it */
-	bool uncertain; /* by a not_before; then the stop: */
-	int64_t stop_at;
-	uint64_t stop_index;
-};
 struct plan {
 	struct residence *residence;
 	struct strings *strings;
@@ -28,26 +16,32 @@ struct plan {
 	size_t n_parts;
 	void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg);
 
-	struct cut *cuts; /* by ledger, then begin_index */
-	size_t n_cuts, cap_cuts;
+	struct cuts cuts;               /* by ledger, then begin_index */
 	struct correction *corrections; /* by VM, then order */
 	size_t n_corrections, cap_corrections;
+	struct recorded *recorded; /* of each correction, ascending */
 	struct corrected *corrected;
 	struct part_coverage *coverage; /* of each part */
-	bool *facts;                    /* whether a part has told any */
 	struct gaps *gaps;              /* of each ledger */
+
+	/* While ledgers are read */
+	struct lane *lanes; /* of each ledger */
+	size_t n_lanes;
+	struct lane **waiting; /* scratch */
 	struct joins joins;
-	uint64_t order; /* of the present entry */
-	bool has_ended; /* the run that the present migrated-out ended */
-	bool departed;  /* and had departed before */
-	uint64_t ended_begin, ended_depart;
+	uint64_t moves; /* that were told */
 };
 /* `parallel`: of the report's options. */
-int plan_make(struct plan *plan, struct residence *residence, struct findings *findings,
-	      struct part *parts, size_t n_parts, size_t ledgers, const struct span *period,
+int plan_make(struct plan *plan, struct residence *residence, struct strings *strings,
+	      struct findings *findings, struct part *parts, size_t n_parts, size_t ledgers,
+	      const struct span *period,
 	      void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg),
 	      struct tally_err *err);
 void plan_deinit(struct plan *plan);
+/* An entry's place among the corrections (claims.h). Entries come in the order of the
+ * report; `passed` is 0 before the first. */
+uint64_t plan_order(const struct plan *plan, size_t *passed, const struct part *p,
+		    const struct slot *e);
 /* The run's cut, or NULL. */
 const struct cut *plan_cut(const struct plan *plan, const struct run *run);
 

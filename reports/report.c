@@ -33,14 +33,41 @@ compare_surveys(const void *a, const void *b)
 	return tally_bytes_cmp(tally_buf_view(&x->host), tally_buf_view(&y->host));
 }
 
+struct survey_job {
+	struct survey *surveys;
+	const struct tally_report_ledger *ledgers;
+	struct tally_err *errs; /* of those that failed */
+};
+
+static void
+survey_one(void *arg, size_t i)
+{
+	struct survey_job *job = arg;
+
+	if (survey_make(&job->surveys[i], &job->ledgers[i], &job->errs[i]) < 0)
+		tally_err_prefix_(&job->errs[i], "%s", job->ledgers[i].origin);
+}
+
 /* All ledgers, in the order of their hosts' names. */
 static int
 survey_all(struct survey *surveys, const struct tally_report_ledger *ledgers, size_t n,
-	   struct tally_err *err)
+	   const struct tally_report_options *o, struct tally_err *err)
 {
-	for (size_t i = 0; i < n; i++)
-		if (survey_make(&surveys[i], &ledgers[i], err) < 0)
-			return tally_err_prefix(err, "%s", ledgers[i].origin);
+	struct survey_job job = { surveys, ledgers, tally_alloc((n + 1) * sizeof(*job.errs)) };
+	size_t bad = 0;
+
+	if (o->parallel)
+		o->parallel(n, survey_one, &job);
+	else
+		for (size_t i = 0; i < n; i++)
+			survey_one(&job, i);
+	while (bad < n && job.errs[bad].code == TALLY_OK)
+		bad++;
+	if (bad < n)
+		*err = job.errs[bad];
+	free(job.errs);
+	if (bad < n)
+		return -1;
 	if (n > 1)
 		qsort(surveys, n, sizeof(*surveys), compare_surveys);
 	for (size_t i = 1; i < n; i++)
@@ -285,8 +312,8 @@ read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts,
 		names[i] = r->ledgers[i].host;
 		origins[i] = r->ledgers[i].origin;
 	}
-	rc = plan_make(&plan, &r->residence, &r->findings, parts, n_parts, r->n_ledgers, &period,
-		       o->parallel, err);
+	rc = plan_make(&plan, &r->residence, &r->strings, &r->findings, parts, n_parts,
+		       r->n_ledgers, &period, o->parallel, err);
 	if (rc == 0) {
 		make_coverage(r, &plan);
 		rc = sweep_make(&r->sweep, &plan, parts, n_parts, names, r->n_ledgers,
@@ -346,7 +373,7 @@ make(struct tally_report *r, struct survey *surveys, const struct tally_report_l
 	if (rc == 0)
 		rc = report_held_read(r, o, err);
 	if (rc == 0)
-		rc = survey_all(surveys, ledgers, n, err);
+		rc = survey_all(surveys, ledgers, n, o, err);
 	if (rc == 0) {
 		take_ledgers(r, surveys, n);
 		rc = o->old ? compare_ledgers(&old, r, surveys, err) : 0;
@@ -394,7 +421,7 @@ tally_report_make(struct tally_report **out, const struct tally_report_ledger *l
 	r->tzdata = tally_strdup(o->tzdata);
 	strings_init(&r->strings);
 	sayings_init(&r->sayings, &r->strings);
-	residence_init(&r->residence, &r->strings);
+	residence_init(&r->residence, false);
 	findings_init(&r->findings, n);
 	surveys = tally_alloc((n + 1) * sizeof(*surveys));
 	rc = make(r, surveys, ledgers, n, o, err);

@@ -9,11 +9,11 @@
 #include "tally/err.h"
 
 void
-residence_init(struct residence *r, struct strings *strings)
+residence_init(struct residence *r, bool apart)
 {
 	memset(r, 0, sizeof(*r));
-	r->strings = strings;
-	r->arena = tally_arena_new(256 << 10);
+	r->apart = apart;
+	r->arena = tally_arena_new(apart ? 16 << 10 : 256 << 10);
 }
 
 void
@@ -41,6 +41,8 @@ residence_vm(struct residence *r, const uint8_t uuid[TALLY_UUID])
 struct vm *
 residence_vm_of(struct residence *r, const struct slot *e)
 {
+	if (r->apart)
+		return residence_vm(r, e->of->uuid);
 	if (!e->of->vm)
 		e->of->vm = residence_vm(r, e->of->uuid);
 	return e->of->vm;
@@ -238,12 +240,13 @@ tells_boot(const struct slot *e)
 }
 
 static void
-note_boot(struct residence *r, struct part *p, const struct slot *e)
+note_boot(struct part *p, const struct slot *e)
 {
 	if (!tells_boot(e))
 		return;
 	p->has_boot = true;
-	p->boot = strings_add(r->strings, e->ev->m.boot);
+	tally_buf_clear(&p->boot);
+	tally_buf_add_bytes(&p->boot, e->ev->m.boot);
 }
 
 static void
@@ -323,7 +326,7 @@ look_ahead(struct residence *r, struct part *p, const struct slot *e, const stru
 	struct run *run;
 
 	if (tells_boot(next) && p->has_boot &&
-	    !tally_bytes_eq(strings_get(r->strings, p->boot), next->ev->m.boot))
+	    !tally_bytes_eq(tally_buf_view(&p->boot), next->ev->m.boot))
 		end_all(r, p, e->at, END_BOOT, next);
 	if (p->live && next->h.boot != e->h.boot)
 		end_all(r, p, e->at, END_BOOT, next);
@@ -338,7 +341,7 @@ void
 residence_step(struct residence *r, struct part *p, const struct slot *e, const struct slot *next)
 {
 	note_gap(p, e);
-	note_boot(r, p, e);
+	note_boot(p, e);
 	apply(r, p, e);
 	if (e->h.kind == TALLY_HOST_FAILED || e->h.kind == TALLY_HOST_RETIRED)
 		end_all(r, p, e->at, e->h.kind == TALLY_HOST_FAILED ? END_FAILED : END_RETIRED, e);

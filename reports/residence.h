@@ -100,7 +100,7 @@ struct residence_ops {
 	void (*stay)(void *ctx, struct run *r);
 };
 struct residence {
-	struct strings *strings;
+	bool apart; /* of one ledger among many: what texts remember of VMs is not its own */
 	struct map vms;
 	uint32_t vm_count;
 	struct tally_arena *arena;
@@ -108,7 +108,7 @@ struct residence {
 	const struct residence_ops *ops;
 	void *ctx;
 };
-void residence_init(struct residence *r, struct strings *strings);
+void residence_init(struct residence *r, bool apart);
 void residence_deinit(struct residence *r);
 struct vm *residence_vm(struct residence *r, const uint8_t uuid[TALLY_UUID]);
 /* The VM that an entry names, as it does. */

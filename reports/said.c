@@ -95,6 +95,7 @@ void
 sayings_init(struct sayings *s, struct strings *strings)
 {
 	memset(s, 0, sizeof(*s));
+	TALLY_ASSERT(mtx_init(&s->lock, mtx_plain) == thrd_success);
 	s->strings = strings;
 	s->arena = tally_arena_new(64 << 10);
 	s->scratch = tally_arena_new(4 << 10);
@@ -116,6 +117,19 @@ sayings_deinit(struct sayings *s)
 	}
 	tally_arena_free(s->arena);
 	tally_arena_free(s->scratch);
+	mtx_destroy(&s->lock);
+}
+
+void
+sayings_lock(struct sayings *s)
+{
+	TALLY_ASSERT(mtx_lock(&s->lock) == thrd_success);
+}
+
+void
+sayings_unlock(struct sayings *s)
+{
+	TALLY_ASSERT(mtx_unlock(&s->lock) == thrd_success);
 }
 
 static void *
@@ -145,8 +159,8 @@ read_body(struct sayings *s, unsigned group, struct tally_bytes body, struct tal
 	}
 }
 
-void *
-sayings_find(struct sayings *s, unsigned group, struct tally_bytes body, struct tally_err *err)
+static void *
+find(struct sayings *s, unsigned group, struct tally_bytes body, struct tally_err *err)
 {
 	struct wordings *w = &s->groups[group];
 	uint32_t number = strings_add(&w->bodies, body);
@@ -158,6 +172,17 @@ sayings_find(struct sayings *s, unsigned group, struct tally_bytes body, struct 
 	if (!w->items[number])
 		w->items[number] = read_body(s, group, body, err);
 	return w->items[number];
+}
+
+void *
+sayings_find(struct sayings *s, unsigned group, struct tally_bytes body, struct tally_err *err)
+{
+	void *found;
+
+	sayings_lock(s);
+	found = find(s, group, body, err);
+	sayings_unlock(s);
+	return found;
 }
 
 void *

@@ -6,6 +6,7 @@
  * of one wording have in common is kept once. Machines say few things, and say
  * them again and again; so an entry costs no more than finding what it says.
  */
+#include <threads.h>
 #include "table.h"
 #include "tally/entry.h"
 #include "tally/index.h"
@@ -61,12 +62,16 @@ struct wordings {
 	size_t n, cap;
 };
 struct sayings {
+	mtx_t lock; /* of the texts, too, while ledgers are read beside one another */
 	struct strings *strings;
 	struct wordings groups[TALLY_GROUPS];
 	struct tally_arena *arena, *scratch;
 };
 void sayings_init(struct sayings *s, struct strings *strings);
 void sayings_deinit(struct sayings *s);
+/* Around whatever adds a text meanwhile. */
+void sayings_lock(struct sayings *s);
+void sayings_unlock(struct sayings *s);
 /* What a body of a group says: struct said, said_of or said_how, which lives as long
  * as `s`. NULL (TALLY_FAILS): malformed. */
 void *sayings_find(struct sayings *s, unsigned group, struct tally_bytes body,

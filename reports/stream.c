@@ -29,10 +29,13 @@ struct pass {
 };
 struct stream {
 	const struct stream_reader *r;
+	struct part *parts;
+	size_t n_parts;
+	bool begun;
 	struct turn *heap;
 	size_t n;
+	size_t room;                 /* of a pass */
 	struct pass passes[2], *now; /* the one that is told, and the one behind it */
-	uint64_t order;
 	int told_rc, read_rc;
 	struct tally_err told_err, read_err;
 };
@@ -77,7 +80,7 @@ turn_to(struct turn *t, unsigned slot)
 static void
 put_in_order(struct stream *s, struct pass *pass)
 {
-	while (s->n > 0 && pass->n < ORDERED) {
+	while (s->n > 0 && pass->n < s->room) {
 		struct turn *t = &s->heap[0];
 		struct part *p = t->part;
 		bool last = t->slot + 1 == p->count;
@@ -117,7 +120,7 @@ tell(struct stream *s, struct tally_err *err)
 		int rc;
 
 		fetch_ahead(s, i);
-		rc = s->r->step(s->r->ctx, t->part, t->e, t->next, ++s->order, err);
+		rc = s->r->step(s->r->ctx, t->part, t->e, t->next, err);
 		if (rc != 0)
 			return rc;
 	}
@@ -180,7 +183,7 @@ read_on(struct stream *s, struct tally_err *err)
 
 /* Tells what is in order, and reads on. 0 goes on, 1 stops, -1. */
 static int
-pass(struct stream *s, struct tally_err *err)
+tell_and_read(struct stream *s, struct tally_err *err)
 {
 	for (size_t i = 0; i < s->n; i++)
 		s->heap[i].passed = s->heap[i].slot;
@@ -210,41 +213,79 @@ pass(struct stream *s, struct tally_err *err)
 }
 
 static int
-begin(struct stream *s, struct part *parts, size_t n, struct tally_err *err)
+begin(struct stream *s, struct tally_err *err)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < s->n_parts; i++) {
+		struct part *p = &s->parts[i];
 		struct turn *t = &s->heap[s->n];
 
-		if (part_begin(&parts[i], s->r->want, err) < 0)
+		if (part_begin(p, s->r->want, err) < 0)
 			return -1;
-		if (parts[i].count == 0)
+		if (p->count == 0)
 			continue;
-		t->part = &parts[i];
-		t->ledger = parts[i].ledger;
+		t->part = p;
+		t->ledger = p->ledger;
 		turn_to(t, 0);
 		s->n++;
 	}
 	for (size_t i = s->n / 2; i-- > 0;)
 		sift_down(s->heap, s->n, i);
+	put_in_order(s, s->now);
 	return 0;
+}
+
+struct stream *
+stream_new(struct part *parts, size_t n, const struct stream_reader *r)
+{
+	struct stream *s = tally_alloc(sizeof(*s));
+
+	s->r = r;
+	s->parts = parts;
+	s->n_parts = n;
+	s->heap = tally_alloc((n + 1) * sizeof(*s->heap));
+	s->room = n < ORDERED / PART_SLOTS ? n * PART_SLOTS : ORDERED;
+	for (int i = 0; i < 2; i++)
+		s->passes[i].told = tally_realloc_array(NULL, s->room + 1, sizeof(struct told));
+	s->now = &s->passes[0];
+	return s;
+}
+
+void
+stream_free(struct stream *s)
+{
+	if (!s)
+		return;
+	free(s->heap);
+	free(s->passes[0].told);
+	free(s->passes[1].told);
+	free(s);
+}
+
+int
+stream_pass(struct stream *s, struct tally_err *err)
+{
+	int rc = 0;
+
+	if (!s->begun)
+		rc = begin(s, err);
+	s->begun = true;
+	if (rc < 0)
+		return -1;
+	if (s->now->n == 0)
+		return 0;
+	rc = tell_and_read(s, err);
+	return rc < 0 ? -1 : rc == 0 && s->now->n > 0;
 }
 
 int
 stream_run(struct part *parts, size_t n, const struct stream_reader *r, struct tally_err *err)
 {
-	struct stream s = { .r = r, .now = &s.passes[0] };
+	struct stream *s = stream_new(parts, n, r);
 	int rc;
 
-	s.heap = tally_alloc((n + 1) * sizeof(*s.heap));
-	for (int i = 0; i < 2; i++)
-		s.passes[i].told = tally_realloc_array(NULL, ORDERED, sizeof(struct told));
-	rc = begin(&s, parts, n, err);
-	if (rc == 0)
-		put_in_order(&s, s.now);
-	while (rc == 0 && s.now->n > 0)
-		rc = pass(&s, err);
-	free(s.heap);
-	free(s.passes[0].told);
-	free(s.passes[1].told);
-	return rc < 0 ? -1 : 0;
+	do
+		rc = stream_pass(s, err);
+	while (rc > 0);
+	stream_free(s);
+	return rc;
 }

@@ -53,7 +53,7 @@ struct part {
 	/* What the entries so far say; residence.c */
 	struct run *runs; /* open ones */
 	bool has_boot;
-	uint32_t boot;
+	struct tally_buf boot;
 	bool gap_open;
 	bool has_gap;
 	uint64_t gap_index; /* of the entry that tells of the newest gap */
@@ -66,10 +66,10 @@ struct part {
 
 /* Which groups of a kind to decode, metering always with them. */
 typedef unsigned stream_want(bool live, unsigned kind);
-/* `next` is the entry that follows in the part, NULL behind its last; `order`
- * numbers the entries from 1. 0 goes on, 1 stops, -1 fails. */
+/* `next` is the entry that follows in the part, NULL behind its last. 0 goes on,
+ * 1 stops, -1 fails. */
 typedef int stream_step(void *ctx, struct part *p, const struct slot *e, const struct slot *next,
-			uint64_t order, struct tally_err *err);
+			struct tally_err *err);
 struct told {
 	struct part *part;
 	const struct slot *e, *next;
@@ -101,6 +101,11 @@ void part_deinit(struct part *p);
 bool part_holds(bool live, const struct tally_header *h);
 /* Reads all parts from their begin; forgets what they held. */
 int stream_run(struct part *parts, size_t n, const struct stream_reader *r, struct tally_err *err);
+/* The same pass by pass: stream_pass() tells some entries more, 1, or 0 at the end, -1. */
+struct stream;
+struct stream *stream_new(struct part *parts, size_t n, const struct stream_reader *r);
+int stream_pass(struct stream *s, struct tally_err *err);
+void stream_free(struct stream *s);
 
 /* What an event says as a whole, into a slot that holds its header. It is copied, but
  * for what it points to. slot_deinit() when done. */

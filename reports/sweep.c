@@ -145,7 +145,7 @@ pass_until(struct sweep *s, int64_t to)
 }
 
 static int
-step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, uint64_t order,
+step(void *ctx, struct part *p, const struct slot *e, const struct slot *next,
      struct tally_err *err)
 {
 	struct sweep *s = ctx;
@@ -155,7 +155,7 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next, u
 		return 1;
 	pass_until(s, e->at);
 	advance(s, e->at);
-	s->order = order;
+	s->order = plan_order(s->plan, &s->corrections_passed, p, e);
 	s->left_open = 0;
 	if (p->aside)
 		return 0; /* the plan has read it */

@@ -47,8 +47,9 @@ struct sweep {
 	int64_t from, to;
 
 	int64_t now;
-	uint64_t order; /* of the present entry */
-	bool opened;    /* the period has begun */
+	uint64_t order; /* of the present entry; plan_order() */
+	size_t corrections_passed;
+	bool opened; /* the period has begun */
 	struct run **changed;
 	size_t n_changed, cap_changed;
 	struct due *due; /* heap, earliest first */

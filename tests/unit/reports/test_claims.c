@@ -273,10 +273,12 @@ an_environment_is_corrected_as_the_other_keys_are(void **state)
 	own = tag_environment(&strings, "production", NULL);
 	first = tag_environment(&strings, "test", "2026-03-01T11:00:00Z");
 	second = tag_environment(&strings, "dr", "2026-03-01T12:00:00Z");
-	assert_false(correction_read(&fix[0], &own, 1, &strings));
+	assert_false(correction_read(&fix[0], &own, &strings));
 	assert_true(claims_take(c, &own, 1, NULL));
-	assert_true(correction_read(&fix[0], &first, 2, &strings));
-	assert_true(correction_read(&fix[1], &second, 3, &strings));
+	assert_true(correction_read(&fix[0], &first, &strings));
+	fix[0].order = 2;
+	assert_true(correction_read(&fix[1], &second, &strings));
+	fix[1].order = 4;
 #define IS(text)                                                                                   \
 	(claims_effective(&now, c, &corrected),                                                    \
 	 tally_bytes_eq(strings_get(&strings, now.value[CLAIM_ENVIRONMENT]),                       \
