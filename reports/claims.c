@@ -108,15 +108,6 @@ give_owner(struct claims *c, const struct slot *e, uint64_t order)
 	return given;
 }
 
-static bool
-recorded_between(const struct corrected *c, uint64_t after, uint64_t before)
-{
-	for (size_t i = 0; c && i < c->n; i++)
-		if (c->all[i].has_software && c->all[i].order > after && c->all[i].order < before)
-			return true;
-	return false;
-}
-
 /* Doing `next` behind `s` as one step. */
 static void
 step_join(struct software_step *s, const struct software_step *next)
@@ -151,7 +142,8 @@ give_software(struct claims *c, const struct slot *e, uint64_t order,
 	if (!s.replace)
 		ids_copy(&s.remove, &m->software_removed);
 	TALLY_ASSERT(c->n_steps == 0 || c->steps);
-	if (c->n_steps > 0 && !recorded_between(corrected, c->steps[c->n_steps - 1].order, order)) {
+	if (c->n_steps > 0 &&
+	    !corrected_between(corrected, c->steps[c->n_steps - 1].order, order)) {
 		step_join(&c->steps[c->n_steps - 1], &s);
 		step_deinit(&s);
 		return true;
@@ -259,85 +251,84 @@ correction_read(struct correction *out, const struct slot *e, struct strings *st
 	return true;
 }
 
+struct correction *
+claims_corrected(const struct claims *c, const struct corrected *corrected, enum claim_key key)
+{
+	struct correction *k = corrected_newest(corrected, key);
+
+	return k && k->order >= c->order[key] ? k : NULL;
+}
+
 void
 claims_effective(struct effective *out, const struct claims *c, const struct corrected *corrected)
 {
-	uint64_t order[CLAIM_KEYS];
-
 	memcpy(out->value, c->value, sizeof(out->value));
 	out->evidence = c->evidence;
 	if (!corrected || corrected->n_active == 0)
 		return;
-	memcpy(order, c->order, sizeof(order));
-	for (size_t i = 0; i < corrected->n_active; i++) {
-		const struct correction *k = corrected->active[i];
+	for (unsigned key = 0; key < CLAIM_KEYS; key++) {
+		const struct correction *k = claims_corrected(c, corrected, (enum claim_key)key);
 
-		for (unsigned key = 0; key < CLAIM_KEYS; key++) {
-			if (!k->has[key] || k->order < order[key])
-				continue;
-			out->value[key] = k->value[key];
-			order[key] = k->order;
-			if (key == CLAIM_OS)
-				out->evidence = k->evidence;
-		}
+		if (!k)
+			continue;
+		out->value[key] = k->value[key];
+		if (key == CLAIM_OS)
+			out->evidence = k->evidence;
 	}
 }
 
 static void
-software_do(struct ids *set, bool replace, const struct ids *add, const struct ids *remove)
+software_do(struct ids *set, const struct software_step *s)
 {
-	if (replace)
+	if (s->replace)
 		set->n = 0;
-	for (uint32_t i = 0; i < add->n; i++)
-		ids_add(set, add->p[i]);
-	for (uint32_t i = 0; i < remove->n; i++)
-		ids_remove(set, remove->p[i]);
+	for (uint32_t i = 0; i < s->add.n; i++)
+		ids_add(set, s->add.p[i]);
+	for (uint32_t i = 0; i < s->remove.n; i++)
+		ids_remove(set, s->remove.p[i]);
+}
+
+static bool
+holds(const struct ids *set, uint32_t id)
+{
+	for (uint32_t i = 0; i < set->n; i++)
+		if (set->p[i] == id)
+			return true;
+	return false;
+}
+
+/* When the run's own claims last said whether it has a software; 0: never. */
+static uint64_t
+last_said(const struct claims *c, uint32_t id)
+{
+	for (size_t i = c->n_steps; i-- > 0;) {
+		const struct software_step *s = &c->steps[i];
+
+		if (s->replace || holds(&s->add, id) || holds(&s->remove, id))
+			return s->order;
+	}
+	return 0;
 }
 
 void
 claims_software(struct ids *out, const struct claims *c, const struct corrected *corrected)
 {
-	size_t n = corrected ? corrected->n_active : 0, s = 0, k = 0;
+	size_t n = corrected && corrected->n_active > 0 ? corrected->n_words : 0;
 	struct ids set = { 0 };
 
-	while (s < c->n_steps || k < n) {
-		const struct correction *fix = k < n ? corrected->active[k] : NULL;
+	for (size_t i = 0; i < c->n_steps; i++)
+		software_do(&set, &c->steps[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct corrected_word *w = &corrected->words[i];
 
-		if (fix && (s == c->n_steps || fix->order < c->steps[s].order)) {
-			software_do(&set, false, &fix->add, &fix->remove);
-			k++;
-		} else {
-			software_do(&set, c->steps[s].replace, &c->steps[s].add,
-				    &c->steps[s].remove);
-			s++;
-		}
+		if (w->newest.n == 0 || w->newest.p[0]->order < last_said(c, w->id))
+			continue;
+		if (holds(&w->newest.p[0]->remove, w->id))
+			ids_remove(&set, w->id);
+		else
+			ids_add(&set, w->id);
 	}
 	for (uint32_t i = 0; i < set.n; i++)
 		ids_add(out, set.p[i]);
 	ids_deinit(&set);
-}
-
-/* `active` stays in the order of recording. */
-void
-corrected_begin(struct corrected *c, struct correction *k)
-{
-	size_t i = c->n_active++;
-
-	TALLY_ASSERT(i < c->n);
-	for (; i > 0 && c->active[i - 1]->order > k->order; i--)
-		c->active[i] = c->active[i - 1];
-	c->active[i] = k;
-}
-
-void
-corrected_end(struct corrected *c, struct correction *k)
-{
-	size_t i = 0;
-
-	while (i < c->n_active && c->active[i] != k)
-		i++;
-	TALLY_ASSERT(i < c->n_active);
-	for (; i + 1 < c->n_active; i++)
-		c->active[i] = c->active[i + 1];
-	c->n_active--;
 }

@@ -53,17 +53,32 @@ struct correction {
 	uint64_t order;
 	bool has[CLAIM_KEYS];
 	bool has_software;
+	bool active;    /* in force now */
 	bool disagrees; /* with a claim that it hides; said once */
 	uint8_t evidence;
 	uint32_t value[CLAIM_KEYS];
 	struct ids add, remove;
 	uint32_t by, reason;
 };
+/* Corrections, the one in force that was recorded last at the top. */
+struct newest {
+	struct correction **p;
+	size_t n, cap;
+};
+/* Of one software: who last said that it is there or not. */
+struct corrected_word {
+	uint32_t id;
+	struct newest newest;
+};
 /* All corrections of one VM, in the order of recording, and those in force. */
 struct corrected {
 	struct correction *all;
 	size_t n, n_active;
-	struct correction **active; /* room for n */
+	struct newest newest[CLAIM_KEYS];
+	struct corrected_word *words; /* by id */
+	size_t n_words, cap_words;
+	uint64_t *software; /* orders of those that speak of software, ascending */
+	size_t n_software;
 };
 
 struct effective {
@@ -88,7 +103,17 @@ void claims_effective(struct effective *out, const struct claims *c,
 		      const struct corrected *corrected);
 /* Adds to `out` the software that is there. */
 void claims_software(struct ids *out, const struct claims *c, const struct corrected *corrected);
+/* corrected.c. `all` stands by order, and outlives it. */
+void corrected_init(struct corrected *c, struct correction *all, size_t n);
+void corrected_deinit(struct corrected *c);
 void corrected_begin(struct corrected *c, struct correction *k);
 void corrected_end(struct corrected *c, struct correction *k);
+/* The one in force that was recorded last; NULL: none. `c` may be NULL. */
+struct correction *corrected_newest(const struct corrected *c, enum claim_key key);
+/* Whether one that speaks of software was recorded between these. `c` may be NULL. */
+bool corrected_between(const struct corrected *c, uint64_t after, uint64_t before);
+/* The correction that a key's value rests on, or NULL. */
+struct correction *claims_corrected(const struct claims *c, const struct corrected *corrected,
+				    enum claim_key key);
 
 #endif

@@ -234,27 +234,25 @@ void
 note_corrected(struct sweep *s, const struct run *run, const struct effective *now)
 {
 	uint32_t own = run->claims->value[CLAIM_OS], is = now->value[CLAIM_OS];
-	const struct corrected *c = run->vm->corrected;
+	struct correction *k = own != 0 && own != is
+				       ? claims_corrected(run->claims, run->vm->corrected, CLAIM_OS)
+				       : NULL;
 	struct tally_bytes was = strings_get(s->strings, own), text = strings_get(s->strings, is);
 
-	for (size_t i = c && own != 0 && own != is ? c->n_active : 0; i-- > 0;) {
-		struct correction *k = c->active[i];
-		struct tally_bytes by = strings_get(s->strings, k->by);
-		struct finding *g;
+	struct tally_bytes by;
+	struct finding *g;
 
-		if (!k->has[CLAIM_OS] || k->disagrees ||
-		    (k->value[CLAIM_OS] ? k->value[CLAIM_OS] : s->unclassified) != is)
-			continue;
-		k->disagrees = true;
-		g = findings_count(s->findings, F_OS_CONFLICT, run->part->ledger, 1);
-		finding_entry(g, k->recorded.ledger, k->recorded.index);
-		if (finding_tells(g))
-			finding_case(
-				g, "VM %s from %s: a correction%s%.*s says %.*s, recorded was %.*s",
-				label_of_run(s, run).text, stamp(s->now).text, by.len ? " by " : "",
-				(int)by.len, (const char *)by.p, (int)text.len,
-				(const char *)text.p, (int)was.len, (const char *)was.p);
-	}
+	if (!k || k->disagrees)
+		return;
+	k->disagrees = true;
+	by = strings_get(s->strings, k->by);
+	g = findings_count(s->findings, F_OS_CONFLICT, run->part->ledger, 1);
+	finding_entry(g, k->recorded.ledger, k->recorded.index);
+	if (finding_tells(g))
+		finding_case(g, "VM %s from %s: a correction%s%.*s says %.*s, recorded was %.*s",
+			     label_of_run(s, run).text, stamp(s->now).text, by.len ? " by " : "",
+			     (int)by.len, (const char *)by.p, (int)text.len, (const char *)text.p,
+			     (int)was.len, (const char *)was.p);
 }
 
 void

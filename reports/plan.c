@@ -292,9 +292,7 @@ spread_corrections(struct plan *plan)
 
 		for (end = i + 1; end < n && k[end].vm == k[i].vm;)
 			end++;
-		c->all = &k[i];
-		c->n = end - i;
-		c->active = tally_alloc(c->n * sizeof(struct correction *));
+		corrected_init(c, &k[i], end - i);
 		k[i].vm->corrected = c;
 	}
 }
@@ -409,7 +407,7 @@ plan_deinit(struct plan *plan)
 		ids_deinit(&plan->corrections[i].add);
 		ids_deinit(&plan->corrections[i].remove);
 		if (k->vm->corrected)
-			free(k->vm->corrected->active);
+			corrected_deinit(k->vm->corrected);
 		k->vm->corrected = NULL;
 	}
 	free(plan->corrected);

@@ -2,6 +2,7 @@
 /* Claims, corrections, and the rows of `vms` that follow from them. */
 #include <string.h>
 #include "../../../reports/claims.h"
+#include "randomlib.h"
 #include "reportlib.h"
 
 #define HOST "h1 00:00 host cores_per_socket=8\nh2 00:00 host cores_per_socket=8\n"
@@ -262,8 +263,8 @@ static void
 an_environment_is_corrected_as_the_other_keys_are(void **state)
 {
 	struct slot own, first, second;
-	struct correction fix[2], *active[2];
-	struct corrected corrected = { .all = fix, .n = 2, .active = active };
+	struct correction fix[2];
+	struct corrected corrected;
 	struct claims *c = claims_new();
 	struct effective now;
 	struct strings strings;
@@ -279,6 +280,7 @@ an_environment_is_corrected_as_the_other_keys_are(void **state)
 	fix[0].order = 2;
 	assert_true(correction_read(&fix[1], &second, &strings));
 	fix[1].order = 4;
+	corrected_init(&corrected, fix, 2);
 #define IS(text)                                                                                   \
 	(claims_effective(&now, c, &corrected),                                                    \
 	 tally_bytes_eq(strings_get(&strings, now.value[CLAIM_ENVIRONMENT]),                       \
@@ -293,6 +295,7 @@ an_environment_is_corrected_as_the_other_keys_are(void **state)
 	corrected_end(&corrected, &fix[0]);
 	assert_true(IS("production"));
 #undef IS
+	corrected_deinit(&corrected);
 	claims_unref(&c);
 	slot_deinit(&own);
 	slot_deinit(&first);
@@ -378,6 +381,124 @@ claims_that_disagree_are_a_finding_where_their_evidence_differs(void **state)
 		"operator said urn:x");
 }
 
+enum { FIXES = 60, WORDS = 6 };
+
+/* What holds by the definition: all that is in force, in the order of recording. */
+static void
+by_definition(const struct claims *c, const struct correction *fix, uint32_t value[CLAIM_KEYS],
+	      bool software[WORDS])
+{
+	size_t step = 0;
+
+	memcpy(value, c->value, sizeof(c->value));
+	memset(software, 0, WORDS);
+	for (size_t i = 0; i <= FIXES; i++) {
+		uint64_t until = i < FIXES ? fix[i].order : UINT64_MAX;
+
+		for (; step < c->n_steps && c->steps[step].order < until; step++) {
+			const struct software_step *s = &c->steps[step];
+
+			if (s->replace)
+				memset(software, 0, WORDS);
+			for (uint32_t k = 0; k < s->add.n; k++)
+				software[s->add.p[k]] = true;
+			for (uint32_t k = 0; k < s->remove.n; k++)
+				software[s->remove.p[k]] = false;
+		}
+		if (i == FIXES || !fix[i].active)
+			continue;
+		for (unsigned key = 0; key < CLAIM_KEYS; key++)
+			if (fix[i].has[key] && fix[i].order >= c->order[key])
+				value[key] = fix[i].value[key];
+		for (uint32_t k = 0; k < fix[i].add.n; k++)
+			software[fix[i].add.p[k]] = true;
+		for (uint32_t k = 0; k < fix[i].remove.n; k++)
+			software[fix[i].remove.p[k]] = false;
+	}
+}
+
+static void
+random_words(uint64_t *seed, struct ids *ids)
+{
+	for (unsigned i = random_below(seed, 3); i > 0; i--)
+		ids_add(ids, random_below(seed, WORDS));
+}
+
+static void
+random_claims(uint64_t *seed, struct claims *c)
+{
+	for (unsigned key = 0; key < CLAIM_KEYS; key++) {
+		c->value[key] = 100 + random_below(seed, 3);
+		c->order[key] = 2 * random_below(seed, FIXES);
+	}
+	for (unsigned i = 0, n = random_below(seed, 4), order = 0; i < n; i++) {
+		struct software_step s = { .order = order += 2 * (1 + random_below(seed, 20)),
+					   .replace = random_below(seed, 3) == 0 };
+
+		random_words(seed, &s.add);
+		random_words(seed, &s.remove);
+		c->steps = array_grow(c->steps, &c->cap_steps, c->n_steps, sizeof(*c->steps));
+		c->steps[c->n_steps++] = s;
+	}
+}
+
+static void
+random_fix(uint64_t *seed, struct correction *k, size_t number)
+{
+	*k = (struct correction){ .order = 2 * number + 1 };
+	k->has_software = random_below(seed, 2);
+	if (k->has_software) {
+		random_words(seed, &k->add);
+		random_words(seed, &k->remove);
+		return;
+	}
+	for (unsigned key = 0; key < CLAIM_KEYS; key++) {
+		k->has[key] = random_below(seed, 3) == 0;
+		k->value[key] = (uint32_t)number;
+	}
+}
+
+static void
+corrections_in_force_act_as_if_each_were_done_in_its_order(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed < 60; seed++) {
+		uint64_t at = seed;
+		struct correction fix[FIXES];
+		struct corrected corrected;
+		struct claims *c = claims_new();
+
+		random_claims(&at, c);
+		for (size_t i = 0; i < FIXES; i++)
+			random_fix(&at, &fix[i], i);
+		corrected_init(&corrected, fix, FIXES);
+		for (unsigned turn = 0; turn < 4 * FIXES; turn++) {
+			struct correction *k = &fix[random_below(&at, FIXES)];
+			struct effective now;
+			struct ids is = { 0 };
+			uint32_t value[CLAIM_KEYS], n = 0;
+			bool software[WORDS];
+
+			(k->active ? corrected_end : corrected_begin)(&corrected, k);
+			claims_effective(&now, c, &corrected);
+			claims_software(&is, c, &corrected);
+			by_definition(c, fix, value, software);
+			assert_memory_equal(now.value, value, sizeof(value));
+			for (uint32_t i = 0; i < WORDS; i++)
+				if (software[i])
+					assert_true(n < is.n && is.p[n++] == i);
+			assert_int_equal(n, is.n);
+			ids_deinit(&is);
+		}
+		corrected_deinit(&corrected);
+		for (size_t i = 0; i < FIXES; i++) {
+			ids_deinit(&fix[i].add);
+			ids_deinit(&fix[i].remove);
+		}
+		claims_unref(&c);
+	}
+}
+
 int
 main(void)
 {
@@ -398,6 +519,7 @@ main(void)
 		cmocka_unit_test(what_an_operator_writes_beside_an_import_adds_no_time_of_the_host),
 		cmocka_unit_test(a_second_correction_wins_and_its_end_shows_the_first_again),
 		cmocka_unit_test(an_environment_is_corrected_as_the_other_keys_are),
+		cmocka_unit_test(corrections_in_force_act_as_if_each_were_done_in_its_order),
 		cmocka_unit_test(software_is_the_union_over_run_time),
 		cmocka_unit_test(a_software_correction_acts_where_it_was_recorded_in_the_order),
 		cmocka_unit_test(runs_of_one_product_share_a_row_over_a_stop),
