@@ -215,6 +215,8 @@ charges_make(struct charges *out, const struct charge_inputs *in, struct tally_e
 	if (rc == 0)
 		rc = charge_money(out, in, err);
 	charge_plan_deinit(&w);
+	for (size_t i = 0; i < w.n_parts; i++)
+		ids_deinit(&w.parts[i].owners);
 	free(w.parts);
 	free(w.slots);
 	if (rc < 0)
@@ -227,6 +229,7 @@ charges_deinit(struct charges *c)
 {
 	free(c->p);
 	free(c->notes);
+	tally_arena_free(c->owners);
 	memset(c, 0, sizeof(*c));
 }
 

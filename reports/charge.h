@@ -22,6 +22,13 @@ enum charge_kind {
 };
 enum charge_evidence { CHARGE_WITNESSED, CHARGE_IMPORTED, CHARGE_MIXED, CHARGE_EVIDENCES };
 
+/* An operator's entry that says who owned the VM. */
+struct charge_owner {
+	uint32_t origin; /* text */
+	uint64_t index;
+};
+#define CHARGE_OWNERS 100 /* of a line, at most: the first by origin and index */
+
 /* Texts are numbers of `strings`; 0, the empty one, is absent. */
 struct charge {
 	enum charge_kind kind;
@@ -38,6 +45,8 @@ struct charge {
 	struct decimal billed;                    /* cost, rounded where the list says so */
 	enum charge_evidence evidence;            /* of usage and minima, as the entries: */
 	uint64_t first, last;                     /* indexes in the ledger `origin` */
+	const struct charge_owner *owners;        /* kept by the charges; lines share them */
+	uint32_t n_owners;
 	/* Not shown, and not read from an earlier report: */
 	uint32_t sku_number;
 	int64_t until; /* where the time that counts in it ends */
@@ -55,7 +64,8 @@ struct charges {
 	const struct tally_prices *prices;
 	struct charge *p; /* in the order of the report */
 	size_t n, cap;
-	struct charge_note *notes; /* of each SKU of the list */
+	struct charge_note *notes;  /* of each SKU of the list */
+	struct tally_arena *owners; /* NULL: no line has any */
 };
 struct charge_inputs {
 	const struct estate *estate;

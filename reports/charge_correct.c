@@ -153,6 +153,33 @@ read_vm(const struct reader *r, struct charge *c)
 	return 0;
 }
 
+/* Of a line that was written before lines named any: none. */
+static int
+read_owners(const struct reader *r, struct charge *c)
+{
+	const struct tally_json *list = tally_json_get(r->line, "owner");
+	size_t n = list && tally_json_type(list) == TALLY_JSON_ARRAY ? tally_json_count(list) : 0;
+	struct charge_owner *owners;
+
+	if (list && (tally_json_type(list) != TALLY_JSON_ARRAY || n > CHARGE_OWNERS))
+		return refuse(r, "owner", "is no list of entries");
+	if (n == 0)
+		return 0;
+	owners = tally_arena_alloc(r->c->owners, n * sizeof(*owners));
+	for (size_t i = 0; i < n; i++) {
+		struct reader of = { r->c, tally_json_at(list, i), r->number, r->err };
+
+		if (tally_json_type(of.line) != TALLY_JSON_OBJECT)
+			return refuse(r, "owner", "is no list of entries");
+		if (read_text(&of, "origin", &owners[i].origin) < 0 ||
+		    read_index(&of, "index", &owners[i].index) < 0)
+			return -1;
+	}
+	c->owners = owners;
+	c->n_owners = (uint32_t)n;
+	return 0;
+}
+
 static int
 read_line(const struct reader *r, struct charge *c)
 {
@@ -167,7 +194,7 @@ read_line(const struct reader *r, struct charge *c)
 	    read_name(r, "kind", kinds, &kind) < 0)
 		return -1;
 	c->kind = (enum charge_kind)kind;
-	if (read_vm(r, c) < 0 || read_texts(r, c) < 0 ||
+	if (read_vm(r, c) < 0 || read_texts(r, c) < 0 || read_owners(r, c) < 0 ||
 	    read_time(r, "billing_from", &c->billing_from) < 0 ||
 	    read_time(r, "billing_to", &c->billing_to) < 0 ||
 	    read_time(r, "charge_from", &c->from) < 0 || read_time(r, "charge_to", &c->to) < 0 ||
@@ -287,6 +314,9 @@ charges_correct(struct charges *c, const struct tally_json *old, struct tally_er
 
 	if (!old || tally_json_type(old) != TALLY_JSON_ARRAY)
 		return tally_err_set(err, TALLY_USE, "no 'charges' in the earlier report");
+	if (!c->owners)
+		c->owners = tally_arena_new(4096);
+	both.owners = c->owners;
 	n_old = tally_json_count(old);
 	for (size_t i = 0; i < n_old; i++) {
 		struct reader r = { &both, tally_json_at(old, i), i, err };

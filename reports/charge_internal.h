@@ -17,6 +17,7 @@ struct charge_part {
 	uint32_t slice, sku, price; /* numbers */
 	uint32_t vm;                /* of the estate */
 	uint32_t host, ledger, name, tenant, cost_center, environment, region, rule_pack;
+	struct ids owners;           /* in the estate's `said`: the first CHARGE_OWNERS */
 	tally_i128 consumed, priced; /* priced: with what minima and steps add */
 	uint64_t first, last;
 	int64_t until; /* where its last piece ends */

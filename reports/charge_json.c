@@ -107,6 +107,21 @@ put_first(const struct out *o, const struct charge *c)
 }
 
 static void
+put_owners(const struct out *o, const struct charge *c)
+{
+	tally_jsonw_key(o->w, "owner");
+	tally_jsonw_array(o->w);
+	for (uint32_t i = 0; i < c->n_owners; i++) {
+		tally_jsonw_object(o->w);
+		tally_jsonw_key(o->w, "index");
+		tally_jsonw_u64(o->w, c->owners[i].index);
+		put_text(o, "origin", c->owners[i].origin);
+		tally_jsonw_end(o->w);
+	}
+	tally_jsonw_end(o->w);
+}
+
+static void
 put_line(const struct out *o, const struct charge *c)
 {
 	char uuid[TALLY_UUID_TEXT];
@@ -118,6 +133,7 @@ put_line(const struct out *o, const struct charge *c)
 	put_text(o, "meter", c->meter);
 	put_text(o, "name", c->name);
 	put_text(o, "origin", c->origin);
+	put_owners(o, c);
 	put_decimal(o, "price", usage, c->price, 0);
 	put_text(o, "price_id", c->price_id);
 	put_text(o, "provider", c->provider);

@@ -100,6 +100,37 @@ refuse_overflow(const struct charge_work *w, const struct charge_part *p)
 		w->in->prices->file, sku->line, sku->column, sku->id, uuid);
 }
 
+static int
+compare_owners(const void *a, const void *b, void *strings)
+{
+	const struct charge_owner *x = a, *y = b;
+	int c = compare_texts(strings, &x->origin, &y->origin, 1);
+
+	return c ? c : CMP(x->index, y->index);
+}
+
+static void
+give_owners(struct charge_work *w, const struct charge_part *p, struct charge *c)
+{
+	struct charge_owner *owners;
+
+	if (p->owners.n == 0)
+		return;
+	if (!w->out->owners)
+		w->out->owners = tally_arena_new(4096);
+	owners = tally_arena_alloc(w->out->owners, p->owners.n * sizeof(*owners));
+	for (uint32_t i = 0; i < p->owners.n; i++) {
+		const struct estate_said *said = &w->in->estate->said[p->owners.p[i]];
+
+		owners[i] = (struct charge_owner){
+			strings_add(w->out->strings, w->in->origins[said->ledger]), said->index
+		};
+	}
+	qsort_r(owners, p->owners.n, sizeof(*owners), compare_owners, w->out->strings);
+	c->owners = owners;
+	c->n_owners = p->owners.n;
+}
+
 /* All of a line but its figures. */
 static struct charge *
 begin_line(struct charge_work *w, const struct charge_part *p, size_t tier)
@@ -139,6 +170,7 @@ begin_line(struct charge_work *w, const struct charge_part *p, size_t tier)
 						  : CHARGE_WITNESSED;
 	c->first = p->first;
 	c->last = p->last;
+	give_owners(w, p, c);
 	c->sku_number = p->sku;
 	c->until = p->until;
 	return c;

@@ -53,6 +53,20 @@ grow(struct charge_work *w)
 		*slot_of(w, &w->parts[i]) = (uint32_t)(i + 1);
 }
 
+/* Lower numbers were recorded earlier. */
+static void
+add_owners(struct charge_part *p, const struct charge_part *part)
+{
+	for (uint32_t i = 0; i < part->owners.n; i++) {
+		if (p->owners.n == CHARGE_OWNERS &&
+		    part->owners.p[i] >= p->owners.p[CHARGE_OWNERS - 1])
+			continue;
+		ids_add(&p->owners, part->owners.p[i]);
+		if (p->owners.n > CHARGE_OWNERS)
+			p->owners.n = CHARGE_OWNERS;
+	}
+}
+
 bool
 charge_part_add(struct charge_work *w, const struct charge_part *part, size_t *place)
 {
@@ -65,7 +79,9 @@ charge_part_add(struct charge_work *w, const struct charge_part *part, size_t *p
 		if (w->n_parts >= UINT32_MAX - 1)
 			return false;
 		w->parts = array_grow(w->parts, &w->cap_parts, w->n_parts, sizeof(*w->parts));
-		w->parts[w->n_parts++] = *part;
+		w->parts[w->n_parts] = *part;
+		w->parts[w->n_parts].owners = (struct ids){ 0 };
+		add_owners(&w->parts[w->n_parts++], part);
 		*slot = (uint32_t)w->n_parts;
 		*place = w->n_parts - 1;
 		return true;
@@ -75,6 +91,7 @@ charge_part_add(struct charge_work *w, const struct charge_part *part, size_t *p
 	p->first = p->first < part->first ? p->first : part->first;
 	p->last = p->last > part->last ? p->last : part->last;
 	p->until = p->until > part->until ? p->until : part->until;
+	add_owners(p, part);
 	p->witnessed |= part->witnessed;
 	p->imported |= part->imported;
 	return !__builtin_add_overflow(p->consumed, part->consumed, &p->consumed) &&

@@ -150,7 +150,12 @@ count_piece(struct charge_work *w, const struct stay *s, uint32_t sku_number,
 		.until = until,
 	};
 	tally_i128 ns = until - at;
+	uint32_t owners[OWNERS];
 
+	part.owners.p = owners;
+	for (unsigned i = 0; i < OWNERS; i++)
+		if (c->owner[i])
+			owners[part.owners.n++] = c->owner[i] - 1;
 	if (__builtin_mul_overflow((tally_i128)units_of(sku, size), ns, &part.consumed) ||
 	    __builtin_mul_overflow((tally_i128)priced_of(sku, size), ns, &part.priced) ||
 	    !charge_part_add(w, &part, place))

@@ -16,6 +16,12 @@ collect_hosts(struct sweep *s, const struct tally_bytes *hosts, size_t ledgers)
 	TALLY_ASSERT(s->estate->from <= s->from && s->estate->to == s->to);
 	for (size_t i = 0; i < ledgers; i++)
 		estate_host(s->estate, strings_add(s->strings, hosts[i]), (uint32_t)i);
+	s->estate->n_said = s->plan->n_corrections;
+	s->estate->said =
+		tally_realloc_array(NULL, s->estate->n_said + 1, sizeof(*s->estate->said));
+	for (size_t i = 0; i < s->estate->n_said; i++)
+		s->estate->said[i] = (struct estate_said){ s->plan->corrections[i].recorded.ledger,
+							   s->plan->corrections[i].recorded.index };
 }
 
 static void
@@ -95,6 +101,22 @@ collect_size(struct sweep *s, struct run *run, const struct said *m, bool anew)
 	run->size = estate_size(s->estate, &size);
 }
 
+/* Whose word the owner rests on, where that is an operator's. */
+static void
+owners_of(const struct sweep *s, const struct run *run, struct stay_claims *c)
+{
+	static const enum claim_key keys[OWNERS] = { CLAIM_TENANT, CLAIM_COST_CENTER,
+						     CLAIM_ENVIRONMENT };
+
+	for (unsigned i = 0; i < OWNERS; i++) {
+		const struct correction *k =
+			claims_corrected(run->claims, run->vm->corrected, keys[i]);
+
+		if (k)
+			c->owner[i] = (uint32_t)(k - s->plan->corrections) + 1;
+	}
+}
+
 static uint32_t
 claims_of(struct sweep *s, const struct run *run)
 {
@@ -113,6 +135,8 @@ claims_of(struct sweep *s, const struct run *run)
 	c.cost_center = now.value[CLAIM_COST_CENTER];
 	c.name = now.value[CLAIM_NAME];
 	c.evidence = now.evidence;
+	if (corrected)
+		owners_of(s, run, &c);
 	claims_software(&c.software, run->claims, run->vm->corrected);
 	number = estate_claims(s->estate, &c);
 	if (!corrected)

@@ -38,6 +38,7 @@ estate_deinit(struct estate *e)
 	free(e->by_end);
 	free(e->loose);
 	free(e->claims);
+	free(e->said);
 	free(e->sizes);
 	free(e->vms);
 	free(e->hosts);
@@ -75,6 +76,8 @@ claims_hash(const struct stay_claims *c)
 
 	h = mix(h, (uint64_t)c->environment << 32 | c->tenant);
 	h = mix(h, (uint64_t)c->cost_center << 32 | c->name);
+	for (unsigned i = 0; i < OWNERS; i++)
+		h = mix(h, c->owner[i]);
 	return mix_ids(mix(h, c->evidence), &c->software);
 }
 
@@ -83,7 +86,8 @@ same_claims(const struct stay_claims *a, const struct stay_claims *b)
 {
 	return a->os == b->os && a->edition == b->edition && a->environment == b->environment &&
 	       a->tenant == b->tenant && a->cost_center == b->cost_center && a->name == b->name &&
-	       a->evidence == b->evidence && same_ids(&a->software, &b->software);
+	       a->evidence == b->evidence && memcmp(a->owner, b->owner, sizeof(a->owner)) == 0 &&
+	       same_ids(&a->software, &b->software);
 }
 
 static uint64_t

@@ -11,10 +11,18 @@
  */
 #include "residence.h"
 
+/* An operator's entry: a correction that holds. */
+struct estate_said {
+	uint32_t ledger; /* in the report's order */
+	uint64_t index;
+};
+/* On which of them the owner rests: tenant, cost centre, environment. */
+enum { OWNERS = 3 };
 /* Texts are numbers of `strings`. Interned: two stays of one number are alike. */
 struct stay_claims {
 	uint32_t os, edition, environment, tenant, cost_center, name;
-	uint8_t evidence; /* enum tally_evidence, of the OS */
+	uint8_t evidence;       /* enum tally_evidence, of the OS */
+	uint32_t owner[OWNERS]; /* in `said`, + 1; 0: the host's entries say so */
 	struct ids software;
 };
 struct stay_size {           /* interned, too */
@@ -87,6 +95,8 @@ struct estate {
 	struct stay_claims *claims; /* also those of time outside of the window */
 	size_t n_claims, cap_claims;
 	struct interned claim_slots;
+	struct estate_said *said; /* all corrections, by VM, then as they were recorded */
+	size_t n_said;
 	struct stay_size *sizes;
 	size_t n_sizes, cap_sizes;
 	struct interned size_slots;

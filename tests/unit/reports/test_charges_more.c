@@ -81,6 +81,60 @@ changed_charges_are_told_by_what_they_bill(void **state)
 	tally_buf_deinit(&lines);
 }
 
+/* Of each line its cost centre and the operator's entries behind it, "cc1 cc2(h2 3)". */
+static void
+owners_are(struct made *m, const char *expected)
+{
+	struct tally_buf text = TALLY_BUF_INIT;
+	struct tally_json_doc *doc;
+	const struct tally_json *lines;
+
+	assert_int_equal(tally_json_parse(&doc, tally_buf_view(&m->json), &m->err), 0);
+	lines = tally_json_get(tally_json_root(doc), "charges");
+	for (size_t i = 0; i < tally_json_count(lines); i++) {
+		const struct tally_json *line = tally_json_at(lines, i);
+		const struct tally_json *owner = tally_json_get(line, "owner");
+
+		tally_buf_add_str(&text, i ? " " : "");
+		tally_buf_add_bytes(&text, tally_json_string(tally_json_get(line, "cost_center")));
+		for (size_t k = 0; k < tally_json_count(owner); k++) {
+			const struct tally_json *e = tally_json_at(owner, k);
+			struct tally_bytes origin = tally_json_string(tally_json_get(e, "origin"));
+
+			tally_buf_addf(&text, "(%.2s %lld)",
+				       (const char *)origin.p + origin.len - 2,
+				       (long long)tally_json_int(tally_json_get(e, "index")));
+		}
+	}
+	assert_string_equal(tally_buf_cstr(&text), expected);
+	tally_buf_deinit(&text);
+	tally_json_free(doc);
+}
+
+static void
+a_line_names_the_operators_entries_behind_its_owner(void **state)
+{
+	static const char claims[] =
+		LIFE "h2 2026-03-01T00:00:00Z host cores_per_socket=8\n"
+		     "h2! 2026-03-23T00:00:00Z tag a cost_center=cc2 from=2026-03-04T00:00:00Z "
+		     "to=2026-03-05T00:00:00Z by=ann reason=late\n"
+		     "h1! 2026-03-24T00:00:00Z tag a cost_center=cc2 from=2026-03-06T00:00:00Z "
+		     "to=2026-03-07T00:00:00Z by=bob reason=later\n"
+		     /* Hidden by those for all of its time. */
+		     "h1 2026-03-22T01:00:00Z tag a cost_center=cc3 from=2026-03-06T00:00:00Z "
+		     "to=2026-03-07T00:00:00Z by=eve reason=wrong\n";
+	struct made first, second;
+
+	(void)state;
+	assert_int_equal(make(&first, claims, VM_HOUR, NULL, NULL), 0);
+	owners_are(&first, "cc1 cc2(h1 4)(h2 2)");
+	assert_int_equal(make(&second, claims, VM_HOUR, NULL, tally_buf_cstr(&first.json)), 0);
+	owners_are(&second, "cc1 cc2(h1 4)(h2 2)");
+	holds(&second, "nothing differs from the superseded report");
+	drop(&first);
+	drop(&second);
+}
+
 static void
 an_issued_line_keeps_the_names_that_billed_it(void **state)
 {
@@ -161,6 +215,7 @@ main(void)
 		cmocka_unit_test(a_part_of_a_billing_month_is_told),
 		cmocka_unit_test(a_product_that_nothing_names_is_told),
 		cmocka_unit_test(changed_charges_are_told_by_what_they_bill),
+		cmocka_unit_test(a_line_names_the_operators_entries_behind_its_owner),
 		cmocka_unit_test(an_issued_line_keeps_the_names_that_billed_it),
 		cmocka_unit_test(a_need_over_ninety_days_says_so_in_the_xml),
 		cmocka_unit_test(a_report_that_nobody_could_read_again_is_refused),
