@@ -192,6 +192,7 @@ decode_operations(struct tally_operations *to, struct tally_bytes in, struct tal
 	TEXT(manager);
 	TEXT(detail);
 	TEXT(cause_text);
+	BYTES(enrolment, PROTO_RAW);
 	return 0;
 }
 

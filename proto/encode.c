@@ -164,6 +164,7 @@ operations_bytes(Tally__Pb__Operations *out, const struct tally_operations *from
 	TEXT(manager);
 	TEXT(detail);
 	TEXT(cause_text);
+	BYTES(enrolment, PROTO_RAW);
 	*out = pb;
 	return 0;
 }

@@ -125,7 +125,8 @@ check_format(struct tally_export *x, struct tally_err *err)
 
 /* Everything behind the checkpoint. */
 static int
-check_inside(struct tally_export *x, struct tally_bytes checkpoint, struct tally_err *err)
+check_inside(struct tally_export *x, const struct anchors *anchors, struct tally_bytes checkpoint,
+	     struct tally_err *err)
 {
 	struct session session = { 0 };
 	struct history *history = NULL;
@@ -134,7 +135,7 @@ check_inside(struct tally_export *x, struct tally_bytes checkpoint, struct tally
 	if (x->private)
 		r = history_open(&history, x, &session, checkpoint, err);
 	if (r == 0)
-		r = tree_check(x, history, &session, err);
+		r = tree_check(x, anchors, history, &session, err);
 	if (session.unsafe > 0)
 		remark(x->problems,
 		       "%s: %" PRIu64 " quotes were made while the TPM's clock was not safe",
@@ -167,7 +168,7 @@ check(struct tally_export *x, const struct anchors *anchors, struct tally_err *e
 		r = -1;
 	/* A checkpoint that nobody signed says nothing about the rest. */
 	if (r > 0)
-		r = check_inside(x, tally_buf_view(&file), err);
+		r = check_inside(x, anchors, tally_buf_view(&file), err);
 	tally_buf_deinit(&file);
 	x->sound = r == 0 && x->problems->count == before;
 	return r < 0 ? -1 : 0;
@@ -196,6 +197,11 @@ tally_export_close(struct tally_export *x)
 	folder_close(&x->folder);
 	problems_deinit(&x->own);
 	tally_buf_deinit(&x->transport);
+	tally_buf_deinit(&x->prev_origin);
+	tally_buf_deinit(&x->enrolled.ek);
+	tally_buf_deinit(&x->enrolled.ak);
+	tally_buf_deinit(&x->enrolled.before);
+	tally_buf_deinit(&x->enrolled.asset);
 	free(x->digest);
 	free(x->origin);
 	free(x);
@@ -222,10 +228,12 @@ tally_export_root(const struct tally_export *x)
 int
 tally_export_open(struct tally_export **out, const char *dir, struct tally_err *err)
 {
-	const struct anchors none = { NULL, 0 };
+	struct anchors none = { .roots = tally_roots_new() };
 	struct tally_export *x;
+	int r = export_check(&x, dir, &none, NULL, err);
 
-	if (export_check(&x, dir, &none, NULL, err) < 0)
+	anchors_deinit(&none);
+	if (r < 0)
 		return -1;
 	if (x->own.count > 0) {
 		const struct problem *p = &x->own.items[0];

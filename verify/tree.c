@@ -29,6 +29,7 @@ struct difference {
 
 struct pass {
 	struct tally_export *x;
+	const struct anchors *anchors;
 	struct history *history;
 	struct session *session;
 	struct side side[2];
@@ -109,6 +110,13 @@ check_begin(struct pass *p, const struct tally_operations *o, const char *file)
 		problem_entry(p->x->problems, "note", p->x->folder.path, file, 0,
 			      "ledger-begin names another key than the checkpoint's");
 	tally_buf_deinit(&vkey);
+	p->x->succeeds = o->prev_origin.p && o->has_prev_size && o->prev_root.p;
+	if (!p->x->succeeds)
+		return;
+	tally_buf_clear(&p->x->prev_origin);
+	tally_buf_add_bytes(&p->x->prev_origin, o->prev_origin);
+	p->x->prev_size = o->prev_size;
+	memcpy(p->x->prev_root, o->prev_root.p, TALLY_HASH);
 }
 
 /* A payload whose record is sound. 0, or -1 where it does not fit. */
@@ -129,6 +137,7 @@ check_payload(struct pass *p, uint64_t index, const struct payload *payload, con
 		return -1;
 	}
 	tally_arena_reset(p->arena);
+	enrolment_entry(p->x, record[1], index);
 	if (tally_event_decode(&ev, payload->group, payload->mask, p->arena, &err) < 0) {
 		problem_entry(p->x->problems, "payload", dir, file, index, "%s", err.text);
 		return 0;
@@ -148,7 +157,12 @@ check_payload(struct pass *p, uint64_t index, const struct payload *payload, con
 		roots(p, root);
 		sessions_begin(p->session, p->x, index, &ev.o, (const uint8_t(*)[TALLY_HASH])root,
 			       file);
+		if (p->session->open)
+			enrolment_session(p->x, p->session, file);
 	}
+	if (ev.kind == TALLY_ENROLMENT)
+		enrolment_take(p->x, p->anchors, p->session, index,
+			       (int64_t)tally_get_u64(record + 16), ev.o.enrolment, file);
 	return 0;
 }
 
@@ -522,13 +536,14 @@ run(struct pass *p, struct tally_err *err)
 }
 
 int
-tree_check(struct tally_export *x, struct history *h, struct session *session,
-	   struct tally_err *err)
+tree_check(struct tally_export *x, const struct anchors *anchors, struct history *h,
+	   struct session *session, struct tally_err *err)
 {
 	struct pass *p = tally_alloc(sizeof(*p));
 	int r;
 
 	p->x = x;
+	p->anchors = anchors;
 	p->history = h;
 	p->session = session;
 	p->arena = tally_arena_new(65536);

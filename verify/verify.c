@@ -17,6 +17,7 @@ tally_verify_new(struct tally_verify **out, struct tally_err *err)
 {
 	(void)err;
 	*out = tally_alloc(sizeof(**out));
+	(*out)->anchors.roots = tally_roots_new();
 	return 0;
 }
 
@@ -37,45 +38,16 @@ tally_verify_free(struct tally_verify *v)
 	problems_deinit(&v->problems);
 	free(v->inputs);
 	free(v->targets);
-	free(v->anchors.keys);
+	anchors_deinit(&v->anchors);
 	free(v->view);
 	free(v);
-}
-
-/* As it comes out of a mail or another system's editor. */
-static struct tally_bytes
-trimmed(struct tally_bytes line)
-{
-	while (line.len > 0 && strchr(" \t\r", line.p[line.len - 1]))
-		line.len--;
-	while (line.len > 0 && strchr(" \t", line.p[0]))
-		line = tally_bytes(line.p + 1, line.len - 1);
-	return line;
 }
 
 int
 tally_verify_anchor(struct tally_verify *v, const char *name, struct tally_bytes text,
 		    struct tally_err *err)
 {
-	struct anchors *a = &v->anchors;
-	unsigned number = 0;
-
-	while (text.len > 0) {
-		const uint8_t *end = memchr(text.p, '\n', text.len);
-		size_t n = end ? (size_t)(end - text.p) : text.len;
-		struct tally_bytes line = trimmed(tally_bytes(text.p, n));
-
-		n += end != NULL;
-		text = tally_bytes(text.p + n, text.len - n);
-		number++;
-		if (line.len == 0 || line.p[0] == '#')
-			continue;
-		a->keys = tally_realloc_array(a->keys, a->count + 1, sizeof(*a->keys));
-		if (tally_vkey_parse(&a->keys[a->count], line, err) < 0)
-			return tally_err_prefix(err, "%s:%u", name, number);
-		a->count++;
-	}
-	return 0;
+	return anchors_take(&v->anchors, name, text, err);
 }
 
 int
@@ -248,6 +220,21 @@ tally_verify_path(struct tally_verify *v, const char *path, struct tally_err *er
 	return add_file(v, path, err);
 }
 
+/* Two exports of two logs: one machine has one TPM, unless one log succeeds the other. */
+static int
+compare_hosts(struct tally_verify *v, struct tally_err *err)
+{
+	for (size_t i = 0; i < v->count; i++)
+		for (size_t j = i + 1; j < v->count; j++) {
+			struct tally_export *a = v->targets[i].export, *b = v->targets[j].export;
+
+			if (a && b && a->sound && b->sound && strcmp(a->origin, b->origin) != 0 &&
+			    enrolment_compare(a, b, err) < 0)
+				return -1;
+		}
+	return 0;
+}
+
 /* Two exports of one log: one history must be the beginning of the other. */
 static int
 compare_histories(struct tally_verify *v, struct tally_err *err)
@@ -282,9 +269,9 @@ run_exports(struct tally_verify *v, struct tally_err *err)
 		if (export_check(&t->export, t->path, &v->anchors, &v->problems, err) < 0)
 			return -1;
 		t->anchored = t->export->anchored;
-		t->class = tally_class_of(t->anchored, tally_buf_view(&t->export->transport));
+		t->class = enrolment_class(t->export);
 	}
-	return compare_histories(v, err);
+	return compare_histories(v, err) < 0 ? -1 : compare_hosts(v, err);
 }
 
 static int

@@ -8,6 +8,7 @@
  */
 #include "tally/bytes.h"
 #include "tally/entry.h"
+#include "tally/enrolment.h"
 #include "tally/err.h"
 #include "tally/evidence.h"
 #include "tally/merkle.h"
@@ -65,17 +66,45 @@ struct tally_export {
 	struct tally_vkey key; /* the one that verifies the checkpoint */
 	bool has_key, anchored, sound;
 	struct tally_buf transport; /* of the newest session statement */
+	struct enrolled {           /* what pinned enrollers say of it */
+		bool any;
+		uint64_t first;          /* entry of the first record that counts */
+		struct tally_buf ek, ak; /* of the newest one */
+		struct tally_buf before; /* attestation key of the one before it */
+		struct tally_buf asset;
+		uint8_t host_id[TALLY_HASH];
+		enum tally_class class; /* the lowest of them */
+	} enrolled;
+	bool has_metered;
+	uint64_t first_metered; /* the first entry that says something of machines */
+	bool succeeds;          /* its first entry names a ledger before it */
+	struct tally_buf prev_origin;
+	uint64_t prev_size;
+	uint8_t prev_root[TALLY_HASH];
 	/* One hash a bundle, over its entries and payloads as they were checked. */
 	uint8_t (*digest)[TALLY_HASH];
 	uint64_t digests, digests_cap;
 	struct problems own; /* where nobody lends problems */
 };
 
-/* Pinned keys. */
-struct anchors {
-	struct tally_vkey *keys;
-	size_t count;
+/* anchors.c: what was pinned off the host. */
+struct enroller {
+	struct tally_vkey key;
+	int64_t from, until; /* of the dates of its records */
+	bool revoked;
 };
+struct anchors {
+	struct tally_vkey *keys; /* of logs and witnesses */
+	size_t count;
+	struct enroller *enrollers;
+	size_t n_enrollers;
+	struct tally_roots *roots; /* never NULL when exports are checked */
+	struct tally_buf *records; /* texts of pinned records */
+	size_t n_records;
+};
+int anchors_take(struct anchors *a, const char *name, struct tally_bytes text,
+		 struct tally_err *err);
+void anchors_deinit(struct anchors *a);
 
 /* 0: looked at, -1: the machine failed. `sound` and the problems say the rest. */
 int export_check(struct tally_export **out, const char *path, const struct anchors *anchors,
@@ -140,6 +169,19 @@ void sessions_begin(struct session *s, struct tally_export *x, uint64_t index,
 bool sessions_quote(struct session *s, struct tally_bytes line, const uint8_t q[TALLY_HASH],
 		    uint8_t value[TALLY_HASH], unsigned *check, struct tally_err *err);
 
+/* enrolment.c: a record in entry `index`, which was appended at `wall`. */
+void enrolment_take(struct tally_export *x, const struct anchors *anchors,
+		    const struct session *session, uint64_t index, int64_t wall,
+		    struct tally_bytes record, const char *file);
+/* A session statement, behind the records that came before it. */
+void enrolment_session(struct tally_export *x, const struct session *s, const char *file);
+/* Any entry: which was the first that says something of machines. */
+void enrolment_entry(struct tally_export *x, unsigned kind, uint64_t index);
+/* Check 18 of an export. */
+enum tally_class enrolment_class(struct tally_export *x);
+/* Two exports of different logs that are sound by themselves. */
+int enrolment_compare(struct tally_export *a, struct tally_export *b, struct tally_err *err);
+
 /* reader.c: a long file, piece by piece. */
 struct reader {
 	int fd; /* -1: not open */
@@ -171,8 +213,8 @@ void history_free(struct history *h);
 uint64_t history_next(const struct history *h);
 
 /* tree.c: entries, tiles, payloads, in one pass. */
-int tree_check(struct tally_export *x, struct history *h, struct session *session,
-	       struct tally_err *err);
+int tree_check(struct tally_export *x, const struct anchors *anchors, struct history *h,
+	       struct session *session, struct tally_err *err);
 
 /* rows.c: the evidence rows. */
 struct rows {

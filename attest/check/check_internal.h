@@ -12,8 +12,10 @@
 
 #define TPM_GENERATED        0xff544347u
 #define TPM_ST_ATTEST_QUOTE  0x8018u
+#define TPM_ALG_RSA          0x0001u
 #define TPM_ALG_AES          0x0006u
 #define TPM_ALG_SHA256       0x000bu
+#define TPM_ALG_SHA384       0x000cu
 #define TPM_ALG_NULL         0x0010u
 #define TPM_ALG_ECDSA        0x0018u
 #define TPM_ALG_ECC          0x0023u
@@ -62,6 +64,10 @@ struct tpm_signature {
 int signature_parse(struct tpm_signature *out, struct tally_bytes in, unsigned *check,
 		    struct tally_err *err);
 int signature_verify(const struct tpm_signature *sig, EVP_PKEY *key, struct tally_bytes message,
+		     struct tally_err *err);
+
+/* An attestation key: exactly its attributes and algorithms, a point on the curve. */
+int identity_load_ak(struct tally_bytes public, EVP_PKEY **key, unsigned *check,
 		     struct tally_err *err);
 
 struct tally_identity_key {

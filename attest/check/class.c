@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The class of the evidence (check 18): what is proven, never what is claimed. */
+#include "tally/enrolment.h"
 #include "tally/err.h"
 #include "tally/evidence.h"
 
@@ -16,6 +17,17 @@ tally_class_name(enum tally_class c)
 
 	TALLY_ASSERT((size_t)c < sizeof(names) / sizeof(names[0]));
 	return names[c];
+}
+
+int
+tally_class_find(struct tally_bytes name, enum tally_class *out)
+{
+	for (int c = TALLY_CLASS_SELF_DECLARED; c <= TALLY_CLASS_CERTIFIED; c++)
+		if (tally_bytes_eq(name, tally_bytes_str(tally_class_name((enum tally_class)c)))) {
+			*out = (enum tally_class)c;
+			return 1;
+		}
+	return 0;
 }
 
 /* The best that a transport could ever be. */
@@ -36,4 +48,25 @@ tally_class_of(bool anchored, struct tally_bytes transport)
 	enum tally_class best = ceiling(transport);
 
 	return proven < best ? proven : best;
+}
+
+enum tally_class
+tally_class_enrolled(enum tally_class enrolled, struct tally_bytes transport)
+{
+	enum tally_class best = ceiling(transport);
+
+	return enrolled < best ? enrolled : best;
+}
+
+enum tally_class
+tally_enrolment_class(const struct tally_enrolment *e, int chain, const struct tally_chain *c,
+		      bool rooted)
+{
+	enum tally_class proven = TALLY_CLASS_UNCERTIFIED; /* the enroller's word */
+
+	if (chain == 1)
+		proven = c->class;
+	else if (e->certificates > 0 && (rooted || c->software))
+		proven = TALLY_CLASS_SOFTWARE;
+	return e->class < proven ? e->class : proven;
 }

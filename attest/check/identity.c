@@ -79,12 +79,12 @@ load_point(const struct tpm_public *p)
 	return key;
 }
 
-static int
-check_ak(const struct tally_statement *st, EVP_PKEY **key, unsigned *check, struct tally_err *err)
+int
+identity_load_ak(struct tally_bytes public, EVP_PKEY **key, unsigned *check, struct tally_err *err)
 {
 	struct tpm_public ak;
 
-	if (public_parse(&ak, st->ak_public, err) < 0) {
+	if (public_parse(&ak, public, err) < 0) {
 		*check = 1;
 		return tally_err_prefix(err, "attestation key");
 	}
@@ -156,7 +156,8 @@ tally_identity_open(struct tally_identity_key **out, const struct tally_statemen
 	EVP_PKEY *key = NULL;
 
 	if (check_fields(st, check, err) < 0 || check_ek(st, check, err) < 0 ||
-	    make_selection(select, st, check, err) < 0 || check_ak(st, &key, check, err) < 0)
+	    make_selection(select, st, check, err) < 0 ||
+	    identity_load_ak(st->ak_public, &key, check, err) < 0)
 		return -1;
 	k = tally_alloc(sizeof(*k));
 	k->key = key;

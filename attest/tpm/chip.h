@@ -8,6 +8,7 @@
 #include <tss2/tss2_esys.h>
 #include "sealed.h"
 #include "tally/bytes.h"
+#include "tally/enrolment.h"
 #include "tally/evidence.h"
 #include "transport.h"
 
@@ -43,6 +44,23 @@ int chip_quote(struct chip *c, const uint8_t *pcrs, size_t n, const uint8_t q[TA
  * with `create`, to make one where there is none). */
 int chip_load_keys(struct chip *c, bool create, const struct tally_disk *disk,
 		   struct tally_err *err);
+/* A policy session that satisfies a low endorsement key once: PolicySecret(endorsement). */
+int chip_open_policy(struct chip *c, ESYS_TR *session, struct tally_err *err);
+/* endorsement.c: makes an endorsement key again and appends its TPMT_PUBLIC; the
+ * caller flushes the object. */
+int chip_make_ek(struct chip *c, enum tally_ek_template template, ESYS_TR *ek,
+		 struct tally_buf *public, struct tally_err *err);
+/* An endorsement key that has a certificate in NV. Appends its
+ * TPMT_PUBLIC and the certificate; 1, 0 where there is no certificate. */
+int chip_endorsement(struct chip *c, enum tally_ek_template template, struct tally_buf *public,
+		     struct tally_buf *certificate, struct tally_err *err);
+/* The n-th certificate of the issuers: 1, 0 none. */
+int chip_issuer(struct chip *c, unsigned n, struct tally_buf *certificate, struct tally_err *err);
+/* What was sealed for the attestation key beside that endorsement key (contents of
+ * TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET). */
+int chip_activate(struct chip *c, enum tally_ek_template template, struct tally_bytes id_object,
+		  struct tally_bytes encrypted_secret, struct tally_buf *out,
+		  struct tally_err *err);
 /* leftovers.c: flushes every transient object and session that is not ours. */
 int chip_flush_leftovers(struct chip *c, struct tally_err *err);
 

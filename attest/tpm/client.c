@@ -199,6 +199,60 @@ client_quote(void *ctx, const uint8_t *pcrs, size_t n, const uint8_t q[TALLY_HAS
 	return 0;
 }
 
+static int
+client_endorsement(void *ctx, enum tally_ek_template template, struct tally_buf *public,
+		   struct tally_buf *certificate, struct tally_err *err)
+{
+	struct client *c = begin(ctx, TPM_OP_ENDORSEMENT);
+	struct tally_bytes answer, key;
+	struct tally_cursor cursor;
+
+	tally_buf_add_u8(&c->request, (uint8_t) template);
+	if (ask(c, &answer, err) < 0)
+		return -1;
+	if (answer.len == 0)
+		return 0;
+	tally_cursor_init(&cursor, answer);
+	key = tally_cursor_take(&cursor, tally_cursor_u16(&cursor));
+	if (cursor.failed || tally_cursor_left(&cursor) == 0)
+		return lost(c, "malformed answer", err);
+	tally_buf_add_bytes(public, key);
+	tally_buf_add_bytes(certificate, tally_cursor_take(&cursor, tally_cursor_left(&cursor)));
+	return 1;
+}
+
+static int
+client_issuer(void *ctx, unsigned n, struct tally_buf *certificate, struct tally_err *err)
+{
+	struct client *c = begin(ctx, TPM_OP_ISSUER);
+	struct tally_bytes answer;
+
+	tally_buf_add_u8(&c->request, (uint8_t)n);
+	if (ask(c, &answer, err) < 0)
+		return -1;
+	tally_buf_add_bytes(certificate, answer);
+	return answer.len > 0;
+}
+
+static int
+client_activate(void *ctx, enum tally_ek_template template, struct tally_bytes id_object,
+		struct tally_bytes encrypted_secret, struct tally_buf *out, struct tally_err *err)
+{
+	struct client *c = begin(ctx, TPM_OP_ACTIVATE);
+	struct tally_bytes answer;
+
+	if (id_object.len + encrypted_secret.len > TPM_MESSAGE_MAX - 8)
+		return tally_err_set(err, TALLY_FAILS, "a credential that no TPM takes");
+	tally_buf_add_u8(&c->request, (uint8_t) template);
+	tally_buf_add_u16(&c->request, (uint16_t)id_object.len);
+	tally_buf_add_bytes(&c->request, id_object);
+	tally_buf_add_bytes(&c->request, encrypted_secret);
+	if (ask(c, &answer, err) < 0)
+		return -1;
+	tally_buf_add_bytes(out, answer);
+	return 0;
+}
+
 /* Orderly where the helper still listens; it is gone afterwards in any case. */
 static void
 client_close(void *ctx)
@@ -250,7 +304,10 @@ tally_tpm_start(struct tally_tpm **out, const char *helper, const char *dir, con
 				       .pcr_extend = client_pcr_extend,
 				       .quote = client_quote,
 				       .close = client_close,
-				       .cancel = client_cancel };
+				       .cancel = client_cancel,
+				       .endorsement = client_endorsement,
+				       .issuer = client_issuer,
+				       .activate = client_activate };
 	c->cancelled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->transport = which.name;
 	c->timeout_ms = TIMEOUT_MS;

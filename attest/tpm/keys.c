@@ -14,28 +14,6 @@
 
 #define AUTH 32
 
-/* TCG EK Credential Profile, template L-2: ECC P-256. */
-static const TPM2B_PUBLIC ek_template = {
-	.publicArea = {
-		.type = TPM2_ALG_ECC,
-		.nameAlg = TPM2_ALG_SHA256,
-		.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |
-			TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
-		.authPolicy = {
-			.size = 32,
-			.buffer = { 0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc, 0x8d, 0x46, 0xa5, 0xd7, 0x24,
-				    0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa },
-		},
-		.parameters.eccDetail = {
-			.symmetric = { .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB },
-			.scheme = { .scheme = TPM2_ALG_NULL },
-			.curveID = TPM2_ECC_NIST_P256,
-			.kdf = { .scheme = TPM2_ALG_NULL },
-		},
-		.unique.ecc = { .x.size = 32, .y.size = 32 },
-	},
-};
-
 /* Attributes 0x00050472: restricted, so that it signs nothing that a TPM did not make. */
 static const TPM2B_PUBLIC ak_template = {
 	.publicArea = {
@@ -71,28 +49,8 @@ copy_public(struct tally_buf *out, const TPM2B_PUBLIC *public, struct tally_err 
 	return 0;
 }
 
-static int
-make_ek(struct chip *c, ESYS_TR *ek, struct tally_err *err)
-{
-	const TPM2B_SENSITIVE_CREATE sensitive = { .size = 0 };
-	const TPM2B_DATA outside = { .size = 0 };
-	const TPML_PCR_SELECTION no_pcr = { .count = 0 };
-	TPM2B_PUBLIC *public = NULL;
-	TSS2_RC rc = Esys_CreatePrimary(c->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
-					ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &ek_template,
-					&outside, &no_pcr, ek, &public, NULL, NULL, NULL);
-	int r;
-
-	if (rc != TSS2_RC_SUCCESS)
-		return chip_refused(rc, "TPM2_CreatePrimary of the endorsement key", err);
-	r = copy_public(&c->ek_public, public, err);
-	Esys_Free(public);
-	return r;
-}
-
-/* A policy session that satisfies the EK once: PolicySecret(endorsement). */
-static int
-open_policy(struct chip *c, ESYS_TR *session, struct tally_err *err)
+int
+chip_open_policy(struct chip *c, ESYS_TR *session, struct tally_err *err)
 {
 	const TPMT_SYM_DEF symmetric = { .algorithm = TPM2_ALG_NULL };
 	TSS2_RC rc = Esys_StartAuthSession(c->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
@@ -123,7 +81,7 @@ create_ak(struct chip *c, ESYS_TR ek, struct ak *ak, struct tally_err *err)
 	ESYS_TR session;
 	TSS2_RC rc;
 
-	if (open_policy(c, &session, err) < 0)
+	if (chip_open_policy(c, &session, err) < 0)
 		return -1;
 	sensitive.sensitive.userAuth.size = AUTH;
 	randombytes_buf(sensitive.sensitive.userAuth.buffer, AUTH);
@@ -220,7 +178,7 @@ load_ak(struct chip *c, ESYS_TR ek, const struct ak *ak, struct tally_err *err)
 	ESYS_TR session;
 	TSS2_RC rc;
 
-	if (open_policy(c, &session, err) < 0)
+	if (chip_open_policy(c, &session, err) < 0)
 		return -1;
 	rc = Esys_Load(c->esys, ek, session, ESYS_TR_NONE, ESYS_TR_NONE, &ak->private, &ak->public,
 		       &c->ak);
@@ -249,7 +207,8 @@ chip_load_keys(struct chip *c, bool create, const struct tally_disk *disk, struc
 		return tally_err_set(err, TALLY_SYS,
 				     "ak: no such file; the ledger's attestation key is lost, and "
 				     "with it this TPM identity: it needs a new ledger");
-	if (make_ek(c, &ek, err) < 0)
+	tally_buf_clear(&c->ek_public);
+	if (chip_make_ek(c, TALLY_EK_L2, &ek, &c->ek_public, err) < 0)
 		return -1;
 	if (r == 0)
 		r = create_ak(c, ek, &ak, err) < 0 || store_ak(c, &ak, disk, err) < 0 ? -1 : 0;

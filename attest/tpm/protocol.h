@@ -18,15 +18,29 @@
  *	QUOTE       u8 n || n times u8    an evidence blob (FORMAT.md section 6)
  *	            PCR || 32 bytes q
  *	SHUTDOWN    -                     -, and the helper exits
+ *	ENDORSEMENT u8 template (enum     nothing where it has no certificate, else
+ *	            tally_ek_template)    u16 length || TPMT_PUBLIC || certificate
+ *	ISSUER      u8 n                  the n-th issuer's certificate, or nothing
+ *	ACTIVATE    u8 template ||        what was sealed for the AK
+ *	            u16 length || ID object || encrypted secret
  *
  * With another status the content is a text for a human. A helper that could
  * not start answers its first request so, and exits. The end of the stream is
  * as good as SHUTDOWN; a message that is none of the above ends it.
  */
 
-enum { TPM_OP_INFO = 1, TPM_OP_PCR_READ, TPM_OP_PCR_EXTEND, TPM_OP_QUOTE, TPM_OP_SHUTDOWN };
+enum {
+	TPM_OP_INFO = 1,
+	TPM_OP_PCR_READ,
+	TPM_OP_PCR_EXTEND,
+	TPM_OP_QUOTE,
+	TPM_OP_SHUTDOWN,
+	TPM_OP_ENDORSEMENT,
+	TPM_OP_ISSUER,
+	TPM_OP_ACTIVATE
+};
 
 #define TPM_HELPER_FD   3
-#define TPM_MESSAGE_MAX 4096
+#define TPM_MESSAGE_MAX 12288
 
 #endif

@@ -88,13 +88,47 @@ answer_quote(struct chip *c, struct tally_cursor *in, struct tally_buf *out, str
 	return chip_quote(c, pcrs.p, n, q.p, out, err);
 }
 
+static int
+answer_endorsement(struct chip *c, struct tally_cursor *in, struct tally_buf *out,
+		   struct tally_err *err)
+{
+	uint8_t template = tally_cursor_u8(in);
+	struct tally_buf public = TALLY_BUF_INIT, certificate = TALLY_BUF_INIT;
+	int r;
+
+	if (!tally_cursor_done(in) || template >= TALLY_EK_TEMPLATES)
+		return malformed(err);
+	r = chip_endorsement(c, template, &public, &certificate, err);
+	if (r == 1) {
+		tally_buf_add_u16(out, (uint16_t) public.len);
+		tally_buf_add_bytes(out, tally_buf_view(&public));
+		tally_buf_add_bytes(out, tally_buf_view(&certificate));
+	}
+	tally_buf_deinit(&public);
+	tally_buf_deinit(&certificate);
+	return r < 0 ? -1 : 0;
+}
+
+static int
+answer_activate(struct chip *c, struct tally_cursor *in, struct tally_buf *out,
+		struct tally_err *err)
+{
+	uint8_t template = tally_cursor_u8(in);
+	struct tally_bytes object = tally_cursor_take(in, tally_cursor_u16(in));
+	struct tally_bytes secret = tally_cursor_take(in, tally_cursor_left(in));
+
+	if (!tally_cursor_done(in) || template >= TALLY_EK_TEMPLATES)
+		return malformed(err);
+	return chip_activate(c, template, object, secret, out, err);
+}
+
 /* Everything but SHUTDOWN. */
 static int
 answer(struct chip *c, unsigned operation, struct tally_cursor *in, struct tally_buf *out,
        struct tally_err *err)
 {
 	struct tally_bytes digest;
-	uint8_t pcr;
+	uint8_t pcr; /* or the number of an issuer */
 
 	switch (operation) {
 	case TPM_OP_INFO:
@@ -112,6 +146,15 @@ answer(struct chip *c, unsigned operation, struct tally_cursor *in, struct tally
 		return chip_pcr_extend(c, pcr, digest.p, err);
 	case TPM_OP_QUOTE:
 		return answer_quote(c, in, out, err);
+	case TPM_OP_ENDORSEMENT:
+		return answer_endorsement(c, in, out, err);
+	case TPM_OP_ISSUER:
+		pcr = tally_cursor_u8(in);
+		if (!tally_cursor_done(in))
+			return malformed(err);
+		return chip_issuer(c, pcr, out, err) < 0 ? -1 : 0;
+	case TPM_OP_ACTIVATE:
+		return answer_activate(c, in, out, err);
 	default:
 		return malformed(err);
 	}

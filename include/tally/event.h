@@ -57,6 +57,7 @@ enum tally_kind {
 	TALLY_CATALOGUE,
 	TALLY_RULE_PACK,
 	TALLY_REPORT_ISSUED,
+	TALLY_ENROLMENT = 80,
 };
 enum tally_state {
 	TALLY_ST_ABSENT = 1,
@@ -207,6 +208,7 @@ struct tally_operations {
 	size_t cpu_times;
 	TALLY_OPT(uint64_t, line);
 	struct tally_bytes detail, cause_text;
+	struct tally_bytes enrolment; /* the record's signed note */
 };
 
 /* All zero = an event that says nothing. Views are borrowed, not owned. */

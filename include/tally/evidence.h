@@ -65,5 +65,7 @@ enum tally_class {
 };
 const char *tally_class_name(enum tally_class c); /* "self-declared", "software (libtpms)", ... */
 enum tally_class tally_class_of(bool anchored, struct tally_bytes transport);
+/* With an enrolment that proves a class. */
+enum tally_class tally_class_enrolled(enum tally_class enrolled, struct tally_bytes transport);
 
 #endif

@@ -14,10 +14,12 @@ enum tally_sig_type {
 	TALLY_SIG_EVIDENCE = 0xff
 };
 
+/* Type 0xff is an enroller's: Ed25519 too, but never a log's or a witness's. */
+#define TALLY_SIG_ENROLLER 0xff
 struct tally_vkey {
 	char name[TALLY_NAME_MAX + 1];
 	uint8_t id[4];
-	uint8_t type; /* 0x01 or 0x04 */
+	uint8_t type; /* 0x01, 0x04 or TALLY_SIG_ENROLLER */
 	uint8_t key[32];
 };
 int tally_vkey_parse(struct tally_vkey *out, struct tally_bytes text, struct tally_err *err);
@@ -29,6 +31,8 @@ bool tally_vkey_eq(const struct tally_vkey *a, const struct tally_vkey *b);
  * with or without. */
 struct tally_logkey;
 int tally_logkey_generate(struct tally_logkey **out, const char *name, struct tally_err *err);
+/* The same for an enroller. Parsing takes either; the vkey's type says which it is. */
+int tally_enrollerkey_generate(struct tally_logkey **out, const char *name, struct tally_err *err);
 int tally_logkey_parse(struct tally_logkey **out, struct tally_bytes text, struct tally_err *err);
 void tally_logkey_text(const struct tally_logkey *k,
 		       struct tally_buf *out); /* the PRIVATE+KEY line */

@@ -6,6 +6,7 @@
  * checkpoints in the order of FORMAT.md section 6. It links no TSS; the helper does.
  */
 #include "tally/bytes.h"
+#include "tally/enrolment.h"
 #include "tally/evidence.h"
 
 struct tally_err;
@@ -30,6 +31,16 @@ struct tally_tpm {
 	/* From any thread, between start and close: the call that is under way fails
 	 * soon, and so do all later ones. NULL where no call takes long. */
 	void (*cancel)(void *ctx);
+	/* For enrolment only; NULL in a fake that is never enrolled. An endorsement key
+	 * with its certificate, appended: 1, 0 where it has none. */
+	int (*endorsement)(void *ctx, enum tally_ek_template template, struct tally_buf *public,
+			   struct tally_buf *certificate, struct tally_err *err);
+	/* The n-th certificate of issuers, from 0: 1, 0 none. */
+	int (*issuer)(void *ctx, unsigned n, struct tally_buf *certificate, struct tally_err *err);
+	/* What an enroller sealed for the attestation key beside that endorsement key. */
+	int (*activate)(void *ctx, enum tally_ek_template template, struct tally_bytes id_object,
+			struct tally_bytes encrypted_secret, struct tally_buf *out,
+			struct tally_err *err);
 };
 
 /* Starts `helper` (NULL: TALLY_TPM_HELPER, else beside this program, else the

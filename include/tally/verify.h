@@ -24,8 +24,9 @@ struct tally_problem {
 
 int tally_verify_new(struct tally_verify **out, struct tally_err *err);
 void tally_verify_free(struct tally_verify *v);
-/* vkey lines pinned off the host; '#' comments, blank lines, and blanks and a carriage return
- * around a line are allowed. TALLY_USE where malformed. */
+/* What was pinned off the host (FORMAT.md section 26): vkey lines, enrollers, roots, a
+ * record. '#' comments, blank lines, and blanks and a carriage return around a line
+ * are allowed. TALLY_USE where malformed. */
 int tally_verify_anchor(struct tally_verify *v, const char *name, struct tally_bytes text,
 			struct tally_err *err);
 /* What must be there beside what is checked: words with commas between them,

@@ -31,4 +31,10 @@ bool log_hash_line(uint8_t hash[TALLY_HASH], struct tally_bytes line);
  * second call. */
 #define LOG_SHORT 512
 
+/* What an Ed25519 key is behind in its text and its id: a type byte, and for an
+ * enroller's the identifier. */
+void log_key_typed(struct tally_buf *out, uint8_t type, const uint8_t key[32]);
+/* The reverse: false where it is neither of the types (0x01, 0x04, 0xff). */
+bool log_key_untyped(struct tally_bytes in, uint8_t *type, uint8_t key[32]);
+
 #endif

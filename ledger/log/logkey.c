@@ -39,27 +39,40 @@ new_key(struct tally_bytes name, struct tally_err *err)
 }
 
 static void
-complete(struct tally_logkey *k)
+complete(struct tally_logkey *k, uint8_t type)
 {
-	uint8_t typed[1 + sizeof(k->vkey.key)] = { TALLY_SIG_ED25519 };
+	struct tally_buf typed = TALLY_BUF_INIT;
 
 	TALLY_ASSERT(crypto_sign_ed25519_seed_keypair(k->vkey.key, k->secret, k->seed) == 0);
-	k->vkey.type = TALLY_SIG_ED25519;
-	memcpy(typed + 1, k->vkey.key, sizeof(k->vkey.key));
-	log_key_id(k->vkey.id, tally_bytes_str(k->vkey.name), tally_bytes(typed, sizeof(typed)));
+	k->vkey.type = type;
+	log_key_typed(&typed, type, k->vkey.key);
+	log_key_id(k->vkey.id, tally_bytes_str(k->vkey.name), tally_buf_view(&typed));
+	tally_buf_deinit(&typed);
 }
 
-int
-tally_logkey_generate(struct tally_logkey **out, const char *name, struct tally_err *err)
+static int
+generate(struct tally_logkey **out, const char *name, uint8_t type, struct tally_err *err)
 {
 	struct tally_logkey *k = new_key(tally_bytes_str(name), err);
 
 	if (!k)
 		return -1;
 	randombytes_buf(k->seed, sizeof(k->seed));
-	complete(k);
+	complete(k, type);
 	*out = k;
 	return 0;
+}
+
+int
+tally_logkey_generate(struct tally_logkey **out, const char *name, struct tally_err *err)
+{
+	return generate(out, name, TALLY_SIG_ED25519, err);
+}
+
+int
+tally_enrollerkey_generate(struct tally_logkey **out, const char *name, struct tally_err *err)
+{
+	return generate(out, name, TALLY_SIG_ENROLLER, err);
 }
 
 int
@@ -69,20 +82,21 @@ tally_logkey_parse(struct tally_logkey **out, struct tally_bytes text, struct ta
 	struct tally_buf typed = TALLY_BUF_INIT;
 	struct tally_logkey *k = NULL;
 	struct tally_bytes name;
-	uint8_t id[4];
+	uint8_t id[4], type = 0, seed[sizeof(k->seed)];
 
 	if (text.len > 0 && text.p[text.len - 1] == '\n')
 		text.len--;
 	if (text.len < n || memcmp(text.p, prefix, n) != 0 ||
 	    !log_key_split(tally_bytes(text.p + n, text.len - n), &name, id, &typed) ||
-	    typed.len != 1 + sizeof(k->seed) || typed.p[0] != TALLY_SIG_ED25519) {
+	    !log_key_untyped(tally_buf_view(&typed), &type, seed) ||
+	    type == TALLY_SIG_COSIGNATURE) {
 		(void)tally_err_set(err, TALLY_FAILS, "not a private log key");
 	} else {
 		k = new_key(name, err);
 	}
 	if (k) {
-		memcpy(k->seed, typed.p + 1, sizeof(k->seed));
-		complete(k);
+		memcpy(k->seed, seed, sizeof(k->seed));
+		complete(k, type);
 		if (memcmp(k->vkey.id, id, sizeof(id)) != 0) {
 			tally_logkey_free(k);
 			k = NULL;
@@ -90,6 +104,7 @@ tally_logkey_parse(struct tally_logkey **out, struct tally_bytes text, struct ta
 					    "the private key's id does not fit it");
 		}
 	}
+	sodium_memzero(seed, sizeof(seed));
 	if (typed.p)
 		sodium_memzero(typed.p, typed.cap);
 	tally_buf_deinit(&typed);
@@ -100,16 +115,16 @@ tally_logkey_parse(struct tally_logkey **out, struct tally_bytes text, struct ta
 void
 tally_logkey_text(const struct tally_logkey *k, struct tally_buf *out)
 {
-	uint8_t typed[1 + sizeof(k->seed)];
+	struct tally_buf typed = TALLY_BUF_INIT;
 	char hex[9];
 
-	typed[0] = TALLY_SIG_ED25519;
-	memcpy(typed + 1, k->seed, sizeof(k->seed));
+	log_key_typed(&typed, k->vkey.type, k->seed);
 	tally_hex(hex, k->vkey.id, sizeof(k->vkey.id));
 	tally_buf_addf(out, "%s%s+%s+", prefix, k->vkey.name, hex);
-	tally_buf_add_base64(out, typed, sizeof(typed));
+	tally_buf_add_base64(out, typed.p, typed.len);
 	tally_buf_add_u8(out, '\n');
-	sodium_memzero(typed, sizeof(typed));
+	sodium_memzero(typed.p, typed.cap);
+	tally_buf_deinit(&typed);
 }
 
 void

@@ -140,7 +140,9 @@ tally_note_verify(const struct tally_note *note, const struct tally_vkey *key,
 		if (key->type == TALLY_SIG_COSIGNATURE)
 			valid = cosignature_valid(line, note->text, key);
 		else
-			valid = key->type == TALLY_SIG_ED25519 && line->sig_len == SIGNATURE &&
+			valid = (key->type == TALLY_SIG_ED25519 ||
+				 key->type == TALLY_SIG_ENROLLER) &&
+				line->sig_len == SIGNATURE &&
 				log_ed25519_verify(line->sig, note->text, key->key);
 		if (!valid)
 			return tally_err_set(err, TALLY_FAILS,

@@ -34,6 +34,35 @@ log_key_split(struct tally_bytes text, struct tally_bytes *name, uint8_t id[4],
 	return tally_unbase64(key, (const char *)plus, (size_t)(end - plus));
 }
 
+static const char enroller[] = "tallystick/enroller/v1"; /* with its zero byte */
+
+void
+log_key_typed(struct tally_buf *out, uint8_t type, const uint8_t key[32])
+{
+	tally_buf_add_u8(out, type);
+	if (type == TALLY_SIG_ENROLLER)
+		tally_buf_add(out, enroller, sizeof(enroller));
+	tally_buf_add(out, key, 32);
+}
+
+bool
+log_key_untyped(struct tally_bytes in, uint8_t *type, uint8_t key[32])
+{
+	size_t at = 1;
+
+	if (in.len == 0)
+		return false;
+	*type = in.p[0];
+	if (*type == TALLY_SIG_ENROLLER)
+		at += sizeof(enroller);
+	else if (*type != TALLY_SIG_ED25519 && *type != TALLY_SIG_COSIGNATURE)
+		return false;
+	if (in.len != at + 32 || (at > 1 && memcmp(in.p + 1, enroller, sizeof(enroller)) != 0))
+		return false;
+	memcpy(key, in.p + at, 32);
+	return true;
+}
+
 int
 tally_vkey_parse(struct tally_vkey *out, struct tally_bytes text, struct tally_err *err)
 {
@@ -45,14 +74,11 @@ tally_vkey_parse(struct tally_vkey *out, struct tally_bytes text, struct tally_e
 	memset(out, 0, sizeof(*out));
 	if (!log_key_split(text, &name, out->id, &key)) {
 		(void)tally_err_set(err, TALLY_USE, "not a verifier key (NAME+8 HEX+BASE64)");
-	} else if (key.len != 1 + sizeof(out->key) ||
-		   (key.p[0] != TALLY_SIG_ED25519 && key.p[0] != TALLY_SIG_COSIGNATURE)) {
+	} else if (!log_key_untyped(tally_buf_view(&key), &out->type, out->key)) {
 		(void)tally_err_set(err, TALLY_USE, "verifier key of an unknown type or length");
 	} else {
 		log_key_id(id, name, tally_buf_view(&key));
 		memcpy(out->name, name.p, name.len);
-		out->type = key.p[0];
-		memcpy(out->key, key.p + 1, sizeof(out->key));
 		if (memcmp(id, out->id, sizeof(id)) == 0)
 			result = 0;
 		else
@@ -66,14 +92,14 @@ tally_vkey_parse(struct tally_vkey *out, struct tally_bytes text, struct tally_e
 void
 tally_vkey_text(struct tally_buf *out, const struct tally_vkey *key)
 {
-	uint8_t typed[1 + sizeof(key->key)];
+	struct tally_buf typed = TALLY_BUF_INIT;
 	char hex[ID_HEX + 1];
 
-	typed[0] = key->type;
-	memcpy(typed + 1, key->key, sizeof(key->key));
+	log_key_typed(&typed, key->type, key->key);
 	tally_hex(hex, key->id, sizeof(key->id));
 	tally_buf_addf(out, "%s+%s+", key->name, hex);
-	tally_buf_add_base64(out, typed, sizeof(typed));
+	tally_buf_add_base64(out, typed.p, typed.len);
+	tally_buf_deinit(&typed);
 }
 
 bool

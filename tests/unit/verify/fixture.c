@@ -28,12 +28,14 @@ seal_open(struct ledger *l, bool lie)
 }
 
 static void
-init(struct ledger *l, const char *origin, const char *host, bool lie, unsigned pcr)
+init(struct ledger *l, const char *origin, const char *host, bool lie, unsigned pcr,
+     const char *transport, const struct ledger *old)
 {
 	struct tally_init_options options = { .origin = origin,
 					      .host = host,
 					      .transport = "libtpms" };
 	struct tally_event begin = { .kind = TALLY_LEDGER_BEGIN };
+	uint8_t root[TALLY_HASH];
 	uint64_t index;
 
 	memset(l, 0, sizeof(*l));
@@ -43,12 +45,19 @@ init(struct ledger *l, const char *origin, const char *host, bool lie, unsigned 
 	l->origin = tally_strdup(origin);
 	test_clock_init(&l->clock, "2026-03-01T00:00:00Z");
 	faketpm_init(&l->tpm);
+	l->tpm.transport = transport;
 	OK(l, tally_store_create(l->path, &options, &l->err));
 	OK(l, tally_store_open(&l->store, l->path, TALLY_STORE_WRITE, &l->clock.table, &l->err));
 	tally_vkey_text(&l->vkey, tally_store_vkey(l->store));
 	begin.i.host = tally_bytes_str(host);
 	begin.o.origin = tally_bytes_str(origin);
 	begin.o.vkey = tally_buf_view(&l->vkey);
+	if (old) {
+		begin.o.prev_origin = tally_bytes_str(old->origin);
+		begin.o.has_prev_size = true;
+		OK(l, tally_store_head(old->store, &begin.o.prev_size, root, &l->err));
+		begin.o.prev_root = tally_bytes(root, TALLY_HASH);
+	}
 	OK(l, tally_store_append_event(l->store, &begin, &index, &l->err));
 	tally_buf_add_u8(&l->vkey, '\n');
 	(void)tally_buf_cstr(&l->vkey);
@@ -58,13 +67,19 @@ init(struct ledger *l, const char *origin, const char *host, bool lie, unsigned 
 void
 ledger_init(struct ledger *l, const char *origin, const char *host, bool lie)
 {
-	init(l, origin, host, lie, 0);
+	init(l, origin, host, lie, 0, "libtpms", NULL);
 }
 
 void
 ledger_init_pcr(struct ledger *l, unsigned pcr)
 {
-	init(l, ORIGIN, "h1", false, pcr);
+	init(l, ORIGIN, "h1", false, pcr, "libtpms", NULL);
+}
+
+void
+ledger_init_device(struct ledger *l, const char *origin, const struct ledger *old)
+{
+	init(l, origin, "h1", false, TALLY_LEDGER_PCR, "device", old);
 }
 
 void

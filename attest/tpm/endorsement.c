@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Endorsement keys with the certificates that the manufacturer left in NV (TCG EK
+ * Credential Profile), and the proof that the attestation key lives beside one.
+ * Keys are made again from their seed, used, and flushed.
+ */
+#include <string.h>
+#include <tss2/tss2_mu.h>
+#include "tally/err.h"
+#include "chip.h"
+
+#define FIRST_LINK 0x01c00100u /* certificates of the issuers */
+#define LINKS      256
+#define NV_PIECE   512
+#define NV_MAX     8192
+
+#define LOW                                                                                        \
+	(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |        \
+	 TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
+#define HIGH (LOW | TPMA_OBJECT_USERWITHAUTH)
+
+/* PolicySecret(endorsement), and the PolicyOR of it with PolicyAuthorizeNV. */
+static const uint8_t policy_a[] = {
+	0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc,
+	0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52,
+	0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa,
+};
+static const uint8_t policy_b256[] = {
+	0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06, 0xf7, 0xa3, 0x34,
+	0x24, 0x14, 0xef, 0xcf, 0xb3, 0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd,
+	0x45, 0x90, 0x89, 0xd1, 0x9b, 0x50, 0x71, 0xc0, 0xb7, 0xa0,
+};
+static const uint8_t policy_b384[] = {
+	0xb2, 0x6e, 0x7d, 0x28, 0xd1, 0x1a, 0x50, 0xbc, 0x53, 0xd8, 0x82, 0xbc,
+	0xf5, 0xfd, 0x3a, 0x1a, 0x07, 0x41, 0x48, 0xbb, 0x35, 0xd3, 0xb4, 0xe4,
+	0xcb, 0x1c, 0x0a, 0xd9, 0xbd, 0xe4, 0x19, 0xca, 0xcb, 0x47, 0xba, 0x09,
+	0x69, 0x96, 0x46, 0x15, 0x0f, 0x9f, 0xc0, 0x00, 0xf3, 0xf8, 0x0e, 0x12,
+};
+
+/* In the order of enum tally_ek_template. */
+struct kind {
+	TPM2_HANDLE certificate;
+	TPM2_ALG_ID hash;
+	TPMA_OBJECT attributes;
+	const uint8_t *policy;
+	uint16_t policy_len, aes;
+	TPM2_ECC_CURVE curve; /* 0: RSA 2048 */
+	uint16_t unique;      /* zeros that the template has as its unique field */
+};
+static const struct kind kinds[TALLY_EK_TEMPLATES] = {
+	[TALLY_EK_L1] = { 0x01c00002, TPM2_ALG_SHA256, LOW, policy_a, 32, 128, 0, 256 },
+	[TALLY_EK_L2] = { 0x01c0000a, TPM2_ALG_SHA256, LOW, policy_a, 32, 128, TPM2_ECC_NIST_P256,
+			  32 },
+	[TALLY_EK_H1] = { 0x01c00012, TPM2_ALG_SHA256, HIGH, policy_b256, 32, 128, 0, 0 },
+	[TALLY_EK_H2] = { 0x01c00014, TPM2_ALG_SHA256, HIGH, policy_b256, 32, 128,
+			  TPM2_ECC_NIST_P256, 0 },
+	[TALLY_EK_H3] = { 0x01c00016, TPM2_ALG_SHA384, HIGH, policy_b384, 48, 256,
+			  TPM2_ECC_NIST_P384, 0 },
+};
+
+static void
+make_template(TPM2B_PUBLIC *out, const struct kind *k)
+{
+	TPMT_PUBLIC *p = &out->publicArea;
+	TPMT_SYM_DEF_OBJECT symmetric = { .algorithm = TPM2_ALG_AES,
+					  .keyBits.aes = k->aes,
+					  .mode.aes = TPM2_ALG_CFB };
+
+	*out = (TPM2B_PUBLIC){ .size = 0 };
+	p->nameAlg = k->hash;
+	p->objectAttributes = k->attributes;
+	p->authPolicy.size = k->policy_len;
+	memcpy(p->authPolicy.buffer, k->policy, k->policy_len);
+	if (k->curve == 0) {
+		p->type = TPM2_ALG_RSA;
+		p->parameters.rsaDetail.symmetric = symmetric;
+		p->parameters.rsaDetail.scheme.scheme = TPM2_ALG_NULL;
+		p->parameters.rsaDetail.keyBits = 2048;
+		p->unique.rsa.size = k->unique;
+		return;
+	}
+	p->type = TPM2_ALG_ECC;
+	p->parameters.eccDetail.symmetric = symmetric;
+	p->parameters.eccDetail.scheme.scheme = TPM2_ALG_NULL;
+	p->parameters.eccDetail.curveID = k->curve;
+	p->parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
+	p->unique.ecc.x.size = p->unique.ecc.y.size = k->unique;
+}
+
+int
+chip_make_ek(struct chip *c, enum tally_ek_template template, ESYS_TR *ek, struct tally_buf *public,
+	     struct tally_err *err)
+{
+	const TPM2B_SENSITIVE_CREATE sensitive = { .size = 0 };
+	const TPM2B_DATA outside = { .size = 0 };
+	const TPML_PCR_SELECTION no_pcr = { .count = 0 };
+	TPM2B_PUBLIC wanted, *made = NULL;
+	uint8_t bytes[sizeof(TPM2B_PUBLIC)];
+	size_t len = 0;
+	TSS2_RC rc;
+
+	make_template(&wanted, &kinds[template]);
+	rc = Esys_CreatePrimary(c->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+				ESYS_TR_NONE, &sensitive, &wanted, &outside, &no_pcr, ek, &made,
+				NULL, NULL, NULL);
+	if (rc != TSS2_RC_SUCCESS)
+		return chip_refused(rc, "TPM2_CreatePrimary of an endorsement key", err);
+	rc = Tss2_MU_TPMT_PUBLIC_Marshal(&made->publicArea, bytes, sizeof(bytes), &len);
+	Esys_Free(made);
+	if (rc != TSS2_RC_SUCCESS) {
+		Esys_FlushContext(c->esys, *ek);
+		return chip_refused(rc, "TPMT_PUBLIC", err);
+	}
+	tally_buf_add(public, bytes, len);
+	return 0;
+}
+
+/* 1 the index is there, 0 not. */
+static int
+find_index(struct chip *c, TPM2_HANDLE index, struct tally_err *err)
+{
+	TPMS_CAPABILITY_DATA *found = NULL;
+	TSS2_RC rc = Esys_GetCapability(c->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+					TPM2_CAP_HANDLES, index, 1, NULL, &found);
+	int r;
+
+	if (rc != TSS2_RC_SUCCESS)
+		return chip_refused(rc, "TPM2_GetCapability", err);
+	r = found->data.handles.count == 1 && found->data.handles.handle[0] == index;
+	Esys_Free(found);
+	return r;
+}
+
+static int
+read_all(struct chip *c, ESYS_TR nv, TPMA_NV attributes, uint16_t size, struct tally_buf *out,
+	 struct tally_err *err)
+{
+	ESYS_TR by = attributes & TPMA_NV_AUTHREAD ? nv : ESYS_TR_RH_OWNER;
+
+	for (uint16_t at = 0; at < size;) {
+		uint16_t n = (uint16_t)(size - at < NV_PIECE ? size - at : NV_PIECE);
+		TPM2B_MAX_NV_BUFFER *piece = NULL;
+		TSS2_RC rc = Esys_NV_Read(c->esys, by, nv, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+					  ESYS_TR_NONE, n, at, &piece);
+
+		if (rc != TSS2_RC_SUCCESS)
+			return chip_refused(rc, "TPM2_NV_Read", err);
+		tally_buf_add(out, piece->buffer, piece->size);
+		n = piece->size;
+		Esys_Free(piece);
+		if (n == 0)
+			return tally_err_set(err, TALLY_TPM, "TPM2_NV_Read: nothing");
+		at = (uint16_t)(at + n);
+	}
+	return 0;
+}
+
+/* An index may be longer than the certificate in it. */
+static void
+cut_padding(struct tally_buf *out, size_t begin)
+{
+	const uint8_t *p = out->p + begin;
+	size_t n = out->len - begin;
+
+	if (n > 4 && p[0] == 0x30 && p[1] == 0x82 && 4U + tally_get_u16(p + 2) < n)
+		out->len = begin + 4U + tally_get_u16(p + 2);
+}
+
+/* Appends what stands in an NV index; 1, 0 where there is none. */
+static int
+read_index(struct chip *c, TPM2_HANDLE index, struct tally_buf *out, struct tally_err *err)
+{
+	ESYS_TR nv = ESYS_TR_NONE;
+	TPM2B_NV_PUBLIC *public = NULL;
+	size_t begin = out->len;
+	TSS2_RC rc;
+	int r = find_index(c, index, err);
+
+	if (r <= 0)
+		return r;
+	rc = Esys_TR_FromTPMPublic(c->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &nv);
+	if (rc == TSS2_RC_SUCCESS)
+		rc = Esys_NV_ReadPublic(c->esys, nv, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+					&public, NULL);
+	if (rc != TSS2_RC_SUCCESS)
+		r = chip_refused(rc, "TPM2_NV_ReadPublic", err);
+	else if (!(public->nvPublic.attributes & TPMA_NV_WRITTEN))
+		r = 0;
+	else if (public->nvPublic.dataSize > NV_MAX)
+		r = tally_err_set(err, TALLY_TPM, "a certificate of %u bytes",
+				  public->nvPublic.dataSize);
+	else if (read_all(c, nv, public->nvPublic.attributes, public->nvPublic.dataSize, out, err) <
+		 0)
+		r = -1;
+	if (r == 1)
+		cut_padding(out, begin);
+	Esys_Free(public);
+	if (nv != ESYS_TR_NONE)
+		Esys_TR_Close(c->esys, &nv);
+	return r < 0 ? tally_err_prefix(err, "NV index 0x%08x", index) : r;
+}
+
+int
+chip_endorsement(struct chip *c, enum tally_ek_template template, struct tally_buf *public,
+		 struct tally_buf *certificate, struct tally_err *err)
+{
+	ESYS_TR ek = ESYS_TR_NONE;
+	int r = read_index(c, kinds[template].certificate, certificate, err);
+
+	if (r <= 0)
+		return r;
+	if (chip_make_ek(c, template, &ek, public, err) < 0)
+		return -1;
+	Esys_FlushContext(c->esys, ek);
+	return 1;
+}
+
+int
+chip_issuer(struct chip *c, unsigned n, struct tally_buf *certificate, struct tally_err *err)
+{
+	return n < LINKS ? read_index(c, FIRST_LINK + n, certificate, err) : 0;
+}
+
+/* High templates have an empty password, the low ones their policy only. */
+static int
+activate(struct chip *c, ESYS_TR ek, bool by_policy, const TPM2B_ID_OBJECT *object,
+	 const TPM2B_ENCRYPTED_SECRET *secret, struct tally_buf *out, struct tally_err *err)
+{
+	ESYS_TR session = ESYS_TR_PASSWORD;
+	TPM2B_DIGEST *found = NULL;
+	TSS2_RC rc;
+
+	if (by_policy && chip_open_policy(c, &session, err) < 0)
+		return -1;
+	rc = Esys_ActivateCredential(c->esys, c->ak, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE,
+				     object, secret, &found);
+	if (by_policy)
+		Esys_FlushContext(c->esys, session);
+	if (rc != TSS2_RC_SUCCESS)
+		return chip_refused(rc, "TPM2_ActivateCredential", err);
+	tally_buf_add(out, found->buffer, found->size);
+	Esys_Free(found);
+	return 0;
+}
+
+int
+chip_activate(struct chip *c, enum tally_ek_template template, struct tally_bytes id_object,
+	      struct tally_bytes encrypted_secret, struct tally_buf *out, struct tally_err *err)
+{
+	struct tally_buf public = TALLY_BUF_INIT;
+	TPM2B_ENCRYPTED_SECRET secret = { .size = 0 };
+	TPM2B_ID_OBJECT object = { .size = 0 };
+	ESYS_TR ek = ESYS_TR_NONE;
+	int r;
+
+	if (id_object.len > sizeof(object.credential) || id_object.len == 0 ||
+	    encrypted_secret.len > sizeof(secret.secret) || encrypted_secret.len == 0)
+		return tally_err_set(err, TALLY_FAILS, "a credential of %zu and %zu bytes",
+				     id_object.len, encrypted_secret.len);
+	object.size = (UINT16)id_object.len;
+	memcpy(object.credential, id_object.p, id_object.len);
+	secret.size = (UINT16)encrypted_secret.len;
+	memcpy(secret.secret, encrypted_secret.p, encrypted_secret.len);
+	if (chip_make_ek(c, template, &ek, &public, err) < 0)
+		return -1;
+	tally_buf_deinit(&public);
+	r = activate(c, ek, kinds[template].attributes == LOW, &object, &secret, out, err);
+	Esys_FlushContext(c->esys, ek);
+	return r;
+}

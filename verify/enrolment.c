@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Enrolment records in the log (checks 5, 13 and 14), and what follows from them
+ * for the sessions behind them and for the class (check 18). A record counts only
+ * where a pinned enroller has signed it, or where it is pinned itself; nothing in
+ * an export makes an enroller or a root.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "tally/enrol.h"
+#include "tally/time.h"
+#include "verify_internal.h"
+
+#define AHEAD (3600 * TALLY_SECOND) /* by which an enroller's clock may be before the host's */
+
+/* One record on its way. */
+struct taking {
+	struct tally_export *x;
+	const struct anchors *anchors;
+	const struct session *session;
+	uint64_t index;
+	const char *file;
+	struct tally_enrolment_file f;
+	enum tally_class class;
+	bool sound;
+};
+
+#define TELL(t, check, ...)                                                                        \
+	((t)->sound = false, problem_entry((t)->x->problems, check, (t)->x->folder.path,           \
+					   (t)->file, (t)->index, __VA_ARGS__))
+
+/* Whether somebody pinned signed it. What nobody pinned signed is passed over. */
+static bool
+is_vouched_for(struct taking *t)
+{
+	const struct anchors *a = t->anchors;
+	struct tally_err err = TALLY_ERR_INIT;
+	bool revoked = false;
+
+	for (size_t i = 0; i < a->n_records; i++)
+		if (tally_bytes_eq(tally_buf_view(&a->records[i]), t->f.note.text))
+			return true;
+	for (size_t i = 0; i < a->n_enrollers; i++) {
+		const struct enroller *e = &a->enrollers[i];
+		int r = tally_note_verify(&t->f.note, &e->key, &err);
+
+		if (r < 0)
+			TELL(t, "tpm-14",
+			     "enrolment record: the signature of the pinned enroller "
+			     "%s does not verify",
+			     e->key.name);
+		if (r < 0 ||
+		    (r > 0 && !e->revoked && t->f.e.time >= e->from && t->f.e.time < e->until))
+			return r > 0;
+		if (r > 0 && !e->revoked) {
+			TELL(t, "tpm-14",
+			     "enrolment record: dated when the key of its enroller %s "
+			     "was not valid",
+			     e->key.name);
+			return false;
+		}
+		revoked = revoked || r > 0;
+	}
+	remark(t->x->problems,
+	       "%s: entry %" PRIu64 ": an enrolment record %s: it counts for nothing",
+	       t->x->folder.path, t->index,
+	       revoked ? "of an enroller whose key is revoked"
+		       : "that no pinned enroller has signed");
+	return false;
+}
+
+static void
+check_log(struct taking *t, int64_t wall)
+{
+	const struct tally_enrolment *e = &t->f.e;
+	const struct tally_export *x = t->x;
+
+	if (!tally_bytes_eq(e->origin, tally_bytes_str(x->origin)) ||
+	    (x->has_key && !tally_vkey_eq(&t->f.log, &x->key)))
+		TELL(t, "tpm-14", "enrolment record: of another log");
+	if (e->time > wall + AHEAD)
+		TELL(t, "tpm-14", "enrolment record: dated after the entry that holds it");
+	if (e->succeeds != x->succeeds ||
+	    (e->succeeds &&
+	     (!tally_bytes_eq(e->prev_origin, tally_buf_view(&x->prev_origin)) ||
+	      e->prev_size != x->prev_size || memcmp(e->prev_root, x->prev_root, TALLY_HASH) != 0)))
+		TELL(t, "tpm-14",
+		     "enrolment record: its succession is not that of the ledger's "
+		     "first entry");
+}
+
+/* A record's attestation key is that of the session that it stands in; or, for a
+ * key that is to come, that session's key was enrolled itself. */
+static void
+check_keys(struct taking *t)
+{
+	const struct tally_enrolment *e = &t->f.e;
+	const struct enrolled *before = &t->x->enrolled;
+	const struct session *s = t->session;
+
+	if (s->blind)
+		return;
+	if (!s->open)
+		TELL(t, "tpm-5", "enrolment record: no session statement before it");
+	else if (!tally_bytes_eq(e->ek_public, s->st.ek_public))
+		TELL(t, "tpm-5", "enrolment record: of another TPM than the session's");
+	else if (!tally_bytes_eq(e->ak_public, s->st.ak_public) &&
+		 !(before->any && tally_bytes_eq(tally_buf_view(&before->ak), s->st.ak_public)))
+		TELL(t, "tpm-5", "enrolment record: of another attestation key than the session's");
+}
+
+static void
+check_certificates(struct taking *t)
+{
+	const struct tally_enrolment *e = &t->f.e;
+	struct tally_chain chain = { .class = TALLY_CLASS_SOFTWARE };
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_ek ek;
+	int r = 0;
+
+	if (e->certificates > 0 && tally_ek_parse(&ek, e->certified_public, &err) == 0)
+		r = tally_chain_check(t->anchors->roots, e->certificate, e->certificates, &ek,
+				      e->time, &chain, &err);
+	if (r < 0)
+		TELL(t, "tpm-13", "enrolment record: %s", err.text);
+	t->class = tally_enrolment_class(e, r, &chain, tally_roots_count(t->anchors->roots) > 0);
+	if (r == 0 && e->certificates > 0)
+		remark(t->x->problems,
+		       "%s: entry %" PRIu64 ": the TPM's certificate leads to no pinned root",
+		       t->x->folder.path, t->index);
+	tally_chain_deinit(&chain);
+}
+
+static void
+keep(struct tally_buf *to, struct tally_bytes from)
+{
+	tally_buf_clear(to);
+	tally_buf_add_bytes(to, from);
+}
+
+static void
+accept(struct taking *t)
+{
+	struct enrolled *to = &t->x->enrolled;
+	const struct tally_enrolment *e = &t->f.e;
+
+	if (!to->any || t->class < to->class)
+		to->class = t->class;
+	if (!to->any)
+		to->first = t->index;
+	else
+		keep(&to->before, tally_buf_view(&to->ak));
+	to->any = true;
+	keep(&to->ek, e->ek_public);
+	keep(&to->ak, e->ak_public);
+	keep(&to->asset, e->asset);
+	memcpy(to->host_id, e->host_id, TALLY_HASH);
+}
+
+void
+enrolment_take(struct tally_export *x, const struct anchors *anchors, const struct session *session,
+	       uint64_t index, int64_t wall, struct tally_bytes record, const char *file)
+{
+	struct taking t = { .x = x,
+			    .anchors = anchors,
+			    .session = session,
+			    .index = index,
+			    .file = file,
+			    .sound = true };
+	struct tally_arena *arena = tally_arena_new(4096);
+	struct tally_err err = TALLY_ERR_INIT;
+
+	if (tally_enrolment_file_read(&t.f, "enrolment record", record, false, arena, &err) < 0) {
+		TELL(&t, "tpm-1", "%s", err.text);
+	} else if (is_vouched_for(&t)) {
+		check_log(&t, wall);
+		check_keys(&t);
+		check_certificates(&t);
+		if (t.sound)
+			accept(&t);
+	}
+	tally_enrolment_file_deinit(&t.f);
+	tally_arena_free(arena);
+}
+
+void
+enrolment_session(struct tally_export *x, const struct session *s, const char *file)
+{
+	const struct enrolled *e = &x->enrolled;
+
+	if (!e->any)
+		return;
+	if (!tally_bytes_eq(s->st.ek_public, tally_buf_view(&e->ek)))
+		problem_entry(x->problems, "tpm-5", x->folder.path, file, s->index,
+			      "the session statement is of another TPM than was enrolled");
+	else if (!tally_bytes_eq(s->st.ak_public, tally_buf_view(&e->ak)) &&
+		 !tally_bytes_eq(s->st.ak_public, tally_buf_view(&e->before)))
+		problem_entry(x->problems, "tpm-5", x->folder.path, file, s->index,
+			      "the session statement is of another attestation key than was "
+			      "enrolled");
+}
+
+void
+enrolment_entry(struct tally_export *x, unsigned kind, uint64_t index)
+{
+	bool metered = kind == TALLY_HEARTBEAT || kind == TALLY_IMPORT ||
+		       (kind >= TALLY_DEFINED && kind <= TALLY_UNMANAGED_VM);
+
+	if (metered && !x->has_metered) {
+		x->has_metered = true;
+		x->first_metered = index;
+	}
+}
+
+enum tally_class
+enrolment_class(struct tally_export *x)
+{
+	struct tally_bytes transport = tally_buf_view(&x->transport);
+	enum tally_class class = tally_class_of(x->anchored, transport), better;
+
+	if (!x->anchored || !x->enrolled.any)
+		return class;
+	better = tally_class_enrolled(x->enrolled.class, transport);
+	if (better > class && x->has_metered && x->first_metered < x->enrolled.first) {
+		remark(x->problems,
+		       "%s: enrolled as %s in entry %" PRIu64 ", but entry %" PRIu64
+		       " was metered before: the record vouches for what comes behind it",
+		       x->folder.path, tally_class_name(better), x->enrolled.first,
+		       x->first_metered);
+		return class;
+	}
+	return better;
+}
+
+/* Whether one of two ledgers says that it goes on from the other. */
+static bool
+is_successor(const struct tally_export *new, const struct tally_export *old)
+{
+	return new->succeeds &&tally_bytes_eq(tally_buf_view(&new->prev_origin),
+					      tally_bytes_str(old->origin));
+}
+
+/* The old ledger's root where the new one says that it ended. */
+static int
+check_succession(struct tally_export *new, struct tally_export *old, struct tally_err *err)
+{
+	uint8_t root[TALLY_HASH];
+
+	if (new->prev_size <= old->size) {
+		if (export_root_at(old, new->prev_size, root, err) < 0)
+			return -1;
+		if (memcmp(root, new->prev_root, TALLY_HASH) != 0)
+			problem_entry(new->problems, "tpm-14", new->folder.path, NULL, 0,
+				      "the ledger that it succeeds has another root at %" PRIu64
+				      " entries",
+				      new->prev_size);
+	}
+	if (old->size > new->prev_size)
+		remark(new->problems,
+		       "%s: goes on for %" PRIu64 " entries behind its succession by %s",
+		       old->folder.path, old->size - new->prev_size, new->origin);
+	return 0;
+}
+
+int
+enrolment_compare(struct tally_export *a, struct tally_export *b, struct tally_err *err)
+{
+	const struct enrolled *ea = &a->enrolled, *eb = &b->enrolled;
+
+	if (is_successor(a, b))
+		return check_succession(a, b, err);
+	if (is_successor(b, a))
+		return check_succession(b, a, err);
+	if (!ea->any || !eb->any)
+		return 0;
+	if (memcmp(ea->host_id, eb->host_id, TALLY_HASH) == 0)
+		problem(b->problems, "tpm-14", b->folder.path, NULL,
+			"its TPM is enrolled for %s, too, and neither log succeeds the other",
+			a->origin);
+	else if (ea->asset.len > 0 &&
+		 tally_bytes_eq(tally_buf_view(&ea->asset), tally_buf_view(&eb->asset)))
+		problem(b->problems, "tpm-14", b->folder.path, NULL,
+			"its asset is enrolled with another TPM for %s, and neither log succeeds "
+			"the other",
+			a->origin);
+	return 0;
+}
