@@ -281,6 +281,8 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 	agent_record_start(a, &r);
 	await_list(a, &r);
 	resume_release(&r);
+	if (a->threads && witnesses_start(&a->witnesses, a->recorder, a->config, a->clock, err) < 0)
+		return -1;
 	return recorder_start(a->recorder, err);
 }
 
@@ -328,6 +330,9 @@ agent_close(struct agent *a, bool orderly, struct tally_err *err)
 		stop(a);
 	if (a->connected)
 		a->source->disconnect(a->source->ctx);
+	if (orderly && a->witnesses != NULL)
+		recorder_finish(a->recorder);
+	witnesses_stop(a->witnesses, orderly);
 	if (orderly)
 		rc = recorder_close(a->recorder, err);
 	else
@@ -359,6 +364,14 @@ void
 agent_recorder_status(const struct agent *a, struct recorder_status *out)
 {
 	recorder_status(a->recorder, out);
+}
+
+bool
+agent_witnesses(const struct agent *a, struct tally_witness_standing *out)
+{
+	if (a->witnesses != NULL)
+		witnesses_standing(a->witnesses, out);
+	return a->witnesses != NULL;
 }
 
 int

@@ -9,6 +9,7 @@
  */
 #include "config.h"
 #include "recorder.h"
+#include "tally/net.h"
 #include "tally/source.h"
 
 struct agent;
@@ -41,6 +42,8 @@ struct agent_status {
 void agent_status(const struct agent *a, struct agent_status *out);
 /* From any thread, where there are threads. */
 struct tally_span agent_uptime(const struct agent *a); /* of this agent */
+/* false: no witness is asked. */
+bool agent_witnesses(const struct agent *a, struct tally_witness_standing *out);
 void agent_recorder_status(const struct agent *a, struct recorder_status *out);
 int agent_checkpoint(const struct agent *a, struct recorder_note *out, struct tally_err *err);
 void agent_hurry(const struct agent *a); /* ends every agent_checkpoint, for good */

@@ -113,6 +113,28 @@ answer_attested(struct tally_jsonw *w, const struct recorder_status *r)
 }
 
 static void
+answer_witness(struct tally_jsonw *w, const struct agent_control *c)
+{
+	struct tally_witness_standing s;
+	tally_jsonw_key(w, "witness");
+	if (!agent_witnesses(c->agent, &s)) {
+		tally_jsonw_null(w);
+		return;
+	}
+	tally_jsonw_object(w);
+	key_u64(w, "failing", s.failing);
+	key_text(w, "failure", s.failure[0] != '\0' ? s.failure : NULL);
+	key_u64(w, "owed", s.owed);
+	key_u64(w, "size", s.size);
+	key_wall(w, "time",
+		 (struct tally_wall){ s.time < TALLY_WALL_MAX / TALLY_SECOND
+					      ? (int64_t)s.time * TALLY_SECOND
+					      : 0 });
+	key_u64(w, "witnesses", s.witnesses);
+	tally_jsonw_end(w);
+}
+
+static void
 answer_gap(struct tally_jsonw *w, const struct agent_status *s)
 {
 	tally_jsonw_key(w, "gap");
@@ -143,6 +165,7 @@ answer_status(struct agent_control *c, struct tally_buf *out)
 	key_latency(w, "append_p99_us", &r, r.latency_p99);
 	answer_attested(w, &r);
 	key_u64(w, "checkpoints", r.checkpoints);
+	key_text(w, "closed", r.closed ? r.closed_why : NULL);
 	key_bool(w, "connected", s.connected);
 	key_text(w, "evidence", evidence_name(r.evidence));
 	key_text(w, "evidence_error", r.evidence == RECORDER_FAILED ? r.failure.text : NULL);
@@ -156,6 +179,7 @@ answer_status(struct agent_control *c, struct tally_buf *out)
 	key_u64(w, "running", s.running);
 	key_text(w, "uptime", uptime);
 	key_text(w, "version", TALLY_VERSION);
+	answer_witness(w, c);
 	tally_jsonw_end(w);
 	tally_jsonw_free(w);
 }

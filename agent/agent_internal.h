@@ -5,6 +5,7 @@
 #include "agent.h"
 #include "machine.h"
 #include "resume.h"
+#include "witnesses.h"
 
 struct agent {
 	const struct config *config;
@@ -12,6 +13,7 @@ struct agent {
 	const struct tally_clock *clock;
 	struct recorder *recorder;
 	struct machine *machine;
+	struct witnesses *witnesses; /* NULL: none are asked */
 	bool threads;
 	uint8_t boot_id[16];
 	bool connected, lost;

@@ -50,6 +50,13 @@ static const struct tally_field tpm_fields[] = {
 	{ "ledger_pcr", TALLY_F_U64, offsetof(struct config_tpm, ledger_pcr), false, 8, 15, NULL },
 	{ 0 }
 };
+static const struct tally_field witness_fields[] = {
+	{ "policy", TALLY_F_STRING, offsetof(struct config_witness, policy), true, 1, PATH_MAX - 1,
+	  NULL },
+	{ "interval", TALLY_F_SPAN, offsetof(struct config_witness, interval), false, SECONDS(1),
+	  SECONDS(3600), NULL },
+	{ 0 }
+};
 static const struct tally_field processes_fields[] = {
 	{ "unmanaged", TALLY_F_BOOL, offsetof(struct config_processes, unmanaged), false, 0, 0,
 	  NULL },
@@ -79,6 +86,7 @@ static const struct tally_field fields[] = {
 	{ "checkpoint", TALLY_F_MAP, offsetof(struct config, checkpoint), false, 0, 0,
 	  checkpoint_fields },
 	{ "tpm", TALLY_F_MAP, offsetof(struct config, tpm), false, 0, 0, tpm_fields },
+	{ "witness", TALLY_F_MAP, offsetof(struct config, witness), false, 0, 0, witness_fields },
 	{ "queue", TALLY_F_MAP, offsetof(struct config, queue), false, 0, 0, queue_fields },
 	{ "processes", TALLY_F_MAP, offsetof(struct config, processes), false, 0, 0,
 	  processes_fields },
@@ -106,6 +114,7 @@ set_defaults(struct config *c)
 	c->checkpoint.interval.ns = TALLY_SECOND;
 	c->tpm.attest = true;
 	c->tpm.attest_interval.ns = CONFIG_BY_TRANSPORT;
+	c->witness.interval.ns = 60 * TALLY_SECOND;
 	c->processes.unmanaged = true;
 	c->queue.records = 65536;
 }

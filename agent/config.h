@@ -32,6 +32,10 @@ struct config {
 	struct config_checkpoint {
 		struct tally_span interval;
 	} checkpoint;
+	struct config_witness {
+		char *policy; /* a file; NULL: no witness is asked */
+		struct tally_span interval;
+	} witness;
 	struct config_tpm {
 		bool attest;
 		struct tally_span attest_interval; /* see config_attest_interval */

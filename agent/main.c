@@ -9,6 +9,7 @@
 #include "source_libvirt.h"
 #include "tally/err.h"
 #include "tally/store.h"
+#include "witnesses.h"
 
 struct args {
 	const char *config;
@@ -65,6 +66,8 @@ main(int argc, char **argv)
 	loop_block_signals();
 	tally_store_program("tallyd");
 	rc = config_load(&config, a.config, &err);
+	if (rc == 0)
+		rc = witnesses_check(&config, &err);
 	if (rc == 0 && !a.check) {
 		rc = source_libvirt_new(&source, config.libvirt.uri, config.libvirt.pids,
 					tally_clock_real(), &err);

@@ -2,6 +2,7 @@
 /* The recorder as others use it: opening, waiting, status, the end. */
 #include "recorder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,13 @@ init(struct recorder *r)
 	pthread_condattr_destroy(&attr);
 }
 
+static void
+note_closed(struct recorder *r, const char *why)
+{
+	r->closed = true;
+	(void)snprintf(r->closed_why, sizeof(r->closed_why), "%s", why);
+}
+
 int
 recorder_open(struct recorder **out, const struct recorder_options *o, struct tally_err *err)
 {
@@ -36,6 +44,8 @@ recorder_open(struct recorder **out, const struct recorder_options *o, struct ta
 		recorder_abandon(r);
 		return -1;
 	}
+	if (tally_store_closed(r->store) != NULL)
+		note_closed(r, tally_store_closed(r->store));
 	recorder_evidence_open(r);
 	*out = r;
 	return 0;
@@ -156,6 +166,8 @@ is_attested(struct recorder *r, uint64_t goal, struct tally_err *err)
 	if (r->sealed >= goal &&
 	    (!r->o.attest || e->attested >= goal || (e->failures > 0 && !busy)))
 		return 1;
+	if (r->sealed < goal && r->closed)
+		return tally_err_set(err, TALLY_FAILS, "closed for signing: %s", r->closed_why);
 	if (r->sealed < goal && r->failure.code != TALLY_OK) {
 		*err = r->failure;
 		return -1;
@@ -193,6 +205,31 @@ recorder_checkpoint(struct recorder *r, struct recorder_note *out, struct tally_
 					    : "the ledger does not answer in time");
 	pthread_mutex_unlock(&r->lock);
 	return rc < 0 ? -1 : 0;
+}
+
+void
+recorder_hold(struct recorder *r, struct tally_uptime until)
+{
+	pthread_mutex_lock(&r->lock);
+	r->hold_until = until.ns;
+	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+}
+
+int
+recorder_close_signing(struct recorder *r, const char *why, struct tally_err *err)
+{
+	int rc;
+	pthread_mutex_lock(&r->store_lock);
+	rc = r->store == NULL ? tally_err_set(err, TALLY_SYS, "the ledger is not open")
+			      : tally_store_close_signing(r->store, why, err);
+	pthread_mutex_lock(&r->lock);
+	note_closed(r, why); /* be it only until the end of this process */
+	pthread_cond_broadcast(&r->progress);
+	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_unlock(&r->store_lock);
+	return rc;
 }
 
 void
@@ -237,7 +274,9 @@ recorder_status(struct recorder *r, struct recorder_status *out)
 					 .failure = r->evidence.failure,
 					 .has_attested = r->evidence.note.attested,
 					 .attested = r->evidence.note,
-					 .attested_at = r->evidence.attested_at };
+					 .attested_at = r->evidence.attested_at,
+					 .closed = r->closed };
+	memcpy(out->closed_why, r->closed_why, sizeof(out->closed_why));
 	pthread_mutex_unlock(&r->lock);
 	if (n == 0)
 		return;
@@ -282,6 +321,12 @@ stop(struct recorder *r, bool at_once)
 	recorder_threads_stop(r);
 }
 
+void
+recorder_finish(struct recorder *r)
+{
+	stop(r, false);
+}
+
 int
 recorder_close(struct recorder *r, struct tally_err *err)
 {
@@ -289,7 +334,7 @@ recorder_close(struct recorder *r, struct tally_err *err)
 	if (r == NULL)
 		return 0;
 	stop(r, false);
-	if (r->queued + r->lost > 0 || r->sealed < r->done) {
+	if (r->queued + r->lost > 0 || (r->sealed < r->done && !r->closed)) {
 		*err = r->failure;
 		rc = tally_err_prefix(err, "%llu records not recorded, %llu not sealed",
 				      (unsigned long long)(r->queued + r->lost),

@@ -33,6 +33,8 @@ void recorder_attest_interval(struct recorder *r, struct tally_span interval);
 int recorder_start(struct recorder *r, struct tally_err *err);
 /* Queues a copy. Never blocks on the disk. */
 void recorder_put(struct recorder *r, const struct tally_event *ev);
+/* As put, for what is about notes: by itself it is no reason for a note. */
+void recorder_put_quiet(struct recorder *r, const struct tally_event *ev);
 /* For one who can wait, beside the host's records: queues it when half of the queue
  * is free. -1: that took too long, or somebody hurries; it is not queued. */
 int recorder_add(struct recorder *r, const struct tally_event *ev, struct tally_err *err);
@@ -62,6 +64,8 @@ struct recorder_status {
 	bool has_attested;
 	struct recorder_note attested; /* the newest, */
 	struct tally_wall attested_at; /* and since when it is */
+	bool closed;                   /* for signing; why: */
+	char closed_why[512];
 	/* From put to commit, us, of the last 1,024 records; 0 where there were none. */
 	uint32_t latency_p50, latency_p99;
 };
@@ -70,12 +74,19 @@ void recorder_status(struct recorder *r, struct recorder_status *out);
  * latest; INT64_MAX: not before something is put. A TPM may put and step from
  * inside its commands: records are appended then, its own work goes on after. */
 struct tally_uptime recorder_step(struct recorder *r);
+/* No note before that uptime, unless it stops: somebody is asked whether this is the
+ * newest copy of the ledger. Records come in meanwhile. */
+void recorder_hold(struct recorder *r, struct tally_uptime until);
+/* The end of signing, for good: records still come in. */
+int recorder_close_signing(struct recorder *r, const char *why, struct tally_err *err);
 /* Records that found no room, ever; whether all that was queued is committed. */
 uint64_t recorder_dropped(struct recorder *r, bool *empty);
 /* `read` over the ledger, which nobody else uses meanwhile; what it gives, or -1. */
 int recorder_read(struct recorder *r,
 		  int (*read)(void *ctx, struct tally_store *store, struct tally_err *err),
 		  void *ctx, struct tally_err *err);
+/* Drains and checkpoints; the ledger stays open for recorder_read alone. Then close. */
+void recorder_finish(struct recorder *r);
 /* Drains, checkpoints, stops the TPM, closes the ledger. 0, or -1: something
  * stayed undone. A TPM that hangs is given up after ten seconds; one that hangs
  * while it is started, after the half minute that its helper has for that. */

@@ -83,6 +83,10 @@ struct recorder {
 	struct record *first, **last;
 	size_t queued;
 	uint64_t put, done, sealed, lost_total, checkpoints;
+	uint64_t loud;      /* records up to the newest that is a reason for a note */
+	int64_t hold_until; /* uptime: no note before */
+	bool closed;        /* for signing */
+	char closed_why[512];
 	uint64_t dropped; /* for want of room, ever */
 	uint64_t lost;    /* since the last gap record */
 	struct tally_now lost_from;

@@ -39,7 +39,7 @@ out:
 }
 
 static void
-enqueue(struct recorder *r, struct record *rec, int64_t at)
+enqueue(struct recorder *r, struct record *rec, int64_t at, bool quiet)
 {
 	rec->next = NULL;
 	rec->put_at = at;
@@ -47,6 +47,8 @@ enqueue(struct recorder *r, struct record *rec, int64_t at)
 	r->last = &rec->next;
 	r->queued++;
 	r->put++;
+	if (!quiet)
+		r->loud = r->put;
 }
 
 /* A loss becomes a record as soon as there is room: one place is always kept for it. */
@@ -70,7 +72,7 @@ recorder_note_loss(struct recorder *r)
 	rec = record_new(&ev, &err);
 	TALLY_ASSERT(rec != NULL);
 	r->lost = 0;
-	enqueue(r, rec, now.uptime.ns);
+	enqueue(r, rec, now.uptime.ns, false);
 }
 
 static void
@@ -83,8 +85,8 @@ lose(struct recorder *r, const char *why)
 	r->lost_total++;
 }
 
-void
-recorder_put(struct recorder *r, const struct tally_event *ev)
+static void
+put(struct recorder *r, const struct tally_event *ev, bool quiet)
 {
 	int64_t at = tally_clock_now(r->o.clock).uptime.ns;
 	struct tally_err err = TALLY_ERR_INIT;
@@ -94,7 +96,7 @@ recorder_put(struct recorder *r, const struct tally_event *ev)
 	pthread_mutex_lock(&r->lock);
 	recorder_note_loss(r);
 	if (rec != NULL && r->queued + 1 < r->o.queue) {
-		enqueue(r, rec, at);
+		enqueue(r, rec, at, quiet);
 	} else {
 		if (rec != NULL)
 			r->dropped++;
@@ -104,6 +106,18 @@ recorder_put(struct recorder *r, const struct tally_event *ev)
 	}
 	pthread_cond_signal(&r->wake);
 	pthread_mutex_unlock(&r->lock);
+}
+
+void
+recorder_put(struct recorder *r, const struct tally_event *ev)
+{
+	put(r, ev, false);
+}
+
+void
+recorder_put_quiet(struct recorder *r, const struct tally_event *ev)
+{
+	put(r, ev, true);
 }
 
 /* Up to a batch from the front, which stays in the queue until it is committed. */

@@ -149,7 +149,8 @@ recorder_plan(struct recorder *r, int64_t *at)
 	const struct evidence *e = &r->evidence;
 	struct round *d = &r->round;
 	int64_t now = tally_clock_now(r->o.clock).uptime.ns;
-	bool unsealed = r->put > r->sealed, busy = e->asked || e->running;
+	bool unsealed = r->put > r->sealed && !r->closed, busy = e->asked || e->running;
+	bool held = now < r->hold_until && !r->stop;
 	uint64_t covered = r->sealed > e->promised ? r->sealed : e->promised;
 	*at = INT64_MAX;
 	if (d->over)
@@ -158,11 +159,14 @@ recorder_plan(struct recorder *r, int64_t *at)
 		*at = d->retry_at;
 		return RECORDER_WAIT;
 	}
-	d->due = unsealed && (r->wanted > covered || (r->stop && r->put > covered) ||
-			      now - d->last_checkpoint >= r->o.interval.ns);
-	if (unsealed && !d->due)
+	d->due = unsealed && !held &&
+		 (r->wanted > covered || (r->stop && r->put > covered) ||
+		  (r->loud > r->sealed && now - d->last_checkpoint >= r->o.interval.ns));
+	if (held)
+		*at = r->hold_until;
+	else if (unsealed && !d->due && r->loud > r->sealed)
 		*at = d->last_checkpoint + r->o.interval.ns;
-	d->hand = plan_evidence(r, d->due, now, at);
+	d->hand = !held && !r->closed && plan_evidence(r, d->due, now, at);
 	/* Where the TPM is there, it is one transaction that signs and intends. */
 	d->sign = d->due && !(d->hand && e->warm);
 	if (r->queued == 0 && !d->due && !d->hand && !r->broken)

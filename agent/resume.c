@@ -351,7 +351,7 @@ is_witness(const struct tally_header *h)
 {
 	return (h->flags & TALLY_FLAG_IMPORTED) == 0 && h->kind != TALLY_IMPORT &&
 	       h->kind != TALLY_OPERATOR_ACTION && h->kind != TALLY_SESSION_STATEMENT &&
-	       h->kind != TALLY_ENROLMENT;
+	       h->kind != TALLY_ENROLMENT && h->kind != TALLY_RECEIPT;
 }
 
 /*

@@ -50,7 +50,8 @@ is_fresh(struct tally_store *s, struct tally_err *err)
 		return -1;
 	r = cli_newest_read(&newest, s, err);
 	if (r > 0)
-		r = newest.checkpoint.size == size && newest.note.lines > 1;
+		r = newest.checkpoint.size == size &&
+		    tally_note_lines_of(&newest.note, newest.checkpoint.origin) > 1;
 	cli_newest_deinit(&newest);
 	return r;
 }

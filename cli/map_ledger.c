@@ -232,7 +232,8 @@ read_seal(struct reading *r, struct tally_store *store, struct tally_err *err)
 	int n = cli_newest_read(&newest, store, err);
 
 	r->state->covered = n > 0 && newest.checkpoint.size >= r->end;
-	r->state->sealed = r->state->covered && newest.note.lines > 1;
+	r->state->sealed = r->state->covered &&
+			   tally_note_lines_of(&newest.note, newest.checkpoint.origin) > 1;
 	cli_newest_deinit(&newest);
 	return n < 0 ? -1 : 0;
 }

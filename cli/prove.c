@@ -43,23 +43,6 @@ static const struct argp argp = {
 	NULL,
 };
 
-/* The note's text and the log's own line: nothing about the TPM belongs in a proof. */
-static int
-short_note(struct tally_buf *out, const struct cli_newest *n, const struct tally_vkey *key,
-	   struct tally_err *err)
-{
-	const struct tally_note_line *line =
-		tally_note_find(&n->note, tally_bytes_str(key->name), key->id);
-
-	if (!line)
-		return tally_err_set(err, TALLY_FAILS,
-				     "the newest note has no signature of the log's key");
-	tally_buf_add_bytes(out, n->note.text);
-	tally_buf_add_str(out, "\n");
-	tally_note_add_line(out, key->name, key->id, tally_bytes(line->sig, line->sig_len));
-	return 0;
-}
-
 static int
 prove(struct tally_store *s, const struct cli_newest *n, uint64_t index, struct tally_buf *out,
       struct tally_err *err)
@@ -89,7 +72,7 @@ prove(struct tally_store *s, const struct cli_newest *n, uint64_t index, struct 
 					       inclusion.count, n->checkpoint.root, err);
 	}
 	if (status == 0)
-		status = short_note(&note, n, tally_store_vkey(s), err);
+		status = tally_note_public(&note, &n->note, tally_store_vkey(s), err);
 	if (status == 0) {
 		p.extra = tally_buf_view(&record);
 		p.hashes = inclusion.count;

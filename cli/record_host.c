@@ -110,7 +110,8 @@ read_seal(struct reading *r, struct tally_store *store, struct tally_err *err)
 		if (n == 0)
 			n = tally_checkpoint_parse(&c, note.text, false, err);
 		if (n == 0)
-			r->host->sealed = c.size >= r->end && note.lines > 1;
+			r->host->sealed =
+				c.size >= r->end && tally_note_lines_of(&note, c.origin) > 1;
 	}
 	tally_buf_deinit(&text);
 	tally_buf_deinit(&scratch);

@@ -15,13 +15,20 @@
 #define ASK_MS 5000 /* it answers at once, or is stuck */
 
 /* The known keys, in the order of bytes; those of objects by their own tables. */
-static const char *const keys[] = {
-	"append_p50_us",  "append_p99_us", "attested",  "checkpoints", "connected", "evidence",
-	"evidence_error", "gap",           "heartbeat", "lost",        "pid",       "queued",
-	"records",        "running",       "uptime",    "version",     NULL
-};
+static const char *const keys[] = { "append_p50_us", "append_p99_us", "attested", "checkpoints",
+				    "closed",        "connected",     "evidence", "evidence_error",
+				    "gap",           "heartbeat",     "lost",     "pid",
+				    "queued",        "records",       "running",  "uptime",
+				    "version",       "witness",       NULL };
 static const char *const attested_keys[] = { "note", "size", "time", NULL };
 static const char *const gap_keys[] = { "reason", "since", NULL };
+static const char *const witness_keys[] = { "failing", "failure",   "owed", "size",
+					    "time",    "witnesses", NULL };
+/* The keys of the objects. */
+static const struct {
+	const char *key;
+	const char *const *names;
+} objects[] = { { "attested", attested_keys }, { "gap", gap_keys }, { "witness", witness_keys } };
 
 void
 status_agent_take(struct status_agent *a, struct tally_bytes answer)
@@ -90,10 +97,11 @@ put(struct tally_jsonw *w, const char *key, const struct tally_json *v)
 		tally_jsonw_string(w, tally_json_string(v));
 		return;
 	case TALLY_JSON_OBJECT:
-		if (strcmp(key, "attested") == 0 || strcmp(key, "gap") == 0) {
-			put_object(w, v, key[0] == 'g' ? gap_keys : attested_keys);
-			return;
-		}
+		for (size_t i = 0; i < sizeof(objects) / sizeof(*objects); i++)
+			if (strcmp(key, objects[i].key) == 0) {
+				put_object(w, v, objects[i].names);
+				return;
+			}
 		break;
 	default:
 		break;
@@ -245,6 +253,36 @@ add_evidence(struct tally_buf *out, const struct tally_json *v, struct tally_wal
 }
 
 static void
+add_witnesses(struct tally_buf *out, const struct tally_json *v, struct tally_wall now)
+{
+	const struct tally_json *w = member(v, "witness", TALLY_JSON_OBJECT);
+	const struct tally_json *size = w ? member(w, "size", TALLY_JSON_INT) : NULL;
+	const struct tally_json *owed = w ? member(w, "owed", TALLY_JSON_INT) : NULL;
+	const struct tally_json *failing = w ? member(w, "failing", TALLY_JSON_INT) : NULL;
+	const struct tally_json *all = w ? member(w, "witnesses", TALLY_JSON_INT) : NULL;
+
+	if (!size || !owed || !failing || !all)
+		return;
+	if (tally_json_int(size) > 0) {
+		tally_buf_addf(out, "witnesses    a quorum has signed %" PRId64 " entries, by ",
+			       tally_json_int(size));
+		add_text(out, w, "time");
+		add_age(out, w, "time", now);
+	} else {
+		tally_buf_add_str(out, "witnesses    NO QUORUM yet");
+	}
+	if (tally_json_int(owed) > 0)
+		tally_buf_addf(out, "; still owed for %" PRId64, tally_json_int(owed));
+	if (tally_json_int(failing) > 0) {
+		tally_buf_addf(out,
+			       "; %" PRId64 " of %" PRId64 " FAILING: ", tally_json_int(failing),
+			       tally_json_int(all));
+		add_text(out, w, "failure");
+	}
+	tally_buf_add_u8(out, '\n');
+}
+
+static void
 add_writing(struct tally_buf *out, const struct tally_json *v)
 {
 	const struct tally_json *queued = member(v, "queued", TALLY_JSON_INT);
@@ -283,6 +321,7 @@ status_agent_text(const struct status_agent *a, uint64_t holder, struct tally_wa
 		add_process(out, a->answer, holder);
 		add_hypervisor(out, a->answer, now);
 		add_evidence(out, a->answer, now);
+		add_witnesses(out, a->answer, now);
 		add_writing(out, a->answer);
 	}
 }

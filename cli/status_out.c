@@ -70,6 +70,7 @@ status_json(const struct standing *st, struct tally_buf *out)
 	status_agent_json(&st->agent, w);
 	put(w, "checkpoint", st->checkpoint);
 	put_number(w, "checkpoint_size", st->covered);
+	put(w, "closed", tally_store_closed(st->store));
 	put(w, "class", tally_class_name(TALLY_CLASS_SELF_DECLARED));
 	put(w, "coverage", coverage_text(st, "coverage"));
 	put_gaps(w, st->coverage ? tally_json_get(st->coverage, "gaps") : NULL);
@@ -122,6 +123,11 @@ status_text(const struct standing *st, struct tally_wall now, struct tally_buf *
 			       st->checkpoint, st->covered, st->size - st->covered);
 	else
 		tally_buf_add_str(out, "checkpoint   none\n");
+	if (tally_store_closed(st->store)) {
+		tally_buf_add_str(out, "signing      CLOSED for good: ");
+		tally_printable(out, tally_bytes_str(tally_store_closed(st->store)));
+		tally_buf_add_u8(out, '\n');
+	}
 	if (st->last[0])
 		tally_buf_addf(out, "last entry   %s\n", st->last);
 	tally_buf_addf(out, "class        %s, %s: nothing pinned off the host was asked\n",

@@ -153,6 +153,7 @@ operations_numbers(struct tally_operations *to, const Tally__Pb__Operations *pb,
 	NUMBER(records);
 	NUMBER(prev_size);
 	NUMBER(line);
+	NUMBER(receipt_size);
 	if (pb->n_cpu_time == 0)
 		return;
 	list = tally_arena_alloc(arena, pb->n_cpu_time * sizeof(*list));
@@ -192,6 +193,9 @@ decode_operations(struct tally_operations *to, struct tally_bytes in, struct tal
 	TEXT(manager);
 	TEXT(detail);
 	TEXT(cause_text);
+	BYTES(receipt_root, TALLY_HASH);
+	BYTES(cosignatures, PROTO_RAW);
+	BYTES(timestamp, PROTO_RAW);
 	BYTES(enrolment, PROTO_RAW);
 	return 0;
 }

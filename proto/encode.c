@@ -164,6 +164,9 @@ operations_bytes(Tally__Pb__Operations *out, const struct tally_operations *from
 	TEXT(manager);
 	TEXT(detail);
 	TEXT(cause_text);
+	BYTES(receipt_root, TALLY_HASH);
+	BYTES(cosignatures, PROTO_RAW);
+	BYTES(timestamp, PROTO_RAW);
 	BYTES(enrolment, PROTO_RAW);
 	*out = pb;
 	return 0;
@@ -204,6 +207,7 @@ encode_operations(const struct tally_operations *from, struct tally_buf *out, st
 	NUMBER(records);
 	NUMBER(prev_size);
 	NUMBER(line);
+	NUMBER(receipt_size);
 	if (operations_bytes(&pb, from, err) < 0)
 		return -1;
 	cpu_times_out(&pb, &items, from);

@@ -51,6 +51,7 @@ static const char *const kinds[] = {
 	[TALLY_CATALOGUE] = "catalogue",
 	[TALLY_RULE_PACK] = "rule-pack",
 	[TALLY_REPORT_ISSUED] = "report-issued",
+	[TALLY_RECEIPT] = "receipt",
 	[TALLY_ENROLMENT] = "enrolment",
 };
 

@@ -43,11 +43,12 @@ read_checkpoint(struct tally_export *x, struct tally_buf *file, struct tally_buf
 		problem(x->problems, "note", x->folder.path, "checkpoint", "%s", bad.text);
 		return 0;
 	}
-	if (r > 0 && (note->lines != 1 || !tally_bytes_eq(note->line[0].name, head->origin))) {
-		problem(x->problems, "note", x->folder.path, "checkpoint",
-			"not the one signature line of its log");
-		return 0;
-	}
+	for (size_t i = 0; r > 0 && i < note->lines; i++)
+		if ((i == 0) != tally_bytes_eq(note->line[i].name, head->origin)) {
+			problem(x->problems, "note", x->folder.path, "checkpoint",
+				"not one signature line of its log, and the first");
+			return 0;
+		}
 	return r;
 }
 

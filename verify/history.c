@@ -159,17 +159,19 @@ history_next(const struct history *h)
 	return h->has ? h->head.size : UINT64_MAX;
 }
 
-/* This note is done. It stays as `checkpoint` would have it: the text and the log's line. */
+/* This note is done. It stays as `checkpoint` would have it, which is as public as that. */
 static void
 pass_on(struct history *h)
 {
-	const struct tally_note_line *line = &h->note.line[0];
+	struct tally_vkey first = { .type = TALLY_SIG_ED25519 };
+	struct tally_err err = TALLY_ERR_INIT;
 
+	/* Without a key the first line counts as the log's. */
 	tally_buf_clear(&h->last);
-	tally_buf_add_bytes(&h->last, h->note.text);
-	tally_buf_add_u8(&h->last, '\n');
-	tally_note_add_line(&h->last, h->x->origin, line->id,
-			    tally_bytes(line->sig, line->sig_len));
+	memcpy(first.name, h->x->origin, strlen(h->x->origin));
+	memcpy(first.id, h->note.line[0].id, sizeof(first.id));
+	if (tally_note_public(&h->last, &h->note, &first, &err) < 0)
+		tally_buf_clear(&h->last);
 	h->size = h->head.size;
 	h->sequence++;
 }

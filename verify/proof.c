@@ -13,11 +13,8 @@ check_signature(struct tally_verify *v, struct target *t, const struct tally_not
 {
 	struct tally_err err = TALLY_ERR_INIT;
 	bool named = false;
-	size_t logs = 0;
 
-	for (size_t i = 0; i < note->lines; i++)
-		logs += tally_bytes_eq(note->line[i].name, origin);
-	if (logs == 0)
+	if (tally_note_lines_of(note, origin) == 0)
 		TELL(v, t, "note", "no signature line of its log");
 	for (size_t i = 0; i < v->anchors.count && !t->anchored; i++) {
 		const struct tally_vkey *key = &v->anchors.keys[i];

@@ -207,8 +207,10 @@ check_lines(struct rows *r, uint64_t sequence, const struct tally_note *note,
 	struct tally_err err = TALLY_ERR_INIT;
 	uint8_t value[TALLY_HASH];
 	unsigned check;
+	/* Those of other names are witnesses'. */
+	size_t own = tally_note_lines_of(note, tally_bytes_str(r->x->origin));
 
-	if (note->lines > (done ? 2U : 1U) && !done && line && note->lines == 2 &&
+	if (own > (done ? 2U : 1U) && !done && line && own == 2 &&
 	    sessions_quote(r->session, tally_bytes(line->sig, line->sig_len), q, value, &check,
 			   &err)) {
 		if (!r->lenient)
@@ -218,7 +220,7 @@ check_lines(struct rows *r, uint64_t sequence, const struct tally_note *note,
 		if (r->session->st.ledger_pcr == TALLY_NO_PCR)
 			tally_pcr_extend(value, r->session->value, q);
 		memcpy(r->session->value, value, TALLY_HASH);
-	} else if (note->lines > (done ? 2U : 1U) && !r->session->blind) {
+	} else if (own > (done ? 2U : 1U) && !r->session->blind) {
 		TELL(r, "note", NOTES, "note %" PRIu64 " has a line that does not belong to it",
 		     sequence);
 	}

@@ -57,6 +57,7 @@ enum tally_kind {
 	TALLY_CATALOGUE,
 	TALLY_RULE_PACK,
 	TALLY_REPORT_ISSUED,
+	TALLY_RECEIPT,
 	TALLY_ENROLMENT = 80,
 };
 enum tally_state {
@@ -208,6 +209,8 @@ struct tally_operations {
 	size_t cpu_times;
 	TALLY_OPT(uint64_t, line);
 	struct tally_bytes detail, cause_text;
+	TALLY_OPT(uint64_t, receipt_size);
+	struct tally_bytes receipt_root, cosignatures, timestamp;
 	struct tally_bytes enrolment; /* the record's signed note */
 };
 

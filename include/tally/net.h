@@ -51,6 +51,57 @@ struct tally_witness_answer {
 void tally_witness_add_checkpoint(struct tally_witness *w, struct tally_bytes body, uint64_t now,
 				  struct tally_witness_answer *out);
 
+/* A log as a client of witnesses sees it; each call takes the ledger for itself. */
+struct tally_witnessed {
+	void *ctx;
+	/* The newest note: 1, 0 none, -1. */
+	int (*newest)(void *ctx, uint64_t *sequence, struct tally_buf *note, struct tally_err *err);
+	/* That the first `old` entries, whose root is given too, begin the first `size`. */
+	int (*consistency)(void *ctx, uint64_t old, uint64_t size, uint8_t old_root[TALLY_HASH],
+			   struct tally_proof *out, struct tally_err *err);
+	/* Keeps signature lines with the note of that sequence. */
+	int (*cosigned)(void *ctx, uint64_t sequence, struct tally_bytes lines,
+			struct tally_err *err);
+	/* The quorum has signed: `lines` are all cosignatures. */
+	int (*reached)(void *ctx, const struct tally_checkpoint *head, struct tally_bytes lines,
+		       struct tally_err *err);
+	/* Never to be signed again. */
+	int (*close)(void *ctx, const char *why, struct tally_err *err);
+};
+
+/* Asks the witnesses of a policy, those that have a URL, for cosignatures over the newest note;
+ * FORMAT.md section 25 says in what order. What is owed lies in the file `witnesses` of a folder:
+ * after a restart nobody is asked for what he gave. One thread at a time. */
+struct tally_witness_client;
+struct tally_witness_client_options {
+	const struct tally_policy *policy; /* outlives the client */
+	const char *origin;
+	const struct tally_witnessed *log;
+	const struct tally_http *http;
+	const struct tally_disk *disk;
+	int dir;                    /* the folder, open; stays the caller's */
+	struct tally_span interval; /* at most so often a new note */
+};
+int tally_witness_client_open(struct tally_witness_client **out,
+			      const struct tally_witness_client_options *o, struct tally_err *err);
+void tally_witness_client_free(struct tally_witness_client *c); /* NULL ok */
+/* Does what is due; when it wants to be called again, INT64_MAX: never (it is closed). `now`:
+ * the newest note counts whatever the interval says. */
+struct tally_uptime tally_witness_client_step(struct tally_witness_client *c,
+					      struct tally_uptime now, bool at_once);
+struct tally_witness_standing {
+	bool asked;  /* every witness at least once since the start; or closed; or no note yet */
+	bool closed; /* for signing */
+	size_t witnesses;  /* that are asked */
+	uint64_t owed;     /* the size that is without its quorum; 0 none */
+	uint64_t size;     /* the newest size with it, 0 none yet, ... */
+	uint64_t time;     /* ... and by when, seconds since 1970 */
+	size_t failing;    /* witnesses that did not answer well when asked last */
+	char failure[512]; /* of one of them, or why it is closed; empty: none */
+};
+void tally_witness_client_standing(const struct tally_witness_client *c,
+				   struct tally_witness_standing *out);
+
 /* Serves it on ADDRESS:PORT (numeric; an IPv6 address in brackets; port 0 takes any), in a
  * thread of its own, until it is stopped. */
 struct tally_witness_server;

@@ -69,11 +69,17 @@ int tally_note_verify(const struct tally_note *note, const struct tally_vkey *ke
 		      struct tally_err *err);
 const struct tally_note_line *tally_note_find(const struct tally_note *note,
 					      struct tally_bytes name, const uint8_t id[4]);
+/* How many are in this name: the log's own and its TPM's, or another's. */
+size_t tally_note_lines_of(const struct tally_note *note, struct tally_bytes name);
 void tally_note_add_line(struct tally_buf *note, const char *name, const uint8_t id[4],
 			 struct tally_bytes sig);
 /* text + "\n" + the log's line */
 int tally_note_sign(struct tally_buf *out, struct tally_bytes text,
 		    const struct tally_signer *signer, struct tally_err *err);
+/* What is public of a note: its text, the log's line (of `key`; TALLY_FAILS where there is none)
+ * and those of other names. Nothing about a TPM: that stands in the log's name. */
+int tally_note_public(struct tally_buf *out, const struct tally_note *note,
+		      const struct tally_vkey *key, struct tally_err *err);
 /* The key id of an evidence line: FORMAT.md section 5. */
 void tally_evidence_key_id(uint8_t out[4], const char *origin, struct tally_bytes ak_public);
 

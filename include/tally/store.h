@@ -56,6 +56,13 @@ int tally_store_head(struct tally_store *s, uint64_t *size, uint8_t root[TALLY_H
 /* A signed note without evidence. 1 made, 0 nothing new. Re-reads and re-hashes what it signs. */
 int tally_store_checkpoint(struct tally_store *s, struct tally_err *err);
 struct tally_journal tally_store_journal(struct tally_store *s);
+/* Signature lines of others, of which each signer has one, onto a note. */
+int tally_store_cosigned(struct tally_store *s, uint64_t sequence, struct tally_bytes lines,
+			 struct tally_err *err);
+/* From now on no note is signed in this ledger, by nobody, for ever; entries still come in. */
+int tally_store_close_signing(struct tally_store *s, const char *why, struct tally_err *err);
+/* Why, or NULL where it is open. As it was when the store was opened, or closed by it. */
+const char *tally_store_closed(const struct tally_store *s);
 
 /* Readers. 1 found, 0 none, -1. Buffers are filled anew; `groups` and `salts` may be NULL. */
 int tally_store_entry(struct tally_store *s, uint64_t index, struct tally_buf *record,

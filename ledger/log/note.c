@@ -109,6 +109,16 @@ tally_note_find(const struct tally_note *note, struct tally_bytes name, const ui
 	return NULL;
 }
 
+size_t
+tally_note_lines_of(const struct tally_note *note, struct tally_bytes name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < note->lines; i++)
+		n += tally_bytes_eq(note->line[i].name, name);
+	return n;
+}
+
 /* cosignature/v1: a time, and a signature over it and the text. */
 static bool
 cosignature_valid(const struct tally_note_line *line, struct tally_bytes text,
@@ -180,6 +190,35 @@ tally_note_sign(struct tally_buf *out, struct tally_bytes text, const struct tal
 	tally_buf_add_u8(out, '\n');
 	tally_note_add_line(out, signer->vkey->name, signer->vkey->id,
 			    tally_bytes(signature, sizeof(signature)));
+	return 0;
+}
+
+static void
+add_again(struct tally_buf *out, const struct tally_note_line *line)
+{
+	char name[TALLY_NAME_MAX + 1];
+
+	TALLY_ASSERT(line->name.len <= TALLY_NAME_MAX);
+	memcpy(name, line->name.p, line->name.len);
+	name[line->name.len] = '\0';
+	tally_note_add_line(out, name, line->id, tally_bytes(line->sig, line->sig_len));
+}
+
+int
+tally_note_public(struct tally_buf *out, const struct tally_note *note,
+		  const struct tally_vkey *key, struct tally_err *err)
+{
+	struct tally_bytes name = tally_bytes_str(key->name);
+	const struct tally_note_line *line = tally_note_find(note, name, key->id);
+
+	if (!line)
+		return tally_err_set(err, TALLY_FAILS, "note: no signature of the log's key");
+	tally_buf_add_bytes(out, note->text);
+	tally_buf_add_u8(out, '\n');
+	add_again(out, line);
+	for (size_t i = 0; i < note->lines; i++)
+		if (!tally_bytes_eq(note->line[i].name, name))
+			add_again(out, &note->line[i]);
 	return 0;
 }
 

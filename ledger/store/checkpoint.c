@@ -16,6 +16,8 @@ store_checkpoint_make(struct tally_store *s, struct tally_frontier *verified,
 	uint8_t root[TALLY_HASH];
 	int r;
 
+	if (s->closed)
+		return tally_err_set(err, TALLY_FAILS, "closed for signing: %s", s->closed);
 	*verified = s->signed_tip;
 	r = store_rehash(s, verified, s->tip.size, NULL, NULL, err);
 	if (r == 0) {

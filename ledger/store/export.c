@@ -187,26 +187,18 @@ sync_all(struct store_export *x, struct tally_err *err)
 	return 0;
 }
 
-/* The note's text and the log's line: what is public of it. */
 static int
 put_checkpoint(struct store_export *x, struct tally_err *err)
 {
 	struct tally_buf scratch = TALLY_BUF_INIT, out = TALLY_BUF_INIT;
-	const struct tally_vkey *vkey = &x->s->vkey;
-	const struct tally_note_line *line;
 	struct tally_note note;
 	int r = tally_note_parse(&note, tally_buf_view(&x->view.note), &scratch, err);
 
-	if (r == 0) {
-		line = tally_note_find(&note, tally_bytes_str(vkey->name), vkey->id);
-		TALLY_ASSERT(line != NULL); /* store_note_check has seen it */
-		tally_buf_add_bytes(&out, note.text);
-		tally_buf_add_u8(&out, '\n');
-		tally_note_add_line(&out, vkey->name, vkey->id,
-				    tally_bytes(line->sig, line->sig_len));
+	if (r == 0)
+		r = tally_note_public(&out, &note, &x->s->vkey, err);
+	if (r == 0)
 		r = tally_file_replace(store_disk(), x->dirfd, "checkpoint", tally_buf_view(&out),
 				       0644, false, err);
-	}
 	tally_buf_deinit(&scratch);
 	tally_buf_deinit(&out);
 	return r;

@@ -44,7 +44,8 @@ parse_meta(struct tally_store *s, MDB_txn *txn, struct tally_err *err)
 				     "data.mdb: ledger format %u, this program knows %d",
 				     tally_get_u32(format.p), STORE_FORMAT);
 	if (get_text(s, txn, "origin", &s->origin, err) < 0 ||
-	    get_text(s, txn, "transport", &s->transport, err) < 0)
+	    get_text(s, txn, "transport", &s->transport, err) < 0 ||
+	    store_read_closed(s, txn, err) < 0)
 		return -1;
 	r = store_get(txn, s->meta, tally_bytes_str("vkey"), &vkey, err);
 	if (r == 0)
@@ -174,6 +175,7 @@ tally_store_close(struct tally_store *s)
 	tally_index_writer_free(s->indexer);
 	free(s->origin);
 	free(s->transport);
+	free(s->closed);
 	free(s->path);
 	/* Last: until now nobody else could write. */
 	if (s->lockfd >= 0)

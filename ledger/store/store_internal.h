@@ -38,6 +38,7 @@ struct tally_store {
 	MDB_txn *short_rd;            /* reset between the calls that use it; or NULL */
 
 	char *origin, *transport;
+	char *closed; /* for signing: why; NULL where it is open */
 	struct tally_vkey vkey;
 
 	/* The writer's. */
@@ -91,6 +92,9 @@ void store_mdb_err_(struct tally_err *err, int rc, const char *fmt, ...)
 void store_guard_begin(MDB_env *env, const char *path);
 void store_guard_end(MDB_env *env);
 extern _Thread_local volatile sig_atomic_t store_guard_writing; /* LMDB changes pages now */
+
+/* witnessed.c: why it is closed for signing, if it is. */
+int store_read_closed(struct tally_store *s, MDB_txn *txn, struct tally_err *err);
 
 /* lock.c */
 int store_lock(struct tally_store *s, struct tally_err *err);

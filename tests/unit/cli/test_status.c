@@ -11,9 +11,12 @@
 #define FULL                                                                                       \
 	"{\"append_p50_us\":1234,\"append_p99_us\":8000,"                                          \
 	"\"attested\":{\"note\":7,\"size\":40,\"time\":\"2026-03-01T00:00:50Z\"},"                 \
-	"\"checkpoints\":9,\"connected\":true,\"evidence\":\"on\",\"evidence_error\":null,"        \
+	"\"checkpoints\":9,\"closed\":null,\"connected\":true,\"evidence\":\"on\",\"evidence_"     \
+	"error\":null,"                                                                            \
 	"\"gap\":null,\"heartbeat\":\"2026-03-01T00:00:57.5Z\",\"lost\":0,\"ok\":true,\"pid\":42," \
-	"\"queued\":1,\"records\":41,\"running\":3,\"uptime\":\"93784.25\",\"version\":\"0.1.0\"}"
+	"\"queued\":1,\"records\":41,\"running\":3,\"uptime\":\"93784.25\",\"version\":\"0.1.0\"," \
+	"\"witness\":{\"failing\":1,\"failure\":\"w: "                                             \
+	"gone\",\"owed\":40,\"size\":30,\"time\":\"2026-03-01T00:00:40Z\",\"witnesses\":3}}"
 
 static struct tally_wall
 now(void)
@@ -61,6 +64,9 @@ an_operator_reads_how_the_agent_is(void **state)
 		"hypervisor   connected; 3 VMs ran when last seen\n"
 		"heartbeat    2026-03-01T00:00:57.5Z, 2 s ago\n"
 		"evidence     on; attested last 2026-03-01T00:00:50Z, 10 s ago, over 40 entries\n"
+		"witnesses    a quorum has signed 30 entries, by 2026-03-01T00:00:40Z, 20 s ago; "
+		"still "
+		"owed for 40; 1 of 3 FAILING: w: gone\n"
 		"writing      41 entries since its start, 1 waiting, 0 lost\n"
 		"to the disk  1.2 ms at the median, 8.0 ms at the 99th percentile\n");
 	tally_buf_deinit(&out);
@@ -70,6 +76,9 @@ static void
 what_is_wrong_stands_out(void **state)
 {
 	(void)state;
+	says("{\"ok\":true,\"witness\":{\"failing\":0,\"failure\":null,\"owed\":7,\"size\":0,"
+	     "\"time\":null,\"witnesses\":2}}",
+	     "witnesses    NO QUORUM yet; still owed for 7\n");
 	says("{\"connected\":false,\"ok\":true,\"running\":3,\"gap\":{\"since\":\"2026-02-28T23:00:"
 	     "00Z\","
 	     "\"reason\":\"connection lost: end of file\"}}",
@@ -136,10 +145,12 @@ the_object_has_every_known_key_and_no_other(void **state)
 		tally_buf_cstr(&out),
 		"{\"append_p50_us\":1234,\"append_p99_us\":8000,"
 		"\"attested\":{\"note\":7,\"size\":40,\"time\":\"2026-03-01T00:00:50Z\"},"
-		"\"checkpoints\":9,\"connected\":true,\"evidence\":\"on\",\"evidence_error\":null,"
+		"\"checkpoints\":9,\"closed\":null,\"connected\":true,\"evidence\":\"on\","
+		"\"evidence_error\":null,"
 		"\"gap\":null,\"heartbeat\":\"2026-03-01T00:00:57.5Z\",\"lost\":0,\"pid\":42,"
 		"\"queued\":1,\"records\":41,\"running\":3,\"uptime\":\"93784.25\",\"version\":\"0."
-		"1.0\"}");
+		"1.0\",\"witness\":{\"failing\":1,\"failure\":\"w: gone\",\"owed\":40,\"size\":30,"
+		"\"time\":\"2026-03-01T00:00:40Z\",\"witnesses\":3}}");
 	status_agent_deinit(&a);
 	tally_buf_clear(&out);
 	status_agent_take(&a, tally_bytes_str("{\"zz\":1,\"ok\":true,\"pid\":{\"a\":1},\"aa\":2}"));

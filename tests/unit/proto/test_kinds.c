@@ -18,6 +18,7 @@ kinds_have_the_numbers_of_the_format(void **state)
 	assert_string_equal(tally_kind_name(60), "import");
 	assert_string_equal(tally_kind_name(70), "session-statement");
 	assert_string_equal(tally_kind_name(76), "report-issued");
+	assert_string_equal(tally_kind_name(77), "receipt");
 	assert_int_equal(TALLY_STARTED, 23);
 	assert_int_equal(TALLY_ROLE, 43);
 }
@@ -59,7 +60,7 @@ every_name_is_found_again_under_its_number(void **state)
 static void
 unknown_numbers_and_names_are_unknown(void **state)
 {
-	const unsigned none[] = { 0, 14, 19, 36, 44, 52, 62, 77, 255, 4000000000U };
+	const unsigned none[] = { 0, 14, 19, 36, 44, 52, 62, 78, 255, 4000000000U };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)

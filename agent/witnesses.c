@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client of witnesses over the recorder's ledger. */
+#include "witnesses.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tally/err.h"
+#include "tally/event.h"
+#include "tally/log.h"
+
+#define POLICY_MAX (1 << 20)
+#define PATIENCE   (10 * TALLY_SECOND) /* at a start, and at a stop */
+
+struct witnesses {
+	struct recorder *recorder;
+	const struct tally_clock *clock;
+	struct tally_policy *policy;
+	struct tally_http_client *http;
+	struct tally_witness_client *client;
+	int dir;
+	pthread_t thread;
+	bool runs;
+	pthread_mutex_t lock; /* of these: */
+	pthread_cond_t wake;
+	bool stop, last, ended, held;
+	struct tally_witness_standing standing;
+};
+
+/* What a callback of the client wants of the ledger, under its lock. */
+struct look {
+	uint64_t sequence, old, size;
+	struct tally_buf *note;
+	uint8_t *old_root;
+	struct tally_proof *proof;
+	struct tally_bytes lines;
+};
+
+static int
+read_newest(void *ctx, struct tally_store *store, struct tally_err *err)
+{
+	struct look *l = ctx;
+	return tally_store_last_note(store, &l->sequence, l->note, err);
+}
+
+static int
+newest(void *ctx, uint64_t *sequence, struct tally_buf *note, struct tally_err *err)
+{
+	struct witnesses *w = ctx;
+	struct look l = { .note = note };
+	int rc = recorder_read(w->recorder, read_newest, &l, err);
+	*sequence = l.sequence;
+	return rc;
+}
+
+static int
+read_consistency(void *ctx, struct tally_store *store, struct tally_err *err)
+{
+	struct look *l = ctx;
+	struct tally_nodes nodes = tally_store_nodes(store);
+	if (tally_root_at(l->old_root, l->old, &nodes, err) < 0)
+		return -1;
+	return tally_proof_consistency(l->proof, l->old, l->size, &nodes, err);
+}
+
+static int
+consistency(void *ctx, uint64_t old, uint64_t size, uint8_t old_root[TALLY_HASH],
+	    struct tally_proof *out, struct tally_err *err)
+{
+	struct witnesses *w = ctx;
+	struct look l = { .old = old, .size = size, .old_root = old_root, .proof = out };
+	return recorder_read(w->recorder, read_consistency, &l, err);
+}
+
+static int
+write_cosigned(void *ctx, struct tally_store *store, struct tally_err *err)
+{
+	struct look *l = ctx;
+	return tally_store_cosigned(store, l->sequence, l->lines, err);
+}
+
+static int
+cosigned(void *ctx, uint64_t sequence, struct tally_bytes lines, struct tally_err *err)
+{
+	struct witnesses *w = ctx;
+	struct look l = { .sequence = sequence, .lines = lines };
+	return recorder_read(w->recorder, write_cosigned, &l, err);
+}
+
+/* The receipt as an entry: what comes behind it was appended after it was given. */
+static int
+reached(void *ctx, const struct tally_checkpoint *head, struct tally_bytes lines,
+	struct tally_err *err)
+{
+	struct tally_event ev = { .kind = TALLY_RECEIPT };
+	struct witnesses *w = ctx;
+	bool stop;
+	(void)err;
+	pthread_mutex_lock(&w->lock);
+	stop = w->stop;
+	pthread_mutex_unlock(&w->lock);
+	if (stop) /* the last note is made: nothing comes behind it */
+		return 0;
+	ev.o.has_source = ev.o.has_receipt_size = true;
+	ev.o.source = TALLY_SRC_AGENT;
+	ev.o.receipt_size = head->size;
+	ev.o.receipt_root = tally_bytes(head->root, TALLY_HASH);
+	ev.o.cosignatures = lines;
+	recorder_put_quiet(w->recorder, &ev);
+	return 0;
+}
+
+static int
+close_signing(void *ctx, const char *why, struct tally_err *err)
+{
+	struct witnesses *w = ctx;
+	return recorder_close_signing(w->recorder, why, err);
+}
+
+static int
+read_policy(struct tally_policy **out, const char *path, struct tally_err *err)
+{
+	struct tally_buf text = TALLY_BUF_INIT;
+	int rc = tally_file_read(AT_FDCWD, path, POLICY_MAX, &text, err);
+	if (rc == 0)
+		rc = tally_err_set(err, TALLY_SYS, "%s: no such file", path);
+	if (rc > 0)
+		rc = tally_policy_parse(out, path, tally_buf_view(&text), err);
+	tally_buf_deinit(&text);
+	return rc;
+}
+
+int
+witnesses_check(const struct config *config, struct tally_err *err)
+{
+	struct tally_policy *policy = NULL;
+	int rc = config->witness.policy != NULL ? read_policy(&policy, config->witness.policy, err)
+						: 0;
+	tally_policy_free(policy);
+	return rc < 0 ? -1 : 0;
+}
+
+/* With the lock held; nobody waits longer for what was said by now. */
+static void
+publish(struct witnesses *w)
+{
+	tally_witness_client_standing(w->client, &w->standing);
+	if (w->held && w->standing.asked) {
+		w->held = false;
+		recorder_hold(w->recorder, (struct tally_uptime){ 0 });
+	}
+}
+
+static void
+wait_until(struct witnesses *w, int64_t at)
+{
+	int64_t ns = 60 * TALLY_SECOND;
+	struct timespec t;
+	if (at != INT64_MAX && at - tally_clock_now(w->clock).uptime.ns < ns)
+		ns = at - tally_clock_now(w->clock).uptime.ns;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	ns = (ns < 0 ? 0 : ns) + t.tv_nsec;
+	t.tv_sec += (time_t)(ns / TALLY_SECOND);
+	t.tv_nsec = (long)(ns % TALLY_SECOND);
+	(void)pthread_cond_timedwait(&w->wake, &w->lock, &t);
+}
+
+static void *
+run(void *ctx)
+{
+	struct witnesses *w = ctx;
+	pthread_mutex_lock(&w->lock);
+	while (!w->stop) {
+		struct tally_uptime now = tally_clock_now(w->clock).uptime, next;
+		pthread_mutex_unlock(&w->lock);
+		next = tally_witness_client_step(w->client, now, false);
+		pthread_mutex_lock(&w->lock);
+		publish(w);
+		if (!w->stop)
+			wait_until(w, next.ns);
+	}
+	if (w->last) {
+		pthread_mutex_unlock(&w->lock);
+		(void)tally_witness_client_step(w->client, tally_clock_now(w->clock).uptime, true);
+		pthread_mutex_lock(&w->lock);
+	}
+	w->ended = true;
+	pthread_cond_broadcast(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+static int
+open_client(struct witnesses *w, const struct config *config, struct tally_err *err)
+{
+	const struct tally_witnessed log = { w,        newest,  consistency,
+					     cosigned, reached, close_signing };
+	struct tally_witness_client_options o = { .policy = w->policy,
+						  .origin = tally_store_origin(
+							  recorder_store(w->recorder)),
+						  .log = &log,
+						  .disk = tally_disk_real(),
+						  .interval = config->witness.interval };
+	struct tally_http http;
+	w->dir = open(config->ledger, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w->dir < 0)
+		return tally_err_sys(err, "%s", config->ledger);
+	if (tally_http_open(&w->http, err) < 0)
+		return -1;
+	http = tally_http_client(w->http);
+	o.http = &http;
+	o.dir = w->dir;
+	if (tally_witness_client_open(&w->client, &o, err) < 0)
+		return tally_err_prefix(err, "%s", config->witness.policy);
+	return 0;
+}
+
+static void
+init(struct witnesses *w)
+{
+	pthread_condattr_t attr;
+	w->dir = -1;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+int
+witnesses_start(struct witnesses **out, struct recorder *r, const struct config *config,
+		const struct tally_clock *clock, struct tally_err *err)
+{
+	const char *closed = tally_store_closed(recorder_store(r));
+	struct witnesses *w;
+	int rc;
+	*out = NULL;
+	if (closed != NULL)
+		tally_log(TALLY_LOG_ERR, "this ledger signs no more: %s", closed);
+	if (closed != NULL || config->witness.policy == NULL)
+		return 0;
+	w = tally_alloc(sizeof(*w));
+	init(w);
+	w->recorder = r;
+	w->clock = clock;
+	if (read_policy(&w->policy, config->witness.policy, err) < 0 ||
+	    open_client(w, config, err) < 0) {
+		witnesses_stop(w, false);
+		return -1;
+	}
+	w->held = true;
+	recorder_hold(r, (struct tally_uptime){ tally_clock_now(clock).uptime.ns + PATIENCE });
+	rc = pthread_create(&w->thread, NULL, run, w);
+	if (rc != 0) {
+		witnesses_stop(w, false);
+		errno = rc;
+		return tally_err_sys(err, "witnesses: thread");
+	}
+	w->runs = true;
+	*out = w;
+	return 0;
+}
+
+static void
+end_thread(struct witnesses *w, bool last)
+{
+	struct timespec end;
+	int rc = 0;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += last ? PATIENCE / TALLY_SECOND : 0;
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	w->last = last;
+	pthread_cond_broadcast(&w->wake);
+	while (!w->ended && rc == 0)
+		rc = pthread_cond_timedwait(&w->wake, &w->lock, &end);
+	pthread_mutex_unlock(&w->lock);
+	if (rc != 0)
+		tally_http_cancel(w->http);
+	pthread_join(w->thread, NULL);
+}
+
+void
+witnesses_stop(struct witnesses *w, bool last)
+{
+	if (w == NULL)
+		return;
+	if (w->runs)
+		end_thread(w, last);
+	tally_witness_client_free(w->client);
+	tally_http_close(w->http);
+	tally_policy_free(w->policy);
+	if (w->dir >= 0)
+		close(w->dir);
+	pthread_cond_destroy(&w->wake);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+void
+witnesses_standing(struct witnesses *w, struct tally_witness_standing *out)
+{
+	pthread_mutex_lock(&w->lock);
+	*out = w->standing;
+	pthread_mutex_unlock(&w->lock);
+}
