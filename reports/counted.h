@@ -13,8 +13,8 @@ struct counted_rights {
 	const void *ctx;
 	uint32_t (*excludes)(const void *ctx, const struct rule *r, uint32_t product,
 			     const char *right, const struct host_facts *where, int64_t at);
-	/* Whether what a rule needs maintenance for is under maintenance at the end. */
-	bool (*maintained)(const void *ctx, const struct rule *r, uint32_t product);
+	/* How many units of what serves a rule are under maintenance at the end. */
+	amount (*maintained)(const void *ctx, const struct rule *r, uint32_t product);
 	/* Whether anything is held for it at all. NULL: nothing is. */
 	bool (*holds)(const void *ctx, const struct rule *r, uint32_t product);
 	/* What is on record as assigned to hosts: how many, and they, the caller's to free.

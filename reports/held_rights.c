@@ -51,19 +51,20 @@ make_reasons(struct held_rights *h)
 		}
 }
 
-static bool
+static amount
 maintained(const void *ctx, const struct rule *rule, uint32_t product)
 {
 	const struct held_rights *h = ctx;
+	amount units = 0;
 
 	for (size_t i = 0; i < h->held->n; i++) {
 		const struct entitlement *e = &h->held->p[i];
 
 		if (entitlement_valid(e, h->to - 1) && entitlement_maintained(e, h->to - 1) &&
 		    entitlement_serves(e, rule, text(h, product)))
-			return true;
+			units += entitlement_units(e);
 	}
-	return false;
+	return units;
 }
 
 static bool

@@ -202,6 +202,7 @@ take_case(struct positions *out, struct position_case *c, struct tally_err *err)
 		if (c->windows[i].n_pieces > 0)
 			take_figures(out, c, &c->windows[i]);
 	c->end = out->n;
+	position_editions(out, c);
 	note_validity(c);
 	note_sockets(c);
 	note_history(c);

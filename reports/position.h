@@ -65,6 +65,7 @@ struct position {
 	int64_t held_at;        /* an instant at which no more than that is held */
 	struct reading surplus; /* entitled - need; a shortfall is negative */
 
+	bool uncovered; /* a guest that is measured is of an edition that the rule does not cover */
 	bool has_cheapest; /* the lawful model that needs least, where a choice is */
 	uint32_t cheapest_rule;
 	amount cheapest;

@@ -42,8 +42,11 @@ compare_choices(const void *a, const void *b)
 static bool
 lawful(const struct position *p, const struct counted_rights *rights)
 {
+	if (p->uncovered)
+		return false;
 	return !p->applied->needs_maintenance ||
-	       (rights && rights->maintained(rights->ctx, p->applied, p->product));
+	       (rights && rights->maintained(rights->ctx, p->applied, p->product) > 0 &&
+		rights->maintained(rights->ctx, p->applied, p->product) >= p->need.measured);
 }
 
 /* Millionths times millionths; false beyond 127 bits: that is not cheap. */

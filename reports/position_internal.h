@@ -52,6 +52,8 @@ void position_details(struct positions *out, const uint32_t *why,
 		      struct position_case *const *cases, size_t n);
 /* position_pins.c: VMs whose pins are no proof; findings of it. */
 uint8_t *position_breaches(const struct position_case *c, const struct case_window *w);
+/* position_editions.c: at which of the case's positions the rule covers not all guests. */
+void position_editions(struct positions *out, const struct position_case *c);
 /* position_cheapest.c */
 void positions_compare(struct positions *list, const struct counted_rights *rights);
 

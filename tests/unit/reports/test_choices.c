@@ -81,6 +81,54 @@ by_the_vm_is_no_choice_without_maintenance(void **state)
 }
 
 static void
+by_the_vm_is_a_choice_as_far_as_maintenance_reaches(void **state)
+{
+#define HELD(n)                                                                                    \
+	"- {product: windows-server-standard, metric: cores, quantity: " n                         \
+	", maintenance_from: 2025-01-01, maintenance_to: 2027-01-01}\n"
+	const struct tally_json *r;
+
+	(void)state;
+	report_with(HELD("15"), NULL);
+	r = guests(1);
+	assert_figure(r, "positions", BY_VM " scope=host id=h1", "cheapest.rule",
+		      "windows-server/vm");
+	assert_figure(r, "positions", STANDARD FLEET, "choices.1.rule", "windows-server/vm");
+	assert_figure(r, "positions", STANDARD FLEET, "choices.1.lawful", "false");
+	report_with(HELD("16"), NULL);
+	r = guests(1);
+	assert_figure(r, "positions", STANDARD FLEET, "choices.1.lawful", "true");
+	report_with(NULL, NULL);
+#undef HELD
+}
+
+static void
+standard_is_no_choice_where_a_datacenter_guest_runs(void **state)
+{
+	const struct tally_json *r =
+		report_of_day("h1 00:00 host cores_per_socket=8,8 cluster=c1\n"
+			      "h2 00:00 host cores_per_socket=8,8 cluster=c2\n"
+			      "h1 01:00 start a vcpus=2 edition=datacenter " WIN "\n"
+			      "h2 01:00 start b vcpus=2 edition=Standard " WIN "\n"
+			      "h2 01:00 start c vcpus=2 " WIN "\n"
+			      "h1 02:00 heartbeat\nh2 02:00 heartbeat\n");
+
+	(void)state;
+	assert_figure(r, "positions", STANDARD FLEET, "cheapest.rule",
+		      "windows-server-datacenter/host");
+	assert_figure(r, "positions", STANDARD FLEET, "cheapest.quantity", "32");
+	assert_figure(r, "positions", CENTER FLEET, "choices.0.lawful", "false");
+	assert_figure(r, "positions", STANDARD " scope=host id=h1", "cheapest.rule",
+		      "windows-server-datacenter/host");
+	assert_figure(r, "positions", STANDARD " scope=cluster id=c1", "cheapest.rule",
+		      "windows-server-datacenter/host");
+	assert_figure(r, "positions", STANDARD " scope=host id=h2", "cheapest.rule",
+		      "windows-server-standard/host");
+	assert_figure(r, "positions", STANDARD " scope=cluster id=c2", "cheapest.rule",
+		      "windows-server-standard/host");
+}
+
+static void
 sql_server_by_the_vm_and_by_the_host_are_one_choice(void **state)
 {
 	const struct tally_json *r =
@@ -139,6 +187,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(datacenter_is_cheaper_from_eleven_guests_on_a_host),
 		cmocka_unit_test(by_the_vm_is_no_choice_without_maintenance),
+		cmocka_unit_test(by_the_vm_is_a_choice_as_far_as_maintenance_reaches),
+		cmocka_unit_test(standard_is_no_choice_where_a_datacenter_guest_runs),
 		cmocka_unit_test(sql_server_by_the_vm_and_by_the_host_are_one_choice),
 		cmocka_unit_test(a_rule_without_a_group_or_a_need_has_no_choice),
 		cmocka_unit_test(what_measured_nothing_is_no_cheap_choice),
