@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A VM is proof of its pins where it stayed on one host, on the same cores, for as
- * long as it counted in the window. Another host or other cores are a breach, and
- * then nothing less than the whole host is lawful.
+ * long as it counted in the window. Another host, other cores, or cores that its host
+ * does not have are a breach, and then nothing less than the whole host is lawful.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +52,28 @@ note_breach(const struct position_case *c, const struct rule *r, const struct st
 	finding_case(g, "VM %s at %s on %s (%s)", uuid, at, what, r->id);
 }
 
+/* Whether it is pinned to a core beyond those that its host is known to have, at any
+ * time of [from, to). */
+static bool
+beyond_host(const struct estate *e, const struct stay *s, int64_t from, int64_t to)
+{
+	const struct ids *pins = &e->sizes[s->size].cores;
+
+	for (int64_t at = s->from > from ? s->from : from; at < s->to && at < to;) {
+		const struct host_facts *f = estate_facts(e, s->host, at);
+		uint64_t cores = 0;
+
+		for (uint32_t i = 0; i < f->sockets; i++)
+			cores += f->cores[i];
+		if (f->sockets > 0 && pins->p[pins->n - 1] >= cores)
+			return true;
+		if (f->to <= at)
+			break;
+		at = f->to;
+	}
+	return false;
+}
+
 uint8_t *
 position_breaches(const struct position_case *c, const struct case_window *w)
 {
@@ -69,6 +91,13 @@ position_breaches(const struct position_case *c, const struct case_window *w)
 			if (s->to <= w->pieces[p].from ||
 			    !(counted_stay(w->pieces[p].counted, s) & COUNTS_MEASURED))
 				continue;
+			if (e->sizes[s->size].pinned && !breached[s->vm] &&
+			    beyond_host(e, s, w->pieces[p].from, w->pieces[p].to)) {
+				breached[s->vm] = 1;
+				if (approved(e, w->pieces[p].rule, s))
+					note_breach(c, w->pieces[p].rule, s,
+						    "cores that the host does not have");
+			}
 			if (f->size == 0) {
 				*f = (struct first){ s->host + 1, s->size + 1 };
 				continue;

@@ -377,6 +377,36 @@ oracle_takes_pins_for_proof_where_the_technology_is_approved(void **state)
 	tally_buf_deinit(&b);
 }
 
+static void
+a_pin_to_a_core_that_the_host_does_not_have_proves_nothing(void **state)
+{
+#define KVM "cpu=Intel%20Xeon cluster=c1 partitioning=oracle-linux-kvm\n"
+	const struct tally_json *r =
+		report_of_day("h1 00:00 host cores_per_socket=16,16 " KVM
+			      "h1 01:00 start a vcpus=4 pinned=28,29,30,31 " DATABASE "\n"
+			      "h1 03:00 heartbeat\n");
+
+	(void)state;
+	assert_reading(r, ORACLE FLEET, "2", "16", "16");
+	r = report_of_day("h1 00:00 host cores_per_socket=16,16 " KVM
+			  "h1 01:00 start a vcpus=4 pinned=0,1,2,32 " DATABASE "\n"
+			  "h1 03:00 heartbeat\n");
+	assert_reading(r, ORACLE FLEET, "16", "16", "16");
+	assert_figure(r, "findings", "kind=pin-breach", "severity", "error");
+	/* A processor is taken out while it runs. */
+	r = report_of_day("h1 00:00 host cores_per_socket=16,16 " KVM
+			  "h1 01:00 start a vcpus=4 pinned=0,1,2,16 " DATABASE "\n"
+			  "h1 02:00 host cores_per_socket=16 " KVM "h1 03:00 heartbeat\n");
+	assert_reading(r, ORACLE FLEET, "16", "16", "16");
+	assert_int_equal(rows(r, "findings", "kind=pin-breach"), 1);
+	/* Where no pin is proof, one of those is nothing to tell. */
+	r = report_of_day("h1 00:00 host cores_per_socket=16,16 cpu=Intel%20Xeon cluster=c1\n"
+			  "h1 01:00 start a vcpus=4 pinned=99 " DATABASE "\nh1 03:00 heartbeat\n");
+	assert_reading(r, ORACLE FLEET, "16", "16", "16");
+	assert_int_equal(rows(r, "findings", "kind=pin-breach"), 0);
+#undef KVM
+}
+
 #define WAS "software=ibm-websphere-nd"
 #define PVU "rule=ibm/pvu-subcapacity"
 
@@ -512,6 +542,7 @@ main(void)
 		cmocka_unit_test(ubuntu_covers_whole_clusters_or_single_guests),
 		cmocka_unit_test(oracle_reaches_every_core_of_the_cluster),
 		cmocka_unit_test(oracle_takes_pins_for_proof_where_the_technology_is_approved),
+		cmocka_unit_test(a_pin_to_a_core_that_the_host_does_not_have_proves_nothing),
 		cmocka_unit_test(ibm_caps_each_server_and_adds_the_regions_peaks),
 		cmocka_unit_test(vmware_counts_the_cores_of_its_hosts),
 		cmocka_unit_test(windows_clients_are_counted_at_once),
