@@ -3,7 +3,6 @@
  * at each scope. */
 #include <stdlib.h>
 #include <string.h>
-#include "findings.h"
 #include "position_internal.h"
 #include "tally/err.h"
 
@@ -105,72 +104,8 @@ take_figures(struct positions *out, const struct position_case *c, struct case_w
 		p->at = n->peak_at[MEASURED];
 		p->from = w->from;
 		p->to = w->to;
-		p->short_history =
-			r->window == WINDOW_DAYS && c->request->estate->reached_from > w->from;
 		give_up(c, (size_t)(p - out->p) + 1);
 		w->position[i] = (size_t)(p - out->p) + 1;
-	}
-}
-
-/* No version holds in a part of what is looked at. */
-static void
-note_validity(const struct position_case *c)
-{
-	for (size_t i = 0; c->request->findings && i < c->n_windows; i++) {
-		const struct case_window *w = &c->windows[i];
-		int64_t covered = 0;
-		struct finding *g;
-
-		for (size_t k = 0; k < w->n_pieces; k++)
-			covered += w->pieces[k].to - w->pieces[k].from;
-		if (covered == w->to - w->from)
-			continue;
-		g = findings_count(c->request->findings, F_RULE_VALIDITY, FLEET, 1);
-		g->ns += w->to - w->from - covered;
-		if (finding_tells(g))
-			finding_case(g, "%s", c->versions[0]->id);
-		return;
-	}
-}
-
-static void
-note_history(const struct position_case *c)
-{
-	const struct rule *r = c->versions[c->n_versions - 1];
-	struct finding *g;
-
-	if (!c->request->findings || r->window != WINDOW_DAYS || c->n_windows == 0 ||
-	    c->request->estate->reached_from <= c->windows[0].from)
-		return;
-	g = findings_count(c->request->findings, F_SHORT_HISTORY, FLEET, 1);
-	if (finding_tells(g))
-		finding_case(g, "%s", r->id);
-}
-
-/* Units by the populated sockets may be too few: the board may hold more. */
-static void
-note_sockets(const struct position_case *c)
-{
-	const struct estate *e = c->request->estate;
-
-	if (!c->request->findings || c->versions[c->n_versions - 1]->kind != METRIC_SUB_CAPACITY)
-		return;
-	for (size_t h = 0; h < e->n_hosts; h++) {
-		const struct host_facts *f = estate_facts(e, (uint32_t)h, e->to - 1);
-		struct tally_bytes name = strings_get(e->strings, e->hosts[h].name);
-		bool counted = false;
-		struct finding *g;
-
-		for (size_t i = 0; i < c->n_windows; i++)
-			counted |= c->windows[i].n_pieces > 0 &&
-				   c->windows[i].meter.nodes[c->windows[i].meter.hosts[h].node]
-						   .peak[MEASURED] > 0;
-		if (!counted || !f->known || f->max_sockets > 0)
-			continue;
-		g = findings_count(c->request->findings, F_PVU_MAX_SOCKETS, FLEET, 1);
-		finding_entry(g, e->hosts[h].ledger, f->entry);
-		if (finding_tells(g))
-			finding_case(g, "%.*s", (int)name.len, (const char *)name.p);
 	}
 }
 
@@ -203,9 +138,8 @@ take_case(struct positions *out, struct position_case *c, struct tally_err *err)
 			take_figures(out, c, &c->windows[i]);
 	c->end = out->n;
 	position_editions(out, c);
-	note_validity(c);
-	note_sockets(c);
-	note_history(c);
+	position_history(out, c);
+	position_notes(c);
 	return 0;
 }
 

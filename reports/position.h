@@ -58,7 +58,7 @@ struct position {
 	int64_t at;         /* first instant of the measured peak; INT64_MIN: there is none */
 	int64_t from, to;   /* the window: the period, 90 days, the highest month, ... */
 	int64_t high_from;  /* of the window where `high` is */
-	bool short_history; /* it begins before the ledgers do */
+	bool short_history; /* it begins before the ledger of a host in it that counts */
 
 	bool has_entitled; /* entitlement.c; false: none is held */
 	amount entitled;

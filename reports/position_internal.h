@@ -52,6 +52,18 @@ void position_details(struct positions *out, const uint32_t *why,
 		      struct position_case *const *cases, size_t n);
 /* position_pins.c: VMs whose pins are no proof; findings of it. */
 uint8_t *position_breaches(const struct position_case *c, const struct case_window *w);
+/* position_marks.c: hosts, and the clusters and regions that they were in over [from, to). */
+struct position_marks {
+	struct ids at[SCOPES]; /* texts */
+	bool any;
+};
+void position_mark(struct position_marks *m, const struct estate *e, uint32_t host, int64_t from,
+		   int64_t to);
+bool position_marked(const struct position_marks *m, const struct position *p);
+void position_marks_deinit(struct position_marks *m);
+/* position_notes.c: `short_history` of the case's positions; and findings. */
+void position_history(struct positions *out, const struct position_case *c);
+void position_notes(const struct position_case *c);
 /* position_editions.c: at which of the case's positions the rule covers not all guests. */
 void position_editions(struct positions *out, const struct position_case *c);
 /* position_cheapest.c */

@@ -236,6 +236,59 @@ who_made_high_in_another_month_is_told(void **state)
 		      "?,?,?");
 }
 
+static void
+a_young_ledger_beside_an_old_one_is_told(void **state)
+{
+	static const char hosts[] =
+		"h1 2025-06-01T00:00:00Z host cores_per_socket=8,8 cluster=c1\n"
+		"h1 2025-06-01T00:00:00Z start a vcpus=2 os=http://microsoft.com/win/2k22\n"
+		"h1 2026-03-31T00:00:00Z heartbeat\n"
+		"h2 2026-03-15T00:00:00Z host cores_per_socket=8,8 cluster=c2\n"
+		"h2 2026-03-15T00:00:00Z start b vcpus=2 os=http://microsoft.com/win/2k22\n"
+		"h2 2026-03-31T00:00:00Z heartbeat\n"
+		"h3 2026-03-15T00:00:00Z host cores_per_socket=8,8 cluster=c3\n"
+		"h3 2026-03-31T00:00:00Z heartbeat\n";
+	const struct tally_json *r;
+
+	(void)state;
+	r = report_of(hosts, "2026-03-01", "2026-04-01", "UTC");
+	assert_int_equal(rows(r, "findings", "kind=short-history"), 1);
+	assert_figure(r, "findings", "kind=short-history", "text",
+		      "host h2: 2 rules look at days of which no ledger tells: "
+		      "windows-server-datacenter/host, begun 2026-03-15T00:00:00Z; "
+		      "windows-server-standard/host, begun 2026-03-15T00:00:00Z");
+#define SHORT(where, is)                                                                           \
+	assert_figure(r, "positions", "rule=windows-server-standard/host scope=" where,            \
+		      "short_history", is)
+	SHORT("host id=h1", "false");
+	SHORT("host id=h2", "true");
+	SHORT("cluster id=c1", "false");
+	SHORT("cluster id=c2", "true");
+	SHORT("cluster id=c3", "false");
+	SHORT("fleet", "true");
+#undef SHORT
+}
+
+static void
+hosts_without_a_cluster_reach_no_other_and_that_is_told(void **state)
+{
+	static const char hosts[] =
+		"h1 00:00 host cores_per_socket=16,16 cpu=Intel%20Xeon\n"
+		"h1 01:00 start a vcpus=4 software=oracle-database-enterprise\n"
+		"h1 03:00 heartbeat\n"
+		"h2 00:00 host cores_per_socket=16,16 cpu=Intel%20Xeon\nh2 03:00 heartbeat\n";
+	const struct tally_json *r;
+
+	(void)state;
+	r = report_of_day(hosts);
+	assert_figure(r, "positions", "rule=oracle-database/processor scope=fleet", "high", "16");
+	assert_figure(r, "positions", "rule=oracle-database/processor scope=cluster id=", "high",
+		      "16");
+	assert_figure(r, "findings", "kind=no-cluster", "text",
+		      "1 rule by clusters counts hosts that tell of none, each by itself: "
+		      "oracle-database/processor (1)");
+}
+
 int
 main(void)
 {
@@ -250,6 +303,8 @@ main(void)
 		cmocka_unit_test(a_host_described_before_the_window_is_described),
 		cmocka_unit_test(who_made_high_in_another_month_is_told),
 		cmocka_unit_test(a_right_of_a_cluster_ends_where_the_host_leaves_it),
+		cmocka_unit_test(a_young_ledger_beside_an_old_one_is_told),
+		cmocka_unit_test(hosts_without_a_cluster_reach_no_other_and_that_is_told),
 	};
 	int failed;
 
