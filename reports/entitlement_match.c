@@ -460,8 +460,11 @@ match_group(const struct entitlement_match *m, size_t first, size_t end, const s
 			asked = match_asked(m, first, end, cuts);
 		if (serving.n > 0)
 			entitle(m, p, rule, &serving, &asked[(i - first) * cuts->n], cuts);
-		find_lack(m, p, &serving, uses);
 	}
+	if (serving.n > 0)
+		entitlements_bound(m, &serving, first, end);
+	for (size_t i = first; i < end; i++)
+		find_lack(m, &m->positions->p[i], &serving, uses);
 	free(asked);
 	free(serving.p);
 }

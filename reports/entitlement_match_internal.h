@@ -31,6 +31,11 @@ void match_place(const struct entitlement_match *m, const struct serving_row *r,
 /* What it is worth for the rule then. */
 amount match_units(const struct serving_row *r, const struct rule *rule, int64_t at);
 
+/* entitlement_short.c. The surplus of positions [first, end), which are one rule's for one
+ * product: where what is bound to narrower scopes is of no use it is what lacks. */
+void entitlements_bound(const struct entitlement_match *m, const struct serving *serving,
+			size_t first, size_t end);
+
 /* entitlement_least.c. The first instant of the period, and those inside it at which
  * something begins or ends to be in force. */
 struct cuts {

@@ -16,10 +16,11 @@ struct node {
 	const struct position *p;
 	const struct rule *rule;
 	struct tally_bytes cluster, region; /* of a host or cluster */
-	amount bound;                       /* held for just this scope, or assigned to it */
-	amount below;                       /* of use at narrower scopes */
-	amount lack_below;                  /* the most that one of these lacks */
-	bool covered;                       /* by one rule's own licences, of whichever rule */
+	amount need;
+	amount bound;      /* held for just this scope, or assigned to it */
+	amount below;      /* of use at narrower scopes */
+	amount lack_below; /* the most that one of these lacks */
+	bool covered;      /* by one rule's own licences, of whichever rule */
 };
 struct nodes {
 	struct node *p;
@@ -70,7 +71,7 @@ static void
 add_node(const struct entitlement_match *m, struct nodes *list, const struct position *p,
 	 const struct rule *rule)
 {
-	struct node x = { .p = p, .rule = rule };
+	struct node x = { .p = p, .rule = rule, .need = p->need.measured };
 
 	if (p->scope == SCOPE_HOST || p->scope == SCOPE_CLUSTER)
 		place_node(m, &x);
@@ -134,7 +135,7 @@ of_use(const struct node *x)
 {
 	amount sum = x->bound + x->below;
 
-	return x->covered || sum > x->p->need.measured ? x->p->need.measured : sum;
+	return x->covered || sum > x->need ? x->need : sum;
 }
 
 /* What is missing there, or at a narrower scope and not made up for by what is bound
@@ -142,7 +143,7 @@ of_use(const struct node *x)
 static amount
 lack_of(const struct node *x)
 {
-	amount lack = x->p->need.measured - of_use(x);
+	amount lack = x->need - of_use(x);
 
 	if (x->covered)
 		return 0;
@@ -156,7 +157,7 @@ cover(struct nodes *list, enum scope scope)
 	for (size_t i = 0; i < list->n; i++) {
 		const struct node *x = &list->p[i];
 
-		if (x->p->scope != scope || x->p->need.measured == 0 || lack_of(x) > 0)
+		if (x->p->scope != scope || x->need == 0 || lack_of(x) > 0)
 			continue;
 		for (size_t k = 0; k < list->n; k++)
 			if (list->p[k].p->scope == scope && list->p[k].p->id == x->p->id)
@@ -209,6 +210,17 @@ add_up(const struct entitlement_match *m, struct nodes *list)
 				y->lack_below = lack_of(x);
 		}
 	}
+}
+
+static void
+work_out(const struct entitlement_match *m, struct nodes *list, int64_t at)
+{
+	for (size_t k = 0; k < list->n; k++) {
+		list->p[k].bound = list->p[k].below = list->p[k].lack_below = 0;
+		list->p[k].covered = false;
+	}
+	use_rows(m, list, at);
+	add_up(m, list);
 }
 
 static void
@@ -266,12 +278,7 @@ judge_group(const struct entitlement_match *m, struct nodes *list, struct tally_
 
 		if (p->scope != SCOPE_FLEET || !p->has_entitled)
 			continue;
-		for (size_t k = 0; k < list->n; k++) {
-			list->p[k].bound = list->p[k].below = list->p[k].lack_below = 0;
-			list->p[k].covered = false;
-		}
-		use_rows(m, list, p->held_at);
-		add_up(m, list);
+		work_out(m, list, p->held_at);
 		least = judge(list);
 		if (!least || (found > 0 && lack_of(least) <= lack_of(&worst)))
 			continue;
@@ -311,4 +318,65 @@ entitlements_short(const struct entitlement_match *m, struct tally_buf *out)
 	free(rules);
 	free(done);
 	return found;
+}
+
+static bool
+is_bound(const struct serving *serving)
+{
+	for (size_t i = 0; i < serving->n; i++)
+		if (serving->p[i].e->scope != SCOPE_FLEET ||
+		    serving->p[i].e->assigned_host[0] != '\0')
+			return true;
+	return false;
+}
+
+/* What lacks of `measured`, then of `high`, at the positions whose least is held then. */
+static void
+take_lacks(const struct entitlement_match *m, struct nodes *list, int64_t at)
+{
+	for (unsigned high = 0; high < 2; high++) {
+		for (size_t i = 0; i < list->n; i++)
+			list->p[i].need =
+				high ? list->p[i].p->need.high : list->p[i].p->need.measured;
+		work_out(m, list, at);
+		for (size_t i = 0; i < list->n; i++) {
+			struct position *p = &m->positions->p[list->p[i].p - m->positions->p];
+			amount *surplus = high ? &p->surplus.high : &p->surplus.measured;
+			amount lack = lack_of(&list->p[i]);
+
+			if (!p->has_entitled || p->held_at != at || p->scope == SCOPE_HOST)
+				continue;
+			if (lack > 0 && -lack < *surplus)
+				*surplus = -lack;
+			if (high && p->surplus.high > p->surplus.measured)
+				p->surplus.high = p->surplus.measured;
+		}
+	}
+}
+
+void
+entitlements_bound(const struct entitlement_match *m, const struct serving *serving, size_t first,
+		   size_t end)
+{
+	const struct positions *all = m->positions;
+	struct nodes list = { 0 };
+
+	if (!is_bound(serving))
+		return;
+	for (size_t i = first; i < end; i++) {
+		const struct rule *rule = match_rule(m, &all->p[i]);
+
+		if (rule)
+			add_node(m, &list, &all->p[i], rule);
+	}
+	for (size_t i = 0; i < list.n; i++) {
+		bool done = list.p[i].p->scope == SCOPE_HOST || !list.p[i].p->has_entitled;
+
+		for (size_t k = 0; k < i && !done; k++)
+			done = list.p[k].p->scope != SCOPE_HOST && list.p[k].p->has_entitled &&
+			       list.p[k].p->held_at == list.p[i].p->held_at;
+		if (!done)
+			take_lacks(m, &list, list.p[i].p->held_at);
+	}
+	free(list.p);
 }

@@ -36,11 +36,43 @@ positions_get_what_is_held_and_nothing_is_null(void **state)
 		      MARCH);
 	assert_figure(r, "positions", STD FLEET_, "measured", "32");
 	assert_figure(r, "positions", STD FLEET_, "entitled", "24");
-	assert_figure(r, "positions", STD FLEET_, "surplus.measured", "-8");
+	/* Of the 24 on h1 8 are of no use to h2. */
+	assert_figure(r, "positions", STD FLEET_, "surplus.measured", "-16");
+	assert_figure(r, "positions", STD FLEET_, "surplus.low", "-8");
 	assert_figure(r, "positions", STD "scope=host id=h1", "surplus.measured", "8");
 	assert_figure(r, "positions", STD "scope=host id=h2", "entitled", "null");
 	assert_figure(r, "positions", STD "scope=host id=h2", "surplus.low", "null");
 	assert_figure(r, "positions", DC FLEET_, "entitled", "null");
+}
+
+static void
+what_is_bound_elsewhere_is_no_surplus(void **state)
+{
+	static const char one[] = TWO "h1 2026-03-02T00:00:00Z start a " WIN "\n" END;
+	const struct tally_json *r;
+
+	(void)state;
+	report_with("- {product: windows-server-standard, metric: core, quantity: 64, "
+		    "assigned_host: h2}\n"
+		    "- {product: windows-server-standard, metric: core, quantity: 10}\n",
+		    NULL);
+	r = report_of(one, MARCH);
+	assert_figure(r, "positions", STD FLEET_, "measured", "16");
+	assert_figure(r, "positions", STD FLEET_, "entitled", "74");
+	assert_figure(r, "positions", STD FLEET_, "surplus.low", "58");
+	assert_figure(r, "positions", STD FLEET_, "surplus.measured", "-6");
+	/* Each of the two may have to be licensed for it in the worst case. */
+	assert_figure(r, "positions", STD FLEET_, "high", "32");
+	assert_figure(r, "positions", STD FLEET_, "surplus.high", "-6");
+	assert_figure(r, "positions", STD "scope=cluster id=c1", "surplus.measured", "-16");
+	assert_figure(r, "positions", STD "scope=host id=h2", "surplus.measured", "64");
+	/* Enough of what goes anywhere makes up for it. */
+	report_with("- {product: windows-server-standard, metric: core, quantity: 64, "
+		    "assigned_host: h2}\n"
+		    "- {product: windows-server-standard, metric: core, quantity: 16}\n",
+		    NULL);
+	r = report_of(one, MARCH);
+	assert_figure(r, "positions", STD FLEET_, "surplus.measured", "64");
 }
 
 static void
@@ -195,6 +227,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(positions_get_what_is_held_and_nothing_is_null),
+		cmocka_unit_test(what_is_bound_elsewhere_is_no_surplus),
 		cmocka_unit_test(a_licence_on_record_cannot_follow_a_machine_that_wanders),
 		cmocka_unit_test(a_right_takes_machines_out_and_says_so),
 		cmocka_unit_test(the_roster_is_judged_and_both_files_are_inputs),
