@@ -29,9 +29,10 @@ member(const struct tally_json *object, const char *key, enum tally_json_type ty
 static const char *
 what_is_wrong(const struct tally_event *ev)
 {
-	if (ev->kind != TALLY_OPERATOR_ACTION && !tally_event_is_correction(ev))
+	if (ev->kind != TALLY_OPERATOR_ACTION && ev->kind != TALLY_ENROLMENT &&
+	    !tally_event_is_correction(ev))
 		return "neither an operator's action nor a claim with a span";
-	if (ev->kind != TALLY_OPERATOR_ACTION && !ev->i.has_vm)
+	if (ev->kind != TALLY_OPERATOR_ACTION && ev->kind != TALLY_ENROLMENT && !ev->i.has_vm)
 		return "a claim without a VM";
 	if (!ev->o.has_source || ev->o.source != TALLY_SRC_OPERATOR)
 		return "its source is not the operator";

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tally/csv.h"
+#include "tally/enrol.h"
 #include "tally/err.h"
 #include "tally/evidence.h"
 #include "fields.h"
@@ -112,6 +113,7 @@ static const struct field fields[] = {
 	O_ANY(cosignatures, BASE64, false),
 	O_ANY(detail, TEXT, true),
 	O_OPT(domain_id, I64, false),
+	O_ANY(enrolment, BASE64, false),
 	O_ANY(file_hash, HEX, false),
 	O_OPT(file_lines, U64, true),
 	O_ANY(file_name, TEXT, true),
@@ -412,6 +414,28 @@ brief_statement(struct tally_buf *out, const struct tally_event *ev)
 	tally_arena_free(arena);
 }
 
+/* Which machine, as what, and who says so. */
+static void
+brief_enrolment(struct tally_buf *out, const struct tally_event *ev)
+{
+	struct tally_arena *arena = tally_arena_new(4096);
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_enrolment_file f;
+
+	if (tally_enrolment_file_read(&f, "record", ev->o.enrolment, false, arena, &err) < 0) {
+		tally_buf_add_str(out, "malformed record");
+	} else {
+		tally_buf_addf(out, "class=%s", tally_class_name(f.e.class));
+		if (f.e.asset.len > 0)
+			tally_buf_add_str(out, " asset=");
+		tally_printable(out, f.e.asset);
+		tally_buf_add_str(out, " enroller=");
+		tally_printable(out, f.note.line[0].name);
+	}
+	tally_enrolment_file_deinit(&f);
+	tally_arena_free(arena);
+}
+
 /* Its name first, the instants of a span last and in their order. */
 static int
 place(const struct field *f)
@@ -446,4 +470,6 @@ cli_entry_brief(struct tally_buf *out, unsigned kind, const struct tally_event *
 	}
 	if (kind == TALLY_SESSION_STATEMENT && ev->o.statement.p)
 		brief_statement(out, ev);
+	if (kind == TALLY_ENROLMENT && ev->o.enrolment.p)
+		brief_enrolment(out, ev);
 }

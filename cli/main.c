@@ -14,6 +14,7 @@
 
 static const struct cli_command commands[] = {
 	{ "init", "make a ledger and its log key", cli_init },
+	{ "enrol", "have a host's TPM enrolled, by files", cli_enrol },
 	{ "record", "bring recorded events in, one ledger a host", cli_record },
 	{ "map", "bring claims from a CMDB into a ledger", cli_map },
 	{ "log", "list a ledger's entries", cli_log },

@@ -9,8 +9,7 @@
 #include "tally/verify.h"
 #include "cli.h"
 #include "packs.h"
-
-#define ANCHOR_MAX (1U << 20)
+#include "pins.h"
 
 struct options {
 	struct cli_input input;
@@ -50,7 +49,9 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option argp_options[] = {
-	{ "anchor", 'a', "FILE", 0, "What was pinned off the host: vkey lines; may be given again",
+	{ "anchor", 'a', "FILE", 0,
+	  "What was pinned off the host: vkey lines, enrollers, roots, a record, or a folder of "
+	  "such files; may be given again",
 	  0 },
 	{ "require", 'r', "LIST", 0, "What must be there too, with commas: hardware, witness", 0 },
 	{ "json", 'j', NULL, 0, "One JSON object: holds, anchored, class, problems", 0 },
@@ -71,27 +72,10 @@ static const struct argp argp = {
 	NULL,
 };
 
-/* Anything that can be read, so that a pipe will do. */
 static int
-read_anchor(const char *path, struct tally_buf *text, struct tally_err *err)
+take_anchor(void *ctx, const char *name, struct tally_bytes content, struct tally_err *err)
 {
-	FILE *f = fopen(path, "re");
-	int status = 0;
-	size_t n;
-
-	if (!f)
-		return tally_err_sys(err, "%s", path);
-	do {
-		n = fread(tally_buf_grow(text, 4096), 1, 4096, f);
-		text->len -= 4096 - n;
-	} while (n == 4096 && text->len <= ANCHOR_MAX);
-	if (ferror(f))
-		status = tally_err_sys(err, "%s", path);
-	else if (text->len > ANCHOR_MAX)
-		status = tally_err_set(err, TALLY_USE, "%s: more than %u bytes are no list of keys",
-				       path, ANCHOR_MAX);
-	fclose(f);
-	return status;
+	return tally_verify_anchor(ctx, name, content, err);
 }
 
 static int
@@ -99,14 +83,8 @@ take_anchors(const struct options *o, struct tally_verify *v, struct tally_err *
 {
 	int status = 0;
 
-	for (size_t i = 0; i < o->anchor_count && status == 0; i++) {
-		struct tally_buf text = TALLY_BUF_INIT;
-
-		status = read_anchor(o->anchors[i], &text, err);
-		if (status == 0)
-			status = tally_verify_anchor(v, o->anchors[i], tally_buf_view(&text), err);
-		tally_buf_deinit(&text);
-	}
+	for (size_t i = 0; i < o->anchor_count && status == 0; i++)
+		status = pins_each(o->anchors[i], take_anchor, v, err);
 	return status;
 }
 

@@ -107,7 +107,7 @@ tally_enrolment_parse(struct tally_enrolment *out, struct tally_bytes text,
 
 	memset(out, 0, sizeof(*out));
 	if (text.len > TALLY_ENROLMENT_MAX)
-		return tally_err_set(err, TALLY_FAILS, "1: more than %d bytes",
+		return tally_err_set(err, TALLY_USE, "1:1: more than %d bytes",
 				     TALLY_ENROLMENT_MAX);
 	out->request = text.len >= sizeof(REQUEST) - 1 &&
 		       memcmp(text.p, REQUEST, sizeof(REQUEST) - 1) == 0;

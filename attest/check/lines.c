@@ -23,7 +23,15 @@ tally_lines_refuse(struct tally_lines *l, const char *fmt, ...)
 	vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
 	l->failed = true;
-	(void)tally_err_set(l->err, TALLY_FAILS, "%u: %s", l->line, what);
+	(void)tally_err_set(l->err, TALLY_USE, "%u:1: %s", l->line, what);
+}
+
+int
+tally_lines_place(const char *name, struct tally_err *err)
+{
+	struct tally_err inner = *err;
+
+	return tally_err_set(err, inner.code, "%s:%s", name, inner.text);
 }
 
 /* The next line without its end; nothing moves. */

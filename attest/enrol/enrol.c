@@ -138,9 +138,9 @@ tally_response_check(const struct tally_enrolment_file *request, struct tally_by
 	int r = 0;
 
 	if (tally_challenge_parse(&c, challenge, arena, err) < 0)
-		r = tally_err_prefix(err, "challenge");
+		r = tally_lines_place("challenge", err);
 	else if (tally_response_parse(&answer, response, arena, err) < 0)
-		r = tally_err_prefix(err, "response");
+		r = tally_lines_place("response", err);
 	if (r == 0) {
 		tally_sha256(hash, request->note.text);
 		if (memcmp(hash, c.request, TALLY_HASH) != 0)

@@ -37,11 +37,11 @@ tally_enrolment_file_read(struct tally_enrolment_file *f, const char *name,
 	memset(f, 0, sizeof(*f));
 	if (tally_note_parse(&f->note, content, &f->scratch, err) < 0 ||
 	    !tally_enrolment_recognised(f->note.text))
-		return tally_err_set(err, TALLY_FAILS, "%s:1: no %s of an enrolment", name, kind);
+		return tally_err_set(err, TALLY_USE, "%s:1:1: no %s of an enrolment", name, kind);
 	if (tally_enrolment_parse(&f->e, f->note.text, arena, err) < 0)
-		return tally_err_prefix(err, "%s", name);
+		return tally_lines_place(name, err);
 	if (f->e.request != request)
-		return tally_err_set(err, TALLY_FAILS, "%s:1: no %s, but a %s", name, kind,
+		return tally_err_set(err, TALLY_USE, "%s:1:1: no %s, but a %s", name, kind,
 				     request ? "record" : "request");
 	if (read_log(f, err) < 0)
 		return tally_err_prefix(err, "%s", name);

@@ -30,7 +30,8 @@ struct tally_enrolment_file {
 	struct tally_vkey log; /* its vkey line */
 };
 /* Parses note and text; the log's name is the origin. `request`: which of the two it
- * has to be, and a request is signed by the log's key. TALLY_FAILS as "NAME:LINE: what". */
+ * has to be. Malformed: TALLY_USE as "NAME:LINE:1: what"; a request that its log's key
+ * did not sign, or keys that do not fit: TALLY_FAILS. */
 int tally_enrolment_file_read(struct tally_enrolment_file *f, const char *name,
 			      struct tally_bytes content, bool request, struct tally_arena *arena,
 			      struct tally_err *err);

@@ -93,7 +93,7 @@ struct tally_enrolment {
 	int64_t time; /* ns since 1970, whole seconds */
 };
 /* The text of a note, canonical: what parses has one text. It looks at the keys'
- * structure and that host_id is the EK's; TALLY_FAILS with "LINE: what". */
+ * structure and that host_id is the EK's; TALLY_USE with "LINE:1: what". */
 int tally_enrolment_parse(struct tally_enrolment *out, struct tally_bytes text,
 			  struct tally_arena *arena, struct tally_err *err);
 void tally_enrolment_write(struct tally_buf *out, const struct tally_enrolment *e);
@@ -134,6 +134,8 @@ int64_t tally_lines_time(struct tally_lines *l, const char *key); /* RFC 3339 in
 /* A mistake in the line that was read last. */
 void tally_lines_refuse(struct tally_lines *l, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Puts a file's name before an error that begins with LINE:1: -1. */
+int tally_lines_place(const char *name, struct tally_err *err);
 /* At the end: 0, or -1 where anything failed or is left over. */
 int tally_lines_end(struct tally_lines *l);
 void tally_lines_put_base64(struct tally_buf *out, const char *key, struct tally_bytes value);

@@ -38,6 +38,8 @@ int tally_store_open(struct tally_store **out, const char *path, enum tally_stor
 void tally_store_close(struct tally_store *s);
 const char *tally_store_origin(const struct tally_store *s);
 const struct tally_vkey *tally_store_vkey(const struct tally_store *s);
+/* The log's key, of a store that is open for writing: for a text that is no checkpoint. */
+struct tally_signer tally_store_signer(struct tally_store *s);
 const char *tally_store_path(const struct tally_store *s);
 const char *tally_store_transport(const struct tally_store *s);
 

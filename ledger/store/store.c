@@ -197,6 +197,13 @@ tally_store_vkey(const struct tally_store *s)
 	return &s->vkey;
 }
 
+struct tally_signer
+tally_store_signer(struct tally_store *s)
+{
+	TALLY_ASSERT(s->key);
+	return tally_logkey_signer(s->key);
+}
+
 const char *
 tally_store_path(const struct tally_store *s)
 {

@@ -178,7 +178,7 @@ a_text_that_is_cut_or_longer_is_refused(void **state)
 		assert_int_equal(parse(w, tally_bytes(w->text.p, n)), -1);
 	tally_buf_add_str(&w->text, "more\n");
 	assert_int_equal(parse(w, tally_buf_view(&w->text)), -1);
-	assert_non_null(strstr(w->err.text, "17: "));
+	assert_non_null(strstr(w->err.text, "17:1: "));
 }
 
 /* Puts `value` in the place of a line's value. */

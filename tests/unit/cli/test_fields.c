@@ -62,6 +62,7 @@ fill(struct tally_event *ev)
 	ev->o.boot_id = tally_bytes(hash, 16);
 	ev->o.manager = text("ma"), ev->o.detail = text("de"), ev->o.cause_text = text("ct");
 	ev->o.cpu_time = times, ev->o.cpu_times = 1;
+	ev->o.enrolment = text("en");
 }
 
 static void
@@ -93,7 +94,7 @@ every_field_is_in_the_json(void **state)
 	/* Each field of FORMAT.md section 3, but the slots and the numbers that have names. */
 	assert_int_equal(tally_json_count(m), 35);
 	assert_int_equal(tally_json_count(i), 8);
-	assert_int_equal(tally_json_count(o), 29);
+	assert_int_equal(tally_json_count(o), 30);
 	assert_true(tally_json_bool(tally_json_get(root, "imported")));
 	assert_true(
 		tally_bytes_eq(tally_json_string(tally_json_get(root, "kind")), text("started")));

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's half of an enrolment. The ledger is taken like any writer takes it, for
+ * its TPM serves one at a time: an agent that runs has to be stopped for request
+ * and respond; accept leaves the entry to it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "tally/entry.h"
+#include "tally/err.h"
+#include "tally/file.h"
+#include "enrol.h"
+#include "ledger.h"
+
+/* The order in which a certified key is looked for. */
+static const enum tally_ek_template order[] = { TALLY_EK_L2, TALLY_EK_H2, TALLY_EK_H3, TALLY_EK_L1,
+						TALLY_EK_H1 };
+
+/* What a request says that is not in the TPM's info. */
+struct facts {
+	struct tally_buf certified, certificate[TALLY_CHAIN_MAX], vkey, groups[TALLY_GROUPS],
+		record;
+	enum tally_ek_template template;
+	struct tally_enrolment e;
+	struct tally_arena *arena;
+};
+
+static void
+facts_deinit(struct facts *f)
+{
+	tally_buf_deinit(&f->certified);
+	for (size_t i = 0; i < TALLY_CHAIN_MAX; i++)
+		tally_buf_deinit(&f->certificate[i]);
+	for (size_t i = 0; i < TALLY_GROUPS; i++)
+		tally_buf_deinit(&f->groups[i]);
+	tally_buf_deinit(&f->vkey);
+	tally_buf_deinit(&f->record);
+	tally_arena_free(f->arena);
+}
+
+/* 1 there is a certified key, 0 none. */
+static int
+find_certified(struct facts *f, struct tally_tpm *tpm, struct tally_err *err)
+{
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		int r = tpm->endorsement(tpm->ctx, order[i], &f->certified, &f->certificate[0],
+					 err);
+
+		f->template = order[i];
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+read_certificates(struct facts *f, struct tally_tpm *tpm, struct tally_err *err)
+{
+	struct tally_enrolment *e = &f->e;
+	int r = find_certified(f, tpm, err);
+
+	if (r <= 0)
+		return r;
+	e->certified_public = tally_buf_view(&f->certified);
+	e->certificate[e->certificates++] = tally_buf_view(&f->certificate[0]);
+	for (unsigned i = 0; e->certificates < TALLY_CHAIN_MAX; i++) {
+		struct tally_buf *b = &f->certificate[e->certificates];
+
+		r = tpm->issuer(tpm->ctx, i, b, err);
+		if (r <= 0)
+			return r;
+		e->certificate[e->certificates++] = tally_buf_view(b);
+	}
+	return 0;
+}
+
+/* Entry 0: the ledger that this one succeeds, if any. */
+static int
+read_begin(struct facts *f, struct tally_store *store, struct tally_err *err)
+{
+	struct tally_bytes views[TALLY_GROUPS];
+	struct tally_event ev;
+
+	if (tally_store_entry(store, 0, &f->record, f->groups, NULL, err) <= 0)
+		return tally_err_prefix(err, "entry 0");
+	for (size_t i = 0; i < TALLY_GROUPS; i++)
+		views[i] = tally_buf_view(&f->groups[i]);
+	if (tally_event_decode(&ev, views, 1U << TALLY_OPERATIONS, f->arena, err) < 0)
+		return tally_err_prefix(err, "entry 0");
+	f->e.succeeds = ev.o.prev_origin.p && ev.o.has_prev_size && ev.o.prev_root.p;
+	if (!f->e.succeeds)
+		return 0;
+	f->e.prev_origin = ev.o.prev_origin;
+	f->e.prev_size = ev.o.prev_size;
+	memcpy(f->e.prev_root, ev.o.prev_root.p, TALLY_HASH);
+	return 0;
+}
+
+static int
+read_facts(struct facts *f, struct cli_ledger *l, const char *asset, struct tally_err *err)
+{
+	struct tally_enrolment *e = &f->e;
+	struct tally_tpm_info info;
+
+	if (l->tpm->info(l->tpm->ctx, &info, err) < 0 || read_certificates(f, l->tpm, err) < 0 ||
+	    read_begin(f, l->store, err) < 0)
+		return -1;
+	tally_vkey_text(&f->vkey, tally_store_vkey(l->store));
+	e->request = true;
+	e->asset = tally_bytes_str(asset);
+	e->ek_public = info.ek_public;
+	e->ak_public = info.ak_public;
+	tally_host_id(e->host_id, e->ek_public);
+	e->origin = tally_bytes_str(tally_store_origin(l->store));
+	e->vkey = tally_buf_view(&f->vkey);
+	e->time = tally_clock_now(tally_clock_real()).wall.ns;
+	e->time -= e->time % TALLY_SECOND;
+	return 0;
+}
+
+/* What was made is read again before anybody gets it: no file that is refused. */
+static int
+write_request(const struct facts *f, struct tally_store *store, const char *out,
+	      struct tally_err *err)
+{
+	struct tally_signer signer = tally_store_signer(store);
+	struct tally_buf text = TALLY_BUF_INIT, note = TALLY_BUF_INIT;
+	struct tally_enrolment_file again = { 0 };
+	int status;
+
+	tally_enrolment_write(&text, &f->e);
+	status = tally_note_sign(&note, tally_buf_view(&text), &signer, err);
+	if (status == 0)
+		status = tally_enrolment_file_read(&again, "request", tally_buf_view(&note), true,
+						   f->arena, err);
+	if (status == 0)
+		status = tally_output_write(out, tally_buf_view(&note), err);
+	tally_enrolment_file_deinit(&again);
+	tally_buf_deinit(&text);
+	tally_buf_deinit(&note);
+	return status;
+}
+
+int
+enrol_request(const struct enrol_options *o, struct tally_err *err)
+{
+	struct facts f = { .arena = tally_arena_new(4096) };
+	struct cli_ledger l;
+	int status = cli_ledger_open(&l, o->arg[0], false, err);
+
+	/* The session's statement first: a record stands behind one. */
+	if (status == 0)
+		status = cli_ledger_seal(&l, false, err);
+	if (status == 0)
+		status = read_facts(&f, &l, o->asset, err);
+	if (status == 0)
+		status = write_request(&f, l.store, o->out ? o->out : "-", err);
+	if (status < 0)
+		(void)cli_ledger_prefix(o->arg[0], err);
+	cli_ledger_close(&l);
+	facts_deinit(&f);
+	return status;
+}
+
+static int
+open_secrets(struct facts *f, struct tally_tpm *tpm, const struct tally_challenge *c,
+	     struct tally_buf secret[TALLY_CREDENTIALS], struct tally_err *err)
+{
+	int certified = c->credentials > 1 ? find_certified(f, tpm, err) : 0;
+
+	if (certified < 0)
+		return -1;
+	if (c->credentials > 1 && certified == 0)
+		return tally_err_set(
+			err, TALLY_FAILS,
+			"it is for a TPM that has a certificate, which this one has not");
+	for (size_t i = 0; i < c->credentials; i++)
+		if (tpm->activate(tpm->ctx, i == 0 ? TALLY_EK_L2 : f->template, c->id_object[i],
+				  c->encrypted_secret[i], &secret[i], err) < 0)
+			return tally_err_prefix(err,
+						"credential %zu is not for this TPM and its "
+						"attestation key",
+						i + 1);
+	return 0;
+}
+
+static int
+answer(struct facts *f, const struct enrol_options *o, struct tally_tpm *tpm,
+       struct tally_bytes text, struct tally_err *err)
+{
+	struct tally_buf secret[TALLY_CREDENTIALS] = { TALLY_BUF_INIT, TALLY_BUF_INIT };
+	struct tally_buf out = TALLY_BUF_INIT;
+	struct tally_challenge c;
+	struct tally_response r = { 0 };
+	int status = tally_challenge_parse(&c, text, f->arena, err);
+
+	if (status < 0)
+		(void)tally_lines_place(o->arg[1], err);
+	else if ((status = open_secrets(f, tpm, &c, secret, err)) < 0)
+		(void)tally_err_prefix(err, "%s", o->arg[1]);
+	if (status == 0) {
+		tally_sha256(r.challenge, text);
+		for (r.secrets = 0; r.secrets < c.credentials; r.secrets++)
+			r.secret[r.secrets] = tally_buf_view(&secret[r.secrets]);
+		tally_response_write(&out, &r);
+		status = tally_output_write(o->out ? o->out : "-", tally_buf_view(&out), err);
+	}
+	for (size_t i = 0; i < TALLY_CREDENTIALS; i++)
+		tally_buf_deinit(&secret[i]);
+	tally_buf_deinit(&out);
+	return status;
+}
+
+int
+enrol_respond(const struct enrol_options *o, struct tally_err *err)
+{
+	struct facts f = { .arena = tally_arena_new(4096) };
+	struct tally_buf text = TALLY_BUF_INIT, dir = TALLY_BUF_INIT;
+	struct cli_ledger l = { 0 };
+	int status = cli_read_input(o->arg[1], ENROL_FILE_MAX, &text, err);
+
+	if (status == 0)
+		status = cli_ledger_open(&l, o->arg[0], false, err);
+	if (status == 0) {
+		tally_buf_addf(&dir, "%s/tpm", o->arg[0]);
+		status = tally_tpm_start(&l.tpm, NULL, tally_buf_cstr(&dir),
+					 tally_store_transport(l.store), false, err);
+		if (status < 0)
+			(void)cli_ledger_prefix(o->arg[0], err);
+	}
+	if (status == 0)
+		status = answer(&f, o, l.tpm, tally_buf_view(&text), err);
+	cli_ledger_close(&l);
+	tally_buf_deinit(&text);
+	tally_buf_deinit(&dir);
+	facts_deinit(&f);
+	return status;
+}
+
+/* Whether the record is of this ledger. */
+static int
+check_record(const struct tally_enrolment_file *f, struct tally_store *store, const char *name,
+	     struct tally_err *err)
+{
+	if (!tally_vkey_eq(&f->log, tally_store_vkey(store)))
+		return tally_err_set(err, TALLY_FAILS, "%s: the record is of another log, %s", name,
+				     f->log.name);
+	return 0;
+}
+
+static int
+append_here(struct cli_ledger *l, const struct tally_event *ev, struct tally_err *err)
+{
+	uint64_t index;
+	int status = cli_ledger_seal(l, false, err);
+
+	if (status == 0)
+		status = tally_store_append_event(l->store, ev, &index, err);
+	if (status == 0 && cli_ledger_checkpoint(l, err) < 0)
+		status = -1;
+	return status;
+}
+
+/* Through the agent's control socket. */
+static int
+append_there(const char *path, const struct tally_event *ev, struct tally_err *err)
+{
+	struct tally_buf groups[TALLY_GROUPS] = { TALLY_BUF_INIT, TALLY_BUF_INIT, TALLY_BUF_INIT };
+	struct tally_buf request = TALLY_BUF_INIT;
+	int status = tally_event_encode(ev, groups, err);
+
+	tally_buf_add_str(&request, "{\"op\":\"append\",\"entries\":[{\"groups\":[");
+	for (size_t i = 0; i < TALLY_GROUPS; i++) {
+		tally_buf_add_str(&request, i > 0 ? ",\"" : "\"");
+		tally_buf_add_base64(&request, groups[i].p, groups[i].len);
+		tally_buf_add_str(&request, "\"");
+		tally_buf_deinit(&groups[i]);
+	}
+	tally_buf_addf(&request, "],\"kind\":%u}]}", ev->kind);
+	if (status == 0)
+		status = cli_ledger_ask(path, tally_buf_cstr(&request), err);
+	if (status == 0)
+		status = cli_ledger_ask(path, "{\"op\":\"checkpoint\"}", err);
+	tally_buf_deinit(&request);
+	return status;
+}
+
+static int
+store_record(const char *path, const struct tally_enrolment_file *f, const char *name,
+	     struct tally_bytes record, struct tally_err *err)
+{
+	struct tally_event ev = { .kind = TALLY_ENROLMENT };
+	struct tally_store *reader;
+	struct cli_ledger l;
+	int status = cli_ledger_open(&l, path, true, err);
+
+	ev.o.has_source = true;
+	ev.o.source = TALLY_SRC_OPERATOR;
+	ev.o.enrolment = record;
+	if (status == 0 && l.store) {
+		status = check_record(f, l.store, name, err);
+		if (status == 0)
+			status = append_here(&l, &ev, err);
+	} else if (status == 0) {
+		status = tally_store_open(&reader, path, TALLY_STORE_READ, tally_clock_real(), err);
+		if (status == 0) {
+			status = check_record(f, reader, name, err);
+			tally_store_close(reader);
+		}
+		if (status == 0)
+			status = append_there(path, &ev, err);
+	}
+	cli_ledger_close(&l);
+	return status;
+}
+
+int
+enrol_accept(const struct enrol_options *o, struct tally_err *err)
+{
+	struct tally_arena *arena = tally_arena_new(4096);
+	struct tally_buf record = TALLY_BUF_INIT;
+	struct tally_enrolment_file f = { 0 };
+	int status = cli_read_input(o->arg[1], ENROL_FILE_MAX, &record, err);
+
+	if (status == 0)
+		status = tally_enrolment_file_read(&f, o->arg[1], tally_buf_view(&record), false,
+						   arena, err);
+	if (status == 0)
+		status = store_record(o->arg[0], &f, o->arg[1], tally_buf_view(&record), err);
+	tally_enrolment_file_deinit(&f);
+	tally_buf_deinit(&record);
+	tally_arena_free(arena);
+	return status;
+}

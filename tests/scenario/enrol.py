@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A host's TPM is enrolled by files. The TPM is a swtpm that swtpm_setup has made,
+with certificates of its local authority; OpenSSL and tpm2-tools look at the same.
+
+    enrol.py TALLY TALLYD [--helper TALLYD-TPM] [--credential PROGRAM]
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+from scenario import Suite, Wrong, arguments, check, main
+from swtpm import FLAGS, Agent, Estate, Swtpm, kinds, wait_until
+
+
+def tool(*command, env=None):
+    """Somebody else's program, which has to succeed; its output."""
+    done = subprocess.run([*map(os.fspath, command)], stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                          env=dict(os.environ, **(env or {})), timeout=120)
+    if done.returncode != 0:
+        raise Wrong(f"{command[0]}: exit {done.returncode}: {done.stderr.decode(errors='replace')[:800]}")
+    return done.stdout.decode(errors="replace")
+
+
+class Manufactured(Swtpm):
+    """A swtpm whose endorsement keys have certificates of an authority of its own."""
+
+    def __init__(self, suite, name, authority):
+        super().__init__(suite, name)
+        files = self.state.parent / f"{name}.setup"
+        files.mkdir()
+        (files / "options").write_text("")
+        (files / "ca.conf").write_text(f"statedir = {authority}\nsigningkey = {authority}/signkey.pem\n"
+                                       f"issuercert = {authority}/issuercert.pem\ncertserial = {authority}/serial\n")
+        (files / "setup.conf").write_text("create_certs_tool=/usr/bin/swtpm_localca\n"
+                                          f"create_certs_tool_config={files}/ca.conf\n"
+                                          f"create_certs_tool_options={files}/options\n")
+        tool("swtpm_setup", "--tpm2", "--tpmstate", self.state, "--create-ek-cert", "--config", files / "setup.conf",
+             "--write-ek-cert-files", files, "--logfile", files / "log")
+        self.certificates = files
+
+    def transport(self):
+        return f"swtpm:host=127.0.0.1,port={self.port}"
+
+
+class Desk:
+    """An enroller: its key, its roots, its register."""
+
+    def __init__(self, suite, name, *roots):
+        self.suite, self.top = suite, suite.scratch / name
+        self.top.mkdir()
+        self.key, self.vkey = self.top / "key", self.top / "vkey"
+        self.vkey.write_text(suite.must("enrol", "key", f"{name}.example/enrol", "-o", self.key).text)
+        self.roots = [word for root in roots for word in ("--roots", root)]
+        self.count = 0
+
+    def issue(self, ledger, *options, asset="0042", code=0, names=()):
+        """The whole way for a ledger; the record's path, or the refusal."""
+        self.count += 1
+        files = [self.top / f"{self.count}.{kind}" for kind in ("request", "challenge", "response", "record")]
+        self.suite.must("enrol", "request", ledger, "--asset", asset, "-o", files[0])
+        self.suite.must("enrol", "challenge", files[0], "--key", self.key, "-o", files[1])
+        self.suite.must("enrol", "respond", ledger, files[1], "-o", files[2])
+        command = ("enrol", "issue", *files[:3], "--key", self.key, *self.roots, "--register", self.top / "register",
+                   "-o", files[3], *options)
+        if code:
+            return self.suite.refused(*command, code=code, names=names)
+        self.told = self.suite.must(*command).error
+        return files[3]
+
+
+def verdict(suite, ledger, *pins, code=0, options=()):
+    out = suite.scratch / "out"
+    suite.must("export", ledger, "--to", out)
+    words = [word for pin in (ledger / "keys/log.vkey", *pins) for word in ("--anchor", pin)]
+    answer = suite.must("verify", out, *words, "--json", *options, code=code)
+    text = suite.run("verify", out, *words).text
+    shutil.rmtree(out)
+    return json.loads(answer.text), text
+
+
+def values(path, key):
+    return re.findall(rf"^{key} (.*)$", path.read_text(), re.M)
+
+
+def enrolment(suite, tpm, authority, desk):
+    ledger = suite.scratch / "ledger"
+    pins = (desk.vkey, authority / "swtpm-localca-rootca-cert.pem", authority / "issuercert.pem")
+    suite.must("init", ledger, "--tpm", tpm.transport())
+    with suite.case("a swtpm with certificates is enrolled by four files, and stays a software TPM"):
+        record = desk.issue(ledger)
+        check("its certificate says that it is a software TPM" in desk.told, desk.told)
+        suite.must("enrol", "accept", ledger, record)
+        answer, text = verdict(suite, ledger, *pins)
+        check(answer["holds"] and answer["anchored"] and answer["class"] == "software (libtpms)", str(answer))
+        check("no pinned root" not in text and "counts for nothing" not in text, text)
+        entry = kinds(suite, ledger, "enrolment")
+        check(len(entry) == 1, str(entry))
+    with suite.case("tally log tells the record in words"):
+        line = suite.must("log", ledger, "--kind", "enrolment").text
+        check("class=software (libtpms) asset=0042 enroller=desk.example/enrol" in line, line)
+    with suite.case("hardware is not to be had of it by asking"):
+        desk.issue(ledger, "--class", "hardware-certified", code=2, names=["more than its certificates give"])
+        desk.issue(ledger, "--class", "hardware-uncertified", code=2, names=["more than its certificates give"])
+        answer, _ = verdict(suite, ledger, *pins, code=1, options=("--require", "hardware"))
+        check([p["check"] for p in answer["problems"]] == ["require"], str(answer))
+    with suite.case("a record of an enroller that is not pinned counts for nothing"):
+        answer, text = verdict(suite, ledger)
+        check(answer["holds"] and "counts for nothing" in text, text)
+    with suite.case("a pinned record anchors its log"):
+        out = suite.scratch / "pinned"
+        suite.must("export", ledger, "--to", out)
+        suite.must("verify", out, "--anchor", record)
+        suite.must("verify", out, code=4)
+    with suite.case("a folder of pins is as good as its files"):
+        folder = suite.scratch / "pins"
+        folder.mkdir()
+        for path in (ledger / "keys/log.vkey", *pins):
+            shutil.copy(path, folder)
+        suite.must("verify", out, "--anchor", folder)
+    return ledger, record
+
+
+def openssl(suite, authority, record):
+    with suite.case("openssl verify agrees on the chain of the record, and refuses another root"):
+        chain = [subprocess.run(["base64", "-d"], input=value.encode(), capture_output=True, check=True).stdout
+                 for value in values(record, "certificate")]
+        check(len(chain) == 2, f"{len(chain)} certificates")
+        for i, der in enumerate(chain):
+            (suite.scratch / f"{i}.der").write_bytes(der)
+            tool("openssl", "x509", "-inform", "DER", "-in", suite.scratch / f"{i}.der", "-out", suite.scratch / f"{i}.pem")
+        said = tool("openssl", "verify", "-CAfile", authority / "swtpm-localca-rootca-cert.pem", "-untrusted",
+                    suite.scratch / "1.pem", suite.scratch / "0.pem")
+        check("OK" in said, said)
+        done = subprocess.run(["openssl", "verify", "-CAfile", suite.scratch / "0.pem", suite.scratch / "0.pem"],
+                              capture_output=True, check=False)
+        check(done.returncode != 0, "its own root")
+
+
+def hostile(suite, ledger, desk):
+    files = {kind: desk.top / f"1.{kind}" for kind in ("request", "challenge", "response", "record")}
+    bent = suite.scratch / "bent"
+    with suite.case("a request that its log did not sign is refused"):
+        bent.write_text(files["request"].read_text().replace("asset 0042", "asset 0043"))
+        suite.refused("enrol", "challenge", bent, "--key", desk.key, code=1, names=["signature"])
+    with suite.case("a file that is another one is refused with its line"):
+        suite.refused("enrol", "challenge", files["record"], "--key", desk.key, code=2, names=[":1:1: no request"])
+        suite.refused("enrol", "accept", ledger, files["request"], code=2, names=[":1:1: no record"])
+        suite.refused("enrol", "respond", ledger, files["response"], code=2, names=[":1:1: not "])
+    with suite.case("a response with another secret is refused"):
+        secret = values(files["response"], "secret")[0]
+        other = ("B" if secret[0] == "A" else "A") + secret[1:]
+        bent.write_text(files["response"].read_text().replace(secret, other))
+        suite.refused("enrol", "issue", files["request"], files["challenge"], bent, "--key", desk.key, code=1,
+                      names=["secret 1 is not what was sealed"])
+    with suite.case("a challenge that was changed, or is another enroller's, is refused"):
+        bent.write_text(re.sub(r"time \d{4}", "time 2001", files["challenge"].read_text()))
+        suite.refused("enrol", "issue", files["request"], bent, files["response"], "--key", desk.key, code=1,
+                      names=["30 days"])
+        other = Desk(suite, "other")
+        suite.refused("enrol", "issue", *[files[k] for k in ("request", "challenge", "response")], "--key", other.key,
+                      code=1, names=["not what was sealed"])
+    with suite.case("a credential that was changed opens nothing"):
+        sealed = values(files["challenge"], "object")[0]
+        bent.write_text(files["challenge"].read_text().replace(sealed, sealed[:20] + ("A" if sealed[20] != "A" else "B") + sealed[21:]))
+        suite.refused("enrol", "respond", ledger, bent, code=3, names=["credential 1 is not for this TPM"])
+    with suite.case("a log's key is no enroller's, and a key is made once"):
+        suite.refused("enrol", "challenge", files["request"], "--key", ledger / "keys/log.key", code=2,
+                      names=["a log's key"])
+        suite.refused("enrol", "key", "x", "-o", desk.key, code=3, names=[desk.key])
+    with suite.case("wrong use says how"):
+        suite.refused("enrol", code=2)
+        suite.refused("enrol", "grant", code=2, names=["grant"])
+        suite.refused("enrol", "issue", files["request"], code=2, names=["CHALLENGE"])
+        suite.refused("enrol", "challenge", files["request"], code=2, names=["--key"])
+
+
+def others(suite, tpm, ledger, desk, authority):
+    """The same machine with another TPM; the same TPM for another log."""
+    with suite.case("a second ledger on an enrolled TPM is an alarm"):
+        second = suite.scratch / "second"
+        suite.must("init", second, "--tpm", tpm.transport(), "--origin", "example.com/second")
+        desk.issue(second, asset="0043", code=1, names=["alarm: the TPM is enrolled for another log"])
+    tpm.stop()
+    with suite.case("another TPM for a known machine is an alarm"):
+        stranger = Manufactured(suite, "stranger", authority).start(*FLAGS)
+        third = suite.scratch / "third"
+        suite.must("init", third, "--tpm", stranger.transport())
+        desk.issue(third, code=1, names=["alarm: the machine is enrolled with another TPM"])
+    with suite.case("another TPM cannot answer for the first one"):
+        suite.refused("enrol", "respond", third, desk.top / "1.challenge", code=3, names=["not for this TPM"])
+    with suite.case("a record of another log is not accepted"):
+        suite.refused("enrol", "accept", third, desk.top / "1.record", code=1, names=["of another log"])
+    stranger.stop()
+
+
+def agent(suite, tpm, ledger, record):
+    tpm.start(*FLAGS)
+    with suite.case("where an agent holds the ledger it stores the record"):
+        before = len(kinds(suite, ledger, "enrolment"))
+        running = Agent(suite, ledger, "")
+        wait_until("an agent", lambda: json.loads(suite.must("status", ledger, "--json").text)["agent"])
+        suite.must("enrol", "accept", ledger, record)
+        check(len(kinds(suite, ledger, "enrolment")) == before + 1, "no entry")
+        suite.refused("enrol", "request", ledger, code=3)
+        check(running.stop() == 0, "tallyd")
+    tpm.stop()
+
+
+def body(suite):
+    suite.running, suite.proxies, suite.agents = [], [], []
+    authority = suite.scratch / "authority"
+    authority.mkdir()
+    try:
+        tpm = Manufactured(suite, "made", authority).start(*FLAGS)
+        desk = Desk(suite, "desk", authority / "swtpm-localca-rootca-cert.pem", authority / "issuercert.pem")
+        ledger, record = enrolment(suite, tpm, authority, desk)
+        openssl(suite, authority, record)
+        hostile(suite, ledger, desk)
+        others(suite, tpm, ledger, desk, authority)
+        agent(suite, tpm, ledger, record)
+    finally:
+        for one in suite.agents:
+            if one.process.poll() is None:
+                one.stop(signal.SIGKILL)
+        for one in suite.running:
+            one.stop(signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    parser = arguments(__doc__.split("\n", 1)[0])
+    parser.add_argument("tallyd", help="the agent")
+    given = parser.parse_args()
+    scenario = Suite(given.tally, given.helper)
+    scenario.tallyd = os.path.abspath(given.tallyd)
+    missing = [name for name in ("swtpm", "swtpm_setup", "swtpm_localca", "certtool", "openssl") if not shutil.which(name)]
+    if missing:
+        print(f"skipped: enrolment over swtpm: {', '.join(missing)} missing (packages swtpm-tools, gnutls-bin, openssl)")
+        scenario.end()
+        raise SystemExit(77)
+    main(scenario, body)
