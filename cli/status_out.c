@@ -70,8 +70,8 @@ status_json(const struct standing *st, struct tally_buf *out)
 	status_agent_json(&st->agent, w);
 	put(w, "checkpoint", st->checkpoint);
 	put_number(w, "checkpoint_size", st->covered);
-	put(w, "closed", tally_store_closed(st->store));
 	put(w, "class", tally_class_name(TALLY_CLASS_SELF_DECLARED));
+	put(w, "closed", tally_store_closed(st->store));
 	put(w, "coverage", coverage_text(st, "coverage"));
 	put_gaps(w, st->coverage ? tally_json_get(st->coverage, "gaps") : NULL);
 	tally_jsonw_key(w, "holder");
