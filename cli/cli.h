@@ -18,6 +18,7 @@ struct cli_command {
 
 int cli_init(int argc, char **argv, struct tally_err *err);
 int cli_enrol(int argc, char **argv, struct tally_err *err);
+int cli_host(int argc, char **argv, struct tally_err *err);
 int cli_map(int argc, char **argv, struct tally_err *err);
 int cli_record(int argc, char **argv, struct tally_err *err);
 int cli_log(int argc, char **argv, struct tally_err *err);

@@ -20,7 +20,24 @@
 struct looking {
 	const struct tally_enrolment *e;
 	bool *again;
+	struct tally_buf succeeded; /* origins that others go on from, a line each */
 };
+
+static bool
+is_history(const struct looking *l, struct tally_bytes origin)
+{
+	struct tally_bytes rest = tally_buf_view(&l->succeeded);
+
+	while (rest.len > 0) {
+		const uint8_t *end = memchr(rest.p, '\n', rest.len);
+		size_t n = (size_t)(end - rest.p);
+
+		if (tally_bytes_eq(tally_bytes(rest.p, n), origin))
+			return true;
+		rest = tally_bytes(end + 1, rest.len - n - 1);
+	}
+	return false;
+}
 
 static int
 refuse(const char *name, const char *what, const struct tally_enrolment *old, struct tally_err *err)
@@ -57,7 +74,10 @@ look(void *ctx, const char *name, struct tally_bytes content, struct tally_err *
 			*l->again = true;
 		else if (same_log)
 			r = refuse(name, "the log is enrolled with another TPM", &f.e, err);
-		else if (e->succeeds && tally_bytes_eq(f.e.origin, e->prev_origin))
+		else if (e->succeeds && f.e.succeeds &&
+			 tally_bytes_eq(e->prev_origin, f.e.prev_origin))
+			r = refuse(name, "another log succeeds the old one", &f.e, err);
+		else if (is_history(l, f.e.origin))
 			r = 0;
 		else if (same_tpm)
 			r = refuse(name, "the TPM is enrolled for another log", &f.e, err);
@@ -69,16 +89,42 @@ look(void *ctx, const char *name, struct tally_bytes content, struct tally_err *
 	return r;
 }
 
+/* First of all: which logs are history. */
+static int
+note_succession(void *ctx, const char *name, struct tally_bytes content, struct tally_err *err)
+{
+	struct looking *l = ctx;
+	struct tally_arena *arena = tally_arena_new(4096);
+	struct tally_enrolment_file f;
+	int r = tally_enrolment_file_read(&f, name, content, false, arena, err);
+
+	if (r == 0 && f.e.succeeds) {
+		tally_buf_add_bytes(&l->succeeded, f.e.prev_origin);
+		tally_buf_add_u8(&l->succeeded, '\n');
+	}
+	tally_enrolment_file_deinit(&f);
+	tally_arena_free(arena);
+	return r;
+}
+
 int
 enrol_register_check(const char *dir, const struct tally_enrolment *e, bool *again,
 		     struct tally_err *err)
 {
-	struct looking l = { e, again };
+	struct looking l = { .e = e, .again = again };
+	int r = tally_dir_make(dir, 0700, err);
 
 	*again = false;
-	if (tally_dir_make(dir, 0700, err) < 0)
-		return -1;
-	return pins_each(dir, look, &l, err);
+	if (e->succeeds) {
+		tally_buf_add_bytes(&l.succeeded, e->prev_origin);
+		tally_buf_add_u8(&l.succeeded, '\n');
+	}
+	if (r == 0)
+		r = pins_each(dir, note_succession, &l, err);
+	if (r == 0)
+		r = pins_each(dir, look, &l, err);
+	tally_buf_deinit(&l.succeeded);
+	return r;
 }
 
 int

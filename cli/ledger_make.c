@@ -23,6 +23,7 @@
 struct making {
 	char *parent, *hidden; /* paths */
 	int fd;
+	const struct cli_succession *old; /* NULL: it begins by itself */
 };
 
 static int
@@ -146,7 +147,8 @@ make_tpm(const struct making *m, const char *transport, const char *host, struct
 }
 
 static int
-append_begin(struct tally_store *s, const char *host, struct tally_err *err)
+append_begin(struct tally_store *s, const char *host, const struct cli_succession *old,
+	     struct tally_err *err)
 {
 	struct tally_event ev = { .kind = TALLY_LEDGER_BEGIN };
 	struct tally_buf vkey = TALLY_BUF_INIT;
@@ -158,6 +160,12 @@ append_begin(struct tally_store *s, const char *host, struct tally_err *err)
 	ev.o.version = tally_bytes_str(TALLY_VERSION);
 	ev.o.origin = tally_bytes_str(tally_store_origin(s));
 	ev.o.vkey = tally_buf_view(&vkey);
+	if (old) {
+		ev.o.prev_origin = tally_bytes_str(old->origin);
+		ev.o.has_prev_size = true;
+		ev.o.prev_size = old->size;
+		ev.o.prev_root = tally_bytes(old->root, TALLY_HASH);
+	}
 	status = tally_store_append_event(s, &ev, &index, err);
 	tally_buf_deinit(&vkey);
 	return status;
@@ -174,10 +182,14 @@ fill(const struct making *m, const char *transport, const char *host, struct tal
 	if (make_tpm(m, transport, host, origin, err) < 0)
 		return -1;
 	o.origin = tally_buf_cstr(origin);
+	if (m->old && strcmp(o.origin, m->old->origin) == 0)
+		return tally_err_set(err, TALLY_USE,
+				     "the old log has this origin already: give another with "
+				     "--origin");
 	if (tally_store_create(m->hidden, &o, err) < 0 ||
 	    cli_ledger_open(&l, m->hidden, false, err) < 0)
 		return -1;
-	status = append_begin(l.store, host, err);
+	status = append_begin(l.store, host, m->old, err);
 	if (status == 0)
 		status = cli_ledger_seal(&l, false, err);
 	if (status == 0 && cli_ledger_checkpoint(&l, err) < 0)
@@ -201,11 +213,11 @@ finish(const struct making *m, const char *path, struct tally_err *err)
 	return status;
 }
 
-int
-cli_ledger_make(const char *path, const char *transport, const char *host, const char *origin,
-		struct tally_err *err)
+static int
+make(const char *path, const char *transport, const char *host, const char *origin,
+     const struct cli_succession *old, struct tally_err *err)
 {
-	struct making m = { .fd = -1 };
+	struct making m = { .fd = -1, .old = old };
 	struct tally_buf name = TALLY_BUF_INIT;
 	char own[256] = "";
 	int status;
@@ -230,4 +242,18 @@ cli_ledger_make(const char *path, const char *transport, const char *host, const
 	free(m.parent);
 	free(m.hidden);
 	return status;
+}
+
+int
+cli_ledger_make(const char *path, const char *transport, const char *host, const char *origin,
+		struct tally_err *err)
+{
+	return make(path, transport, host, origin, NULL, err);
+}
+
+int
+cli_ledger_succeed(const char *path, const char *transport, const char *origin,
+		   const struct cli_succession *old, struct tally_err *err)
+{
+	return make(path, transport, NULL, origin, old, err);
 }

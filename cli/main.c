@@ -16,6 +16,7 @@ static const struct cli_command commands[] = {
 	{ "init", "make a ledger and its log key", cli_init },
 	{ "enrol", "have a host's TPM enrolled, by files", cli_enrol },
 	{ "record", "bring recorded events in, one ledger a host", cli_record },
+	{ "host", "make the ledger that succeeds a replaced host's", cli_host },
 	{ "map", "bring claims from a CMDB into a ledger", cli_map },
 	{ "log", "list a ledger's entries", cli_log },
 	{ "status", "say how a ledger stands", cli_status },

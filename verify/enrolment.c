@@ -241,6 +241,12 @@ is_successor(const struct tally_export *new, const struct tally_export *old)
 					      tally_bytes_str(old->origin));
 }
 
+void
+enrolment_mark(const struct tally_export *a, struct tally_export *b)
+{
+	b->superseded = b->superseded || (a->enrolled.any && is_successor(a, b));
+}
+
 /* The old ledger's root where the new one says that it ended. */
 static int
 check_succession(struct tally_export *new, struct tally_export *old, struct tally_err *err)
@@ -272,7 +278,14 @@ enrolment_compare(struct tally_export *a, struct tally_export *b, struct tally_e
 		return check_succession(a, b, err);
 	if (is_successor(b, a))
 		return check_succession(b, a, err);
-	if (!ea->any || !eb->any)
+	if (a->succeeds && b->succeeds &&
+	    tally_bytes_eq(tally_buf_view(&a->prev_origin), tally_buf_view(&b->prev_origin))) {
+		problem(b->problems, "tpm-14", b->folder.path, NULL,
+			"it succeeds the log that %s succeeds, too", a->origin);
+		return 0;
+	}
+	/* What was succeeded is history, and not what the machine is now. */
+	if (!ea->any || !eb->any || a->superseded || b->superseded)
 		return 0;
 	if (memcmp(ea->host_id, eb->host_id, TALLY_HASH) == 0)
 		problem(b->problems, "tpm-14", b->folder.path, NULL,

@@ -220,18 +220,25 @@ tally_verify_path(struct tally_verify *v, const char *path, struct tally_err *er
 	return add_file(v, path, err);
 }
 
-/* Two exports of two logs: one machine has one TPM, unless one log succeeds the other. */
+static bool
+are_of_two_logs(const struct tally_export *a, const struct tally_export *b)
+{
+	return a && b && a->sound && b->sound && strcmp(a->origin, b->origin) != 0;
+}
+
+/* One machine has one TPM and one log, unless a log succeeds another. */
 static int
 compare_hosts(struct tally_verify *v, struct tally_err *err)
 {
 	for (size_t i = 0; i < v->count; i++)
-		for (size_t j = i + 1; j < v->count; j++) {
-			struct tally_export *a = v->targets[i].export, *b = v->targets[j].export;
-
-			if (a && b && a->sound && b->sound && strcmp(a->origin, b->origin) != 0 &&
-			    enrolment_compare(a, b, err) < 0)
+		for (size_t j = 0; j < v->count; j++)
+			if (are_of_two_logs(v->targets[i].export, v->targets[j].export))
+				enrolment_mark(v->targets[i].export, v->targets[j].export);
+	for (size_t i = 0; i < v->count; i++)
+		for (size_t j = i + 1; j < v->count; j++)
+			if (are_of_two_logs(v->targets[i].export, v->targets[j].export) &&
+			    enrolment_compare(v->targets[i].export, v->targets[j].export, err) < 0)
 				return -1;
-		}
 	return 0;
 }
 

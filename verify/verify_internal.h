@@ -77,6 +77,7 @@ struct tally_export {
 	} enrolled;
 	bool has_metered;
 	uint64_t first_metered; /* the first entry that says something of machines */
+	bool superseded;        /* another export here succeeds it, by an enroller's word */
 	bool succeeds;          /* its first entry names a ledger before it */
 	struct tally_buf prev_origin;
 	uint64_t prev_size;
@@ -179,7 +180,9 @@ void enrolment_session(struct tally_export *x, const struct session *s, const ch
 void enrolment_entry(struct tally_export *x, unsigned kind, uint64_t index);
 /* Check 18 of an export. */
 enum tally_class enrolment_class(struct tally_export *x);
-/* Two exports of different logs that are sound by themselves. */
+/* Two exports of different logs that are sound by themselves: first all pairs, in
+ * either order, whether `a` succeeds `b`; then each pair once. */
+void enrolment_mark(const struct tally_export *a, struct tally_export *b);
 int enrolment_compare(struct tally_export *a, struct tally_export *b, struct tally_err *err);
 
 /* reader.c: a long file, piece by piece. */

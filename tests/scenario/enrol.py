@@ -55,6 +55,7 @@ class Desk:
         self.top.mkdir()
         self.key, self.vkey = self.top / "key", self.top / "vkey"
         self.vkey.write_text(suite.must("enrol", "key", f"{name}.example/enrol", "-o", self.key).text)
+        self.register = self.top / "register"
         self.roots = [word for root in roots for word in ("--roots", root)]
         self.count = 0
 
@@ -65,7 +66,7 @@ class Desk:
         self.suite.must("enrol", "request", ledger, "--asset", asset, "-o", files[0])
         self.suite.must("enrol", "challenge", files[0], "--key", self.key, "-o", files[1])
         self.suite.must("enrol", "respond", ledger, files[1], "-o", files[2])
-        command = ("enrol", "issue", *files[:3], "--key", self.key, *self.roots, "--register", self.top / "register",
+        command = ("enrol", "issue", *files[:3], "--key", self.key, *self.roots, "--register", self.register,
                    "-o", files[3], *options)
         if code:
             return self.suite.refused(*command, code=code, names=names)
@@ -195,7 +196,73 @@ def others(suite, tpm, ledger, desk, authority):
         suite.refused("enrol", "respond", third, desk.top / "1.challenge", code=3, names=["not for this TPM"])
     with suite.case("a record of another log is not accepted"):
         suite.refused("enrol", "accept", third, desk.top / "1.record", code=1, names=["of another log"])
+    return stranger
+
+
+def both_hold(suite, desk, authority, *ledgers):
+    """Exports of two ledgers, verified together."""
+    words = ["--anchor", desk.vkey, "--anchor", authority / "swtpm-localca-rootca-cert.pem"]
+    outs = []
+    for ledger in ledgers:
+        outs.append(suite.scratch / f"{ledger.name}.out")
+        shutil.rmtree(outs[-1], ignore_errors=True)
+        suite.must("export", ledger, "--to", outs[-1])
+        words += ["--anchor", ledger / "keys/log.vkey"]
+    suite.must("verify", *outs, *words)
+    return outs, words
+
+
+def successions(suite, tpm, stranger, ledger, desk, authority):
+    old = suite.scratch / "old.out"
+    suite.must("export", ledger, "--to", old)
+    with suite.case("a replaced TPM: the new ledger succeeds the old one, is enrolled, and both hold"):
+        new = suite.scratch / "new"
+        suite.must("host", "replace", new, "--from", ledger, "--tpm", stranger.transport())
+        suite.must("enrol", "accept", new, desk.issue(new))
+        begin = kinds(suite, new, "ledger-begin")[0]["operations"]
+        check(begin["prev_origin"] == json.loads(suite.must("status", ledger, "--json").text)["origin"], str(begin))
+        outs, words = both_hold(suite, desk, authority, ledger, new)
+    with suite.case("a copy of the old ledger that says something else there is found"):
+        suite.must("verify", outs[1], old, *words)
+        other = suite.scratch / "fork"
+        shutil.copytree(outs[0], other)
+        data = bytearray((other / "checkpoint").read_bytes())
+        data[-10] ^= 1
+        (other / "checkpoint").write_bytes(data)
+        suite.must("verify", outs[1], other, *words, code=1)
     stranger.stop()
+    tpm.start(*FLAGS)
+    with suite.case("a lost disk: the same TPM with a new attestation key is enrolled again behind the checkpoint"):
+        again = suite.scratch / "again"
+        suite.refused("host", "replace", again, "--from", old / "checkpoint", "--tpm", tpm.transport(), code=2,
+                      names=["--vkey"])
+        suite.refused("host", "replace", again, "--from", old / "checkpoint", "--vkey", new / "keys/log.vkey", "--tpm",
+                      tpm.transport(), code=1, names=["not signed by"])
+        suite.refused("host", "replace", again, "--from", old / "checkpoint", "--vkey", ledger / "keys/log.vkey", "--tpm",
+                      tpm.transport(), code=2, names=["--origin"])
+        suite.must("host", "replace", again, "--from", old / "checkpoint", "--vkey", ledger / "keys/log.vkey", "--tpm",
+                   tpm.transport(), "--origin", "example.com/again")
+        desk.issue(again, code=1, names=["alarm: another log succeeds the old one"])
+        desk.register = suite.scratch / "before"  # as it was before the TPM was replaced
+        desk.register.mkdir()
+        shutil.copy(desk.top / "1.record", desk.register)
+        suite.must("enrol", "accept", again, desk.issue(again))
+        both_hold(suite, desk, authority, ledger, again)
+    with suite.case("two successors of one log are a problem"):
+        outs, words = both_hold(suite, desk, authority, again)
+        answer = suite.must("verify", suite.scratch / "new.out", *outs, *words, "--json", code=1)
+        check([p["check"] for p in json.loads(answer.text)["problems"]] == ["tpm-14"], answer.text)
+    with suite.case("a ledger that succeeds a successor is no alarm either"):
+        last = suite.scratch / "last"
+        suite.must("host", "replace", last, "--from", again, "--tpm", tpm.transport(), "--origin", "example.com/last")
+        suite.must("enrol", "accept", last, desk.issue(last))
+        both_hold(suite, desk, authority, ledger, again, last)
+    with suite.case("wrong use of host says how"):
+        suite.refused("host", code=2)
+        suite.refused("host", "retire", code=2, names=["retire"])
+        suite.refused("host", "replace", again, code=2, names=["--from"])
+        suite.refused("host", "replace", again, "--from", suite.scratch / "none", code=3, names=["none"])
+    tpm.stop()
 
 
 def agent(suite, tpm, ledger, record):
@@ -221,7 +288,8 @@ def body(suite):
         ledger, record = enrolment(suite, tpm, authority, desk)
         openssl(suite, authority, record)
         hostile(suite, ledger, desk)
-        others(suite, tpm, ledger, desk, authority)
+        stranger = others(suite, tpm, ledger, desk, authority)
+        successions(suite, tpm, stranger, ledger, desk, authority)
         agent(suite, tpm, ledger, record)
     finally:
         for one in suite.agents:
