@@ -50,11 +50,12 @@ parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option argp_options[] = {
 	{ "anchor", 'a', "FILE", 0,
-	  "What was pinned off the host: vkey lines, enrollers, roots, a record, or a folder of "
+	  "What was pinned off the host: vkey lines, a trust policy, enrollers, roots, a record, "
+	  "or a folder of "
 	  "such files; may be given again",
 	  0 },
 	{ "require", 'r', "LIST", 0, "What must be there too, with commas: hardware, witness", 0 },
-	{ "json", 'j', NULL, 0, "One JSON object: holds, anchored, class, problems", 0 },
+	{ "json", 'j', NULL, 0, "One JSON object: holds, anchored, class, problems, witnessed", 0 },
 	{ 0 },
 };
 static const struct argp argp = {

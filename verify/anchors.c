@@ -19,6 +19,7 @@ anchors_deinit(struct anchors *a)
 	for (size_t i = 0; i < a->n_records; i++)
 		tally_buf_deinit(&a->records[i]);
 	tally_roots_free(a->roots);
+	tally_policy_free(a->policy);
 	free(a->records);
 	free(a->enrollers);
 	free(a->keys);
@@ -200,6 +201,19 @@ take_lines(struct anchors *a, const char *name, struct tally_bytes text, struct 
 	return status < 0 ? tally_err_prefix(err, "%s:%u", name, number) : 0;
 }
 
+/* Its logs are pinned as lines of their own would pin them. */
+static int
+take_policy(struct anchors *a, const char *name, struct tally_bytes text, struct tally_err *err)
+{
+	if (a->policy)
+		return tally_err_set(err, TALLY_USE, "%s: a second policy", name);
+	if (tally_policy_parse(&a->policy, name, text, err) < 0)
+		return -1;
+	for (size_t i = 0; i < tally_policy_logs(a->policy); i++)
+		add_key(a, &tally_policy_log(a->policy, i)->key);
+	return 0;
+}
+
 int
 anchors_take(struct anchors *a, const char *name, struct tally_bytes text, struct tally_err *err)
 {
@@ -209,5 +223,7 @@ anchors_take(struct anchors *a, const char *name, struct tally_bytes text, struc
 		return take_record(a, name, text, err);
 	if (text.len > 2 && text.p[0] == 0x30 && text.p[1] >= 0x80)
 		return tally_roots_read(a->roots, name, text, err);
+	if (tally_policy_recognised(text))
+		return take_policy(a, name, text, err);
 	return take_lines(a, name, text, err);
 }

@@ -135,6 +135,8 @@ checkpoint_check(struct tally_export *x, const struct anchors *anchors, struct t
 		x->size = head.size;
 		memcpy(x->root, head.root, TALLY_HASH);
 		r = choose_key(x, anchors, &note, has_vkey > 0 ? &vkey : NULL);
+		if (!x->private)
+			witnessed_checkpoint(x, &note);
 	}
 	tally_buf_deinit(&scratch);
 	return r;

@@ -171,6 +171,10 @@ check(struct tally_export *x, const struct anchors *anchors, struct tally_err *e
 		r = check_inside(x, anchors, tally_buf_view(&file), err);
 	tally_buf_deinit(&file);
 	x->sound = r == 0 && x->problems->count == before;
+	if (r == 0 && witnessed_end(x, x->sound, err) < 0)
+		r = -1;
+	x->sound = x->sound && x->problems->count == before;
+	x->anchors = NULL;
 	return r < 0 ? -1 : 0;
 }
 
@@ -181,6 +185,7 @@ export_check(struct tally_export **out, const char *path, const struct anchors *
 	struct tally_export *x = tally_alloc(sizeof(*x));
 
 	x->problems = problems ? problems : &x->own;
+	x->anchors = anchors;
 	if (folder_open(&x->folder, path, err) < 0 || check(x, anchors, err) < 0) {
 		tally_export_close(x);
 		return -1;
@@ -203,6 +208,7 @@ tally_export_close(struct tally_export *x)
 	tally_buf_deinit(&x->enrolled.before);
 	tally_buf_deinit(&x->enrolled.asset);
 	free(x->digest);
+	free(x->witnessed.claim);
 	free(x->origin);
 	free(x);
 }

@@ -68,9 +68,35 @@ compare_exports(struct tally_verify *v, struct target *t, const struct tally_che
 		if (export_root_at(x, head->size, root, err) < 0)
 			return -1;
 		if (memcmp(root, head->root, TALLY_HASH) != 0)
-			TELL(v, t, "root", "another history of the log than in %s", x->folder.path);
+			TELL(v, t, "tpm-16", "another history of the log than in %s",
+			     x->folder.path);
 	}
 	return 0;
+}
+
+/* Of two proofs under checkpoints of one size the roots must agree, too. */
+static void
+compare_proofs(struct tally_verify *v, struct target *t, const struct tally_checkpoint *head)
+{
+	t->size = head->size;
+	memcpy(t->root, head->root, TALLY_HASH);
+	t->origin = tally_strndup((const char *)head->origin.p, head->origin.len);
+	for (struct target *o = v->targets; o < t; o++)
+		if (o->kind == TARGET_PROOF && o->origin && o->size == t->size &&
+		    strcmp(o->origin, t->origin) == 0 && memcmp(o->root, t->root, TALLY_HASH) != 0)
+			TELL(v, t, "tpm-16", "another history of the log than in %s", o->path);
+}
+
+static void
+check_witnesses(struct tally_verify *v, struct target *t, const struct tally_note *note)
+{
+	struct tally_err err = TALLY_ERR_INIT;
+	struct cosigned c;
+
+	if (witnesses_judge(&v->anchors, note, &c, &err) < 0)
+		TELL(v, t, "tpm-17", "%s", err.text);
+	else if (c.reached)
+		t->witnessed = (struct witnessed){ .reached = true, .size = t->size, .by = c.by };
 }
 
 int
@@ -91,6 +117,8 @@ proof_check(struct tally_verify *v, struct target *t, struct tally_err *err)
 	} else {
 		check_signature(v, t, &note, head.origin);
 		check_inclusion(v, t, &p, &head);
+		compare_proofs(v, t, &head);
+		check_witnesses(v, t, &note);
 		r = compare_exports(v, t, &head, err);
 	}
 	t->class = tally_class_of(t->anchored, tally_bytes(NULL, 0));

@@ -91,6 +91,7 @@ check_record(struct pass *p, uint64_t index, const uint8_t *record, const char *
 			      h.boot, p->has_before ? b->boot : 0);
 	else if (p->has_before && h.boot == b->boot && h.uptime < b->uptime)
 		problem_entry(to, "record", dir, file, index, "its uptime goes back");
+	witnessed_entry(p->x, index, h.wall, file);
 	p->before = h;
 	p->has_before = true;
 }
@@ -160,6 +161,8 @@ check_payload(struct pass *p, uint64_t index, const struct payload *payload, con
 		if (p->session->open)
 			enrolment_session(p->x, p->session, file);
 	}
+	if (ev.kind == TALLY_RECEIPT)
+		witnessed_receipt(p->x, index, &ev.o, file);
 	if (ev.kind == TALLY_ENROLMENT)
 		enrolment_take(p->x, p->anchors, p->session, index,
 			       (int64_t)tally_get_u64(record + 16), ev.o.enrolment, file);

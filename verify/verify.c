@@ -30,6 +30,7 @@ tally_verify_free(struct tally_verify *v)
 		tally_export_close(v->targets[i].export);
 		tally_buf_deinit(&v->targets[i].content);
 		free(v->targets[i].path);
+		free(v->targets[i].origin);
 	}
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		tally_buf_deinit(&v->inputs[i].content);
@@ -259,7 +260,7 @@ compare_histories(struct tally_verify *v, struct tally_err *err)
 			if (export_root_at(b, a->size, root, err) < 0)
 				return -1;
 			if (memcmp(root, a->root, TALLY_HASH) != 0)
-				problem(&v->problems, "root", a->folder.path, "checkpoint",
+				problem(&v->problems, "tpm-16", a->folder.path, "checkpoint",
 					"another history of the log than in %s", b->folder.path);
 		}
 	return 0;
@@ -344,9 +345,8 @@ check_required(struct tally_verify *v)
 	if (v->require_hardware && !hardware)
 		problem(&v->problems, "require", "hardware", NULL,
 			"no hardware TPM is proven for all of it");
-	/* No checkpoint of this version carries a witness's line. */
 	if (v->require_witness)
-		problem(&v->problems, "require", "witness", NULL, "no pinned witness has signed");
+		witnessed_require(v);
 }
 
 int

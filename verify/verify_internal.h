@@ -14,6 +14,7 @@
 #include "tally/merkle.h"
 #include "tally/note.h"
 #include "tally/verify.h"
+#include "tally/witness.h"
 
 #define TILE      256U
 #define PATH_ROOM 128 /* of a name inside an export */
@@ -55,6 +56,30 @@ enum found folder_list(struct folder *f, const char *name, int *fd, struct tally
 enum found folder_read(struct folder *f, const char *name, size_t max, struct tally_buf *out,
 		       struct tally_err *err);
 
+/* witnessed.c: what pinned witnesses say of an export or a proof. Times are theirs, seconds. */
+#define WITNESSED_KNOWN 64
+struct witnessed_claim {
+	uint64_t index, size; /* of a receipt; of its checkpoint */
+	uint8_t root[TALLY_HASH];
+};
+struct witnessed {
+	bool reached;
+	uint64_t size, by; /* of the newest checkpoint with a quorum */
+	bool window;
+	uint64_t from, since;       /* of the first receipt with one */
+	uint64_t floor, floor_told; /* the newest such time so far; whether it was told */
+	bool has_newest;
+	int64_t newest, last;  /* wall clocks of entries: the latest so far, the last entry's */
+	uint64_t newest_index; /* whose that is */
+	struct {
+		uint64_t size;
+		uint8_t root[TALLY_HASH];
+	} known[WITNESSED_KNOWN]; /* the notes that were seen last: a ring */
+	size_t next;
+	struct witnessed_claim *claim; /* whose root is to be looked up at the end */
+	size_t claims, claims_cap;
+};
+
 /* One export while it is checked, and what stays of it. */
 struct tally_export {
 	struct folder folder;
@@ -85,6 +110,8 @@ struct tally_export {
 	/* One hash a bundle, over its entries and payloads as they were checked. */
 	uint8_t (*digest)[TALLY_HASH];
 	uint64_t digests, digests_cap;
+	const struct anchors *anchors; /* while it is checked */
+	struct witnessed witnessed;
 	struct problems own; /* where nobody lends problems */
 };
 
@@ -102,6 +129,7 @@ struct anchors {
 	struct tally_roots *roots; /* never NULL when exports are checked */
 	struct tally_buf *records; /* texts of pinned records */
 	size_t n_records;
+	struct tally_policy *policy; /* NULL: none */
 };
 int anchors_take(struct anchors *a, const char *name, struct tally_bytes text,
 		 struct tally_err *err);
@@ -185,6 +213,31 @@ enum tally_class enrolment_class(struct tally_export *x);
 void enrolment_mark(const struct tally_export *a, struct tally_export *b);
 int enrolment_compare(struct tally_export *a, struct tally_export *b, struct tally_err *err);
 
+/* witnessed.c */
+struct cosigned {
+	bool reached;
+	uint64_t by, since;
+};
+/* Whether anything is pinned that asks for witnesses. */
+bool witnesses_pinned(const struct anchors *a);
+/* -1: the line of a pinned witness does not verify. */
+int witnesses_judge(const struct anchors *a, const struct tally_note *note, struct cosigned *out,
+		    struct tally_err *err);
+/* In the order of the tree: each entry; each note when the tree has its size and root; each
+ * receipt. */
+void witnessed_entry(struct tally_export *x, uint64_t index, uint64_t wall, const char *file);
+void witnessed_note(struct tally_export *x, uint64_t sequence, const struct tally_note *note,
+		    const struct tally_checkpoint *head);
+void witnessed_receipt(struct tally_export *x, uint64_t index, const struct tally_operations *o,
+		       const char *file);
+/* The checkpoint of an export that has no notes. */
+void witnessed_checkpoint(struct tally_export *x, const struct tally_note *note);
+int witnessed_end(struct tally_export *x, bool sound, struct tally_err *err);
+/* What --require witness asks for, and what is there. */
+void witnessed_require(struct tally_verify *v);
+struct tally_jsonw;
+void witnessed_json(const struct tally_verify *v, struct tally_jsonw *j);
+
 /* reader.c: a long file, piece by piece. */
 struct reader {
 	int fd; /* -1: not open */
@@ -250,6 +303,10 @@ struct target {
 	char *path;
 	struct tally_buf content; /* of a proof or a report */
 	struct tally_export *export;
+	struct witnessed witnessed; /* of a proof, ... */
+	uint64_t size;              /* ... and its checkpoint; 0: none that parses */
+	uint8_t root[TALLY_HASH];
+	char *origin;
 	bool anchored;
 	enum tally_class class;
 };

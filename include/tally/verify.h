@@ -30,7 +30,7 @@ void tally_verify_free(struct tally_verify *v);
 int tally_verify_anchor(struct tally_verify *v, const char *name, struct tally_bytes text,
 			struct tally_err *err);
 /* What must be there beside what is checked: words with commas between them,
- * `hardware` (class hardware-*) and `witness` (a pinned witness's signature).
+ * `hardware` (class hardware-*) and `witness` (a quorum of the pinned ones).
  * What is not met becomes a problem `require`. Before run. TALLY_USE: an unknown word. */
 int tally_verify_require(struct tally_verify *v, const char *list, struct tally_err *err);
 /* A file that reports may name, by its content: a rule pack of the machine's. Before

@@ -144,7 +144,7 @@ two_histories_of_one_log_are_found(void **state)
 	paths[0] = way[0];
 	expect(verified((const char *)fork.vkey.p, paths), 0, NULL, way[0], "");
 	paths[1] = way[1];
-	expect(verified((const char *)fork.vkey.p, paths), 1, "root", way[0], "checkpoint");
+	expect(verified((const char *)fork.vkey.p, paths), 1, "tpm-16", way[0], "checkpoint");
 	free(way[0]), free(way[1]);
 	ledger_deinit(&fork);
 }

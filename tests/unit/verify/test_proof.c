@@ -163,7 +163,7 @@ a_proof_is_compared_with_an_export_of_its_log(void **state)
 	test_file_write(path, foreign.p, foreign.len);
 	v = verified(NULL, paths);
 	assert_int_equal(tally_verify_exit(v), 1);
-	assert_true(names(v, "root", path, "", -1));
+	assert_true(names(v, "tpm-16", path, "", -1));
 	tally_verify_free(v);
 	ledger_deinit(&other);
 	tally_buf_deinit(&foreign);
