@@ -250,28 +250,6 @@ ratio_make(struct ratio *out, tally_i128 num, tally_i128 den)
 }
 
 bool
-ratio_add(struct ratio *out, struct ratio a, struct ratio b)
-{
-	tally_i128 common = gcd(a.den, b.den), x, y, den;
-
-	if (!mul(&x, a.num, b.den / common) || !mul(&y, b.num, a.den / common) || !add(&x, x, y) ||
-	    !mul(&den, a.den, b.den / common))
-		return false;
-	return ratio_make(out, x, den);
-}
-
-bool
-ratio_mul(struct ratio *out, struct ratio a, struct ratio b)
-{
-	tally_i128 ab = gcd(a.num, b.den), ba = gcd(b.num, a.den), num, den;
-
-	if (!mul(&num, a.num / ab, b.num / ba) || !mul(&den, a.den / ba, b.den / ab))
-		return false;
-	*out = (struct ratio){ num, den };
-	return true;
-}
-
-bool
 ratio_round(struct decimal *out, struct ratio r, unsigned decimals, enum decimal_rounding how)
 {
 	tally_i128 num = r.num, den = r.den, whole;

@@ -49,8 +49,6 @@ bool decimal_minor(int64_t *out, struct decimal d, unsigned minor_digits);
 struct decimal decimal_of(tally_i128 digits, unsigned scale);
 
 bool ratio_make(struct ratio *out, tally_i128 num, tally_i128 den); /* den > 0 */
-bool ratio_add(struct ratio *out, struct ratio a, struct ratio b);
-bool ratio_mul(struct ratio *out, struct ratio a, struct ratio b);
 bool ratio_round(struct decimal *out, struct ratio r, unsigned decimals, enum decimal_rounding how);
 /* False also where the decimals do not end, or lie behind the scale's maximum. */
 bool ratio_exact(struct decimal *out, struct ratio r);

@@ -41,14 +41,19 @@ scope_asked(const struct rule *r, enum scope scope)
 }
 
 static struct position *
-take_position(struct positions *out, const struct position_case *c, const struct meter_node *n)
+take_position(struct positions *out, struct position_case *c, const struct meter_node *n)
 {
 	const struct rule *r = c->versions[c->n_versions - 1];
+	uint8_t key[16] = { 0 };
 	struct position *p;
+	void **place;
 
-	for (size_t i = c->first; i < out->n; i++)
-		if (out->p[i].scope == n->scope && out->p[i].id == n->id)
-			return &out->p[i];
+	tally_put_u32(key, n->scope);
+	tally_put_u32(key + 4, n->id);
+	place = map_place(&c->places, key);
+	if (*place)
+		return &out->p[(size_t)(uintptr_t)*place - 1];
+	*place = (void *)(uintptr_t)(out->n + 1);
 	out->p = array_grow(out->p, &out->cap, out->n, sizeof(*out->p));
 	p = &out->p[out->n++];
 	*p = (struct position){ .applied = r,
@@ -76,7 +81,7 @@ give_up(const struct position_case *c, size_t position)
  * of the window where what was measured is, and what is not known also of that where
  * `high` is: of several the one where most was measured, or the first. */
 static void
-take_figures(struct positions *out, const struct position_case *c, struct case_window *w)
+take_figures(struct positions *out, struct position_case *c, struct case_window *w)
 {
 	const struct rule *r = c->versions[c->n_versions - 1];
 
@@ -137,6 +142,7 @@ take_case(struct positions *out, struct position_case *c, struct tally_err *err)
 		if (c->windows[i].n_pieces > 0)
 			take_figures(out, c, &c->windows[i]);
 	c->end = out->n;
+	map_deinit(&c->places);
 	position_editions(out, c);
 	position_history(out, c);
 	position_notes(c);

@@ -33,6 +33,7 @@ struct position_case {
 	struct case_window *windows; /* by time; they do not overlap */
 	size_t n_windows, cap_windows;
 	size_t first, end; /* its positions */
+	struct map places; /* of them: number + 1, by scope and id; while they are taken */
 };
 /* All cases that occur, in the packs' order. */
 struct position_cases {

@@ -47,7 +47,8 @@ add_model(struct columns *c, const struct tally_report *r, const struct position
 		columns_str(c, "-");
 	columns_str(c, p->rule == p->cheapest_rule ? "cheapest"
 		       : p->lawful                 ? "dearer"
-						   : "no maintenance");
+		       : p->uncovered              ? "other editions run"
+						   : "too little maintenance");
 }
 
 void

@@ -181,6 +181,42 @@ what_measured_nothing_is_no_cheap_choice(void **state)
 	assert_figure(r, "positions", BY_VM FLEET, "cheapest", "null");
 }
 
+static void
+the_text_shows_each_model_with_its_break_even(void **state)
+{
+	struct tally_buf lines = TALLY_BUF_INIT, text = TALLY_BUF_INIT;
+	struct test_history h;
+
+	(void)state;
+	tally_buf_add_str(&lines, "h1 00:00 host cores_per_socket=8,8 cluster=c1\n"
+				  "h2 00:00 host cores_per_socket=8,8 cluster=c2\n"
+				  "h2 01:00 start z vcpus=2 edition=datacenter " WIN "\n");
+	for (unsigned i = 0; i < 10; i++)
+		tally_buf_addf(&lines, "h1 01:00 start %c vcpus=2 " WIN "\n", (char)('a' + i));
+	tally_buf_add_str(&lines, "h1 02:00 heartbeat\nh2 02:00 heartbeat\n");
+	test_history_init(&h);
+	test_history_add(&h, tally_buf_cstr(&lines));
+	report_bytes(&h, "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", "UTC", 't', &text);
+#define SHOWS(line) assert_non_null(strstr(tally_buf_cstr(&text), line))
+	SHOWS("\nCheapest lawful model\n"
+	      "  model                           product         scope  needs  break-even  "
+	      "state\n");
+	SHOWS("  windows-server-datacenter/host  windows-server  c1        16          13  "
+	      "dearer\n");
+	SHOWS("  windows-server-standard/host    windows-server  c1        80          92  "
+	      "cheapest\n");
+	SHOWS("  windows-server-datacenter/host  windows-server  c2        16           -  "
+	      "cheapest\n");
+	SHOWS("  windows-server-standard/host    windows-server  c2        16          92  other "
+	      "editions run\n");
+	SHOWS("  windows-server/vm               windows-server  c1        80          80  too "
+	      "little maintenance\n");
+#undef SHOWS
+	test_history_deinit(&h);
+	tally_buf_deinit(&text);
+	tally_buf_deinit(&lines);
+}
+
 int
 main(void)
 {
@@ -192,6 +228,7 @@ main(void)
 		cmocka_unit_test(sql_server_by_the_vm_and_by_the_host_are_one_choice),
 		cmocka_unit_test(a_rule_without_a_group_or_a_need_has_no_choice),
 		cmocka_unit_test(what_measured_nothing_is_no_cheap_choice),
+		cmocka_unit_test(the_text_shows_each_model_with_its_break_even),
 	};
 	int failed;
 
