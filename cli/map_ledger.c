@@ -12,6 +12,7 @@
 #include "tally/note.h"
 #include "tally/store.h"
 #include "cli.h"
+#include "filed.h"
 #include "ledger.h"
 #include "map.h"
 
@@ -23,17 +24,12 @@ struct wanted {
 struct reading {
 	struct map_state *state;
 	const struct map_file *file;
-	const uint8_t *hash;
+	struct cli_filed filed;
 	struct wanted *vms; /* by UUID */
 	size_t count;
 	struct tally_buf encoded[TALLY_GROUPS];
 
-	bool any, ours; /* there is a file of claims; the newest is this one */
-	bool whole;     /* this one is complete and others follow */
-	bool differs;   /* what is there of it is not what it gives now */
-	uint64_t at;    /* index of the newest operator-action of a file */
-	uint64_t due, got, end;
-	struct tally_buf name;
+	bool differs; /* what is there of it is not what it gives now */
 };
 
 static int
@@ -73,19 +69,10 @@ take_action(struct reading *r, const struct tally_entry *e, const struct tally_e
 {
 	if (ev->o.file_hash.len != TALLY_HASH)
 		return; /* another action of an operator */
-	if (r->ours)
-		r->whole = true;
-	r->any = true;
-	r->at = e->header.index;
-	r->due = ev->o.has_records ? ev->o.records : 0;
-	r->got = 0;
-	tally_buf_clear(&r->name);
-	tally_printable(&r->name, ev->o.file_name);
-	r->ours = tally_bytes_eq(ev->o.file_hash, tally_bytes(r->hash, TALLY_HASH));
-	if (r->ours) {
+	cli_filed_begin(&r->filed, e, ev);
+	if (r->filed.ours) {
 		r->differs = false;
-		r->state->due = r->due;
-		r->end = e->header.index + 1;
+		r->state->due = r->filed.due;
 	}
 }
 
@@ -94,11 +81,11 @@ static int
 take_claim(struct reading *r, const struct tally_entry *e, struct tally_err *err)
 {
 	const struct map_file *f = r->file;
-	uint64_t k = r->got++;
+	uint64_t k = r->filed.got++;
 
-	if (!r->ours)
+	if (!r->filed.ours)
 		return 0;
-	r->end = e->header.index + 1;
+	r->filed.end = e->header.index + 1;
 	if (k >= f->count || f->claims[k].ev.kind != e->header.kind) {
 		r->differs = true;
 		return 0;
@@ -199,28 +186,24 @@ check_vms(struct reading *r, bool unknown_ok, struct tally_err *err)
 static int
 decide(struct reading *r, struct tally_err *err)
 {
+	static const struct cli_filed_words words = { "mapping", "claims", "map" };
 	struct map_state *s = r->state;
-	bool complete = r->got >= r->due;
+	enum cli_filed_state is;
 
-	if (r->any && !complete && !r->ours)
+	if (cli_filed_state(&is, &r->filed, &words, err) < 0)
+		return -1;
+	if (is == CLI_FILED_WHOLE)
+		s->progress = MAP_DONE;
+	if (is != CLI_FILED_PART)
+		return 0;
+	s->progress = MAP_PARTIAL;
+	s->have = r->filed.got;
+	if (r->differs || s->due != r->file->count)
 		return tally_err_set(
 			err, TALLY_USE,
-			"the claims of '%s' (entry %llu) were broken off at %llu of %llu: map that "
-			"file again first",
-			tally_buf_cstr(&r->name), (unsigned long long)r->at,
-			(unsigned long long)r->got, (unsigned long long)r->due);
-	if (r->whole || (r->ours && complete)) {
-		s->progress = MAP_DONE;
-	} else if (r->ours) {
-		s->progress = MAP_PARTIAL;
-		s->have = r->got;
-		if (r->differs || s->due != r->file->count)
-			return tally_err_set(
-				err, TALLY_USE,
-				"this file was broken off at %llu of %llu claims, which were made "
-				"with other options: repeat it with those",
-				(unsigned long long)r->got, (unsigned long long)r->due);
-	}
+			"this file was broken off at %llu of %llu claims, which were made "
+			"with other options: repeat it with those",
+			(unsigned long long)r->filed.got, (unsigned long long)r->filed.due);
 	return 0;
 }
 
@@ -231,7 +214,7 @@ read_seal(struct reading *r, struct tally_store *store, struct tally_err *err)
 	struct cli_newest newest;
 	int n = cli_newest_read(&newest, store, err);
 
-	r->state->covered = n > 0 && newest.checkpoint.size >= r->end;
+	r->state->covered = n > 0 && newest.checkpoint.size >= r->filed.end;
 	r->state->sealed = r->state->covered &&
 			   tally_note_lines_of(&newest.note, newest.checkpoint.origin) > 1;
 	cli_newest_deinit(&newest);
@@ -243,7 +226,7 @@ map_ledger_read(struct map_state *out, struct tally_store *store, const struct m
 		const uint8_t hash[TALLY_HASH], bool unknown_ok, struct cli_progress *progress,
 		struct tally_err *err)
 {
-	struct reading r = { .state = out, .file = f, .hash = hash };
+	struct reading r = { .state = out, .file = f, .filed.hash = hash };
 	uint8_t root[TALLY_HASH];
 	int status;
 
@@ -260,7 +243,7 @@ map_ledger_read(struct map_state *out, struct tally_store *store, const struct m
 		status = check_vms(&r, unknown_ok, err);
 	for (size_t g = 0; g < TALLY_GROUPS; g++)
 		tally_buf_deinit(&r.encoded[g]);
-	tally_buf_deinit(&r.name);
+	tally_buf_deinit(&r.filed.name);
 	free(r.vms);
 	return status < 0 ? -1 : 0;
 }

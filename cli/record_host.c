@@ -10,38 +10,13 @@
 #include "tally/err.h"
 #include "tally/note.h"
 #include "tally/store.h"
+#include "filed.h"
 #include "record.h"
 
 struct reading {
 	struct record_host *host;
-	const uint8_t *hash;
-	bool ours;    /* the newest import is of this file */
-	bool any;     /* there is an import */
-	bool whole;   /* this file's import is complete and others follow */
-	uint64_t at;  /* index of the newest import entry */
-	uint64_t due; /* what it announced */
-	uint64_t got; /* imported entries behind it */
-	uint64_t end; /* index behind the last of ours */
-	struct tally_buf name;
+	struct cli_filed filed;
 };
-
-static void
-take_import(struct reading *r, const struct tally_entry *e, const struct tally_event *ev)
-{
-	if (r->ours)
-		r->whole = true;
-	r->any = true;
-	r->at = e->header.index;
-	r->due = ev->o.has_records ? ev->o.records : 0;
-	r->got = 0;
-	tally_buf_clear(&r->name);
-	tally_printable(&r->name, ev->o.file_name);
-	r->ours = tally_bytes_eq(ev->o.file_hash, tally_bytes(r->hash, TALLY_HASH));
-	if (r->ours) {
-		r->host->records = r->due;
-		r->end = e->header.index + 1;
-	}
-}
 
 static void
 take_entry(struct reading *r, const struct tally_entry *e, const struct tally_event *ev)
@@ -49,16 +24,18 @@ take_entry(struct reading *r, const struct tally_entry *e, const struct tally_ev
 	bool imported = (e->header.flags & TALLY_FLAG_IMPORTED) != 0;
 
 	if (e->header.kind == TALLY_IMPORT) {
-		take_import(r, e, ev);
+		cli_filed_begin(&r->filed, e, ev);
+		if (r->filed.ours)
+			r->host->records = r->filed.due;
 		return;
 	}
 	if (imported) {
-		r->got++;
-		if (r->ours)
-			r->end = e->header.index + 1;
+		r->filed.got++;
+		if (r->filed.ours)
+			r->filed.end = e->header.index + 1;
 	}
 	/* The state is that of the moment before this file's import. */
-	if (r->ours || e->header.kind == TALLY_LEDGER_BEGIN || e->header.kind > TALLY_IMPORT)
+	if (r->filed.ours || e->header.kind == TALLY_LEDGER_BEGIN || e->header.kind > TALLY_IMPORT)
 		return;
 	/* Nor is an operator's word anything that happened on the host. */
 	if (!imported && tally_event_is_correction(ev))
@@ -111,7 +88,7 @@ read_seal(struct reading *r, struct tally_store *store, struct tally_err *err)
 			n = tally_checkpoint_parse(&c, note.text, false, err);
 		if (n == 0)
 			r->host->sealed =
-				c.size >= r->end && tally_note_lines_of(&note, c.origin) > 1;
+				c.size >= r->filed.end && tally_note_lines_of(&note, c.origin) > 1;
 	}
 	tally_buf_deinit(&text);
 	tally_buf_deinit(&scratch);
@@ -121,28 +98,22 @@ read_seal(struct reading *r, struct tally_store *store, struct tally_err *err)
 static int
 decide(struct reading *r, struct tally_err *err)
 {
+	static const struct cli_filed_words words = { "import", "events", "record" };
 	struct record_host *h = r->host;
-	bool complete = r->got >= r->due;
+	enum cli_filed_state is;
 
-	if (r->any && !complete && !r->ours)
-		return tally_err_set(
-			err, TALLY_USE,
-			"the import of '%s' (entry %llu) was broken off at %llu of %llu events: "
-			"record that file again first",
-			tally_buf_cstr(&r->name), (unsigned long long)r->at,
-			(unsigned long long)r->got, (unsigned long long)r->due);
-	h->have = r->ours ? r->got : 0;
-	if (r->whole || (r->ours && complete))
-		h->progress = RECORD_DONE;
-	else if (r->ours)
-		h->progress = RECORD_PARTIAL;
+	if (cli_filed_state(&is, &r->filed, &words, err) < 0)
+		return -1;
+	h->have = r->filed.ours ? r->filed.got : 0;
+	if (is != CLI_FILED_NOT)
+		h->progress = is == CLI_FILED_WHOLE ? RECORD_DONE : RECORD_PARTIAL;
 	return 0;
 }
 
 int
 record_host_read(struct record_host *h, const uint8_t hash[TALLY_HASH], struct tally_err *err)
 {
-	struct reading r = { .host = h, .hash = hash };
+	struct reading r = { .host = h, .filed.hash = hash };
 	struct tally_store *store;
 	uint8_t root[TALLY_HASH];
 	int status;
@@ -156,7 +127,7 @@ record_host_read(struct record_host *h, const uint8_t hash[TALLY_HASH], struct t
 		status = decide(&r, err);
 	if (status >= 0 && h->progress == RECORD_DONE)
 		status = read_seal(&r, store, err);
-	tally_buf_deinit(&r.name);
+	tally_buf_deinit(&r.filed.name);
 	tally_store_close(store);
 	return status < 0 ? -1 : 0;
 }

@@ -344,7 +344,7 @@ what_was_broken_off_goes_on_with_the_same_file_and_options_only(void **state)
 	write_rows(s, 3, "u");
 	assert_int_equal(map(s, NULL, NULL), -1);
 	assert_int_equal(tally_err_exit(&s->err), 2);
-	assert_non_null(strstr(s->err.text, "the claims of 'cmdb.csv'"));
+	assert_non_null(strstr(s->err.text, "the mapping of 'cmdb.csv'"));
 	assert_non_null(strstr(s->err.text, "map that file again first"));
 	write_rows(s, 5000, "t");
 	assert_int_equal(map(s, "--since", "2026-03-01"), -1);
