@@ -78,6 +78,11 @@ class Register:
                     event.run.claims += claims
                     last[event.vm] = event.run
 
+    def operator(self, events):
+        """What an operator wrote beside the hosts' entries: corrections, in the order in which they were written."""
+        for event in events:
+            self.corrections.setdefault(event.vm, []).extend(stated(event))
+
     def of(self, run):
         return run.claims + self.corrections.get(run.vm, [])
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Random histories through `tally record` and `tally report`, against the second calculator.
+"""Random histories through `tally record`, `tally map` and `tally report`, against the second calculator.
 
 usage, vms and coverage must agree to the last digit, for every period; in what
 `tally` says itself the sum over hosts must be the sum over VMs and the fleet; and
@@ -8,6 +8,7 @@ over a period that holds everything the findings must count the same.
 """
 
 import argparse
+import csv
 import json
 import os
 import random
@@ -15,11 +16,12 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from decimal import Decimal
 
 from calc import Ledgers
-from events import read_files
-from histories import History
+from events import Event, read_files
+from histories import CENTERS, EDITIONS, SOFTWARE, SYSTEMS, TENANTS, History
 from instants import NS, find_zone, format_stamp, parse_period
 
 PERIODS = (("2026-01", "2026-04", "UTC"), ("2026-02", "2026-03", "Europe/Berlin"),
@@ -122,6 +124,48 @@ def random_period(history, rng):
     return format_stamp(min(points)), format_stamp(max(points)), "UTC"
 
 
+def random_claims(history, rng):
+    """Rows of a CMDB: each says something of a VM from some instant on, often up to another."""
+    vms = sorted({vm.uuid.lower() for host in history.hosts for vm in host.seen})
+    for _ in range(rng.randrange(1, 12) if vms else 0):
+        begin, end = sorted(rng.choice(history.recent) + rng.randrange(-NS * 86400, NS * 86400) for _ in range(2))
+        row = {"vm": rng.choice(vms), "from": format_stamp(begin), "to": format_stamp(end) if rng.random() < 0.7 and begin < end else ""}
+        for keys in ({"os": rng.choice(SYSTEMS), "edition": rng.choice(EDITIONS)}, {"edition": rng.choice(EDITIONS[:2])},
+                     {"software": rng.choice(SOFTWARE), "software_removed": rng.choice(SOFTWARE)},
+                     {"tenant": rng.choice(TENANTS)}, {"cost_center": rng.choice(CENTERS), "environment": "test"}):
+            if rng.random() < 0.4:
+                row |= keys
+        if row.get("software") == row.get("software_removed"):
+            row.pop("software_removed", None)
+        if len(row) > 3 and any(row[key] for key in row.keys() - {"vm", "from", "to"}):
+            yield row
+
+
+COLUMNS = ("vm", "os", "edition", "software", "software_removed", "tenant", "cost_center", "environment", "from", "to")
+ENTRIES = (("os", ("os", "edition")), ("software", ("software", "software_removed")), ("tag", ("tenant", "cost_center", "environment")))
+
+
+def entries_of(rows, host, now):
+    """The entries that `tally map` makes of rows, as events."""
+    place = 1 << 40  # behind all that was recorded
+    for row in rows:
+        for kind, keys in ENTRIES:
+            said = {key: row[key] for key in keys if row.get(key)}
+            if not said:
+                continue
+            data = {"time": format_stamp(now), "host": host, "event": kind, "vm": row["vm"], "from": row["from"]}
+            data |= {"to": row["to"]} if row["to"] else {}
+            if kind == "software":
+                said = {"add": [said["software"]] if "software" in said else [],
+                        "remove": [said["software_removed"]] if "software_removed" in said else []}
+            if kind == "os":
+                said["evidence"] = "operator"
+            event = Event(data | said, "cmdb.csv")
+            event.order = (now, host, place)
+            place += 1
+            yield event
+
+
 class Comparison:
     def __init__(self, tally, show):
         self.tally, self.show = tally, show
@@ -141,15 +185,31 @@ class Comparison:
                     files.append(os.path.join(folder, f"{len(files)}.jsonl"))
                     with open(files[-1], "w", encoding="utf-8") as file:
                         file.writelines(line + "\n" for line in part)
+            claims = [list(random_claims(history, rng)) for _ in range(options.claims)]
             try:
-                self.history(seed, files, os.path.join(folder, "ledgers"), periods)
+                self.history(seed, files, os.path.join(folder, "ledgers"), periods, claims)
             except Failed as error:
                 self.note(f"seed {seed}: {error}")
 
-    def history(self, seed, files, ledgers, periods):
+    def map(self, ledgers, rows, host, rng):
+        """Rows into one ledger, which is told of every VM by then."""
+        file = os.path.join(ledgers, "..", f"{rng.random()}.csv")
+        with open(file, "w", encoding="utf-8", newline="") as out:
+            writer = csv.DictWriter(out, COLUMNS, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+        now = time.time_ns()
+        run(self.tally, "map", os.path.join(ledgers, host), "--from", file, "--by", "ann", "--reason", "late", "--unknown-ok")
+        return entries_of(rows, host, now)
+
+    def history(self, seed, files, ledgers, periods, claims):
+        rng = random.Random(seed)
         for file in files:
             run(self.tally, "record", ledgers, "--from", file)
         calculator = Ledgers(read_files(files))
+        for rows in claims:
+            if rows:
+                calculator.register.operator(self.map(ledgers, rows, rng.choice(sorted(os.listdir(ledgers))), rng))
         paths = [os.path.join(ledgers, name) for name in os.listdir(ledgers)]
         for begin, end, zone in periods + [ALL]:
             try:
@@ -187,6 +247,7 @@ def main(arguments):
     parser.add_argument("--hosts", type=int, default=3)
     parser.add_argument("--vms", type=int, default=10)
     parser.add_argument("--periods", type=int, default=4, help="random periods beside the fixed ones")
+    parser.add_argument("--claims", type=int, default=2, metavar="N", help="files of an operator's claims that are mapped")
     parser.add_argument("--period", nargs=3, metavar=("FROM", "TO", "ZONE"), help="this one instead of the fixed ones")
     parser.add_argument("--show", type=int, default=12, metavar="N", help="differences shown for each report")
     options = parser.parse_args(arguments)

@@ -384,7 +384,7 @@ class Compare(unittest.TestCase):
             os.chmod(tally, 0o700)
             out = io.StringIO()
             with contextlib.redirect_stdout(out):
-                code = compare.main([tally, "--seeds", "3", "--events", "150", "--periods", "1",
+                code = compare.main([tally, "--seeds", "3", "--events", "150", "--periods", "1", "--claims", "0",
                                      "--period", "2026-01", "2026-04", "UTC"])
         return code, out.getvalue()
 
