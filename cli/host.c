@@ -20,6 +20,7 @@
 struct options {
 	struct cli_input input;
 	const char *verb, *ledger, *old, *vkey, *tpm, *origin;
+	struct cli_passwords passwords;
 };
 
 static error_t
@@ -36,6 +37,11 @@ parse(int key, char *arg, struct argp_state *state)
 		return cli_take_one(&o->input, &o->tpm, "--tpm", arg);
 	case 'o':
 		return cli_take_one(&o->input, &o->origin, "--origin", arg);
+	case 'E':
+		return cli_take_one(&o->input, &o->passwords.endorsement, "--endorsement-password",
+				    arg);
+	case 'O':
+		return cli_take_one(&o->input, &o->passwords.owner, "--owner-password", arg);
 	case ARGP_KEY_ARG:
 		if (!o->verb)
 			return cli_take_one(&o->input, &o->verb, "word", arg);
@@ -51,6 +57,9 @@ static const struct argp_option argp_options[] = {
 	{ "vkey", 'k', "FILE", 0, "The old log's verification line; a checkpoint needs it", 0 },
 	{ "tpm", 't', "TRANSPORT", 0, "The TPM, as for 'tally init'", 0 },
 	{ "origin", 'o', "NAME", 0, "The new log's name, which no other log has", 0 },
+	{ "endorsement-password", 'E', "FILE", 0,
+	  "The password of the TPM's endorsement hierarchy, where it has one", 0 },
+	{ "owner-password", 'O', "FILE", 0, "The same of its owner hierarchy", 0 },
 	{ 0 },
 };
 static const struct argp argp = {
@@ -211,7 +220,8 @@ replace(const struct options *o, struct tally_err *err)
 		status = read_old(&old, o, err);
 	if (status == 0)
 		status = tally_dir_make_above(o->ledger, 0755, err);
-	if (status == 0 && cli_ledger_succeed(o->ledger, tpm, o->origin, &old.s, err) < 0)
+	if (status == 0 &&
+	    cli_ledger_succeed(o->ledger, tpm, o->origin, &old.s, &o->passwords, err) < 0)
 		status = cli_ledger_prefix(o->ledger, err);
 	if (status == 0)
 		status = print_vkey(o->ledger, err);

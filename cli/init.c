@@ -13,6 +13,7 @@
 struct options {
 	struct cli_input input;
 	const char *ledger, *tpm, *origin;
+	struct cli_passwords passwords;
 };
 
 static error_t
@@ -25,6 +26,11 @@ parse(int key, char *arg, struct argp_state *state)
 		return cli_take_one(&o->input, &o->tpm, "--tpm", arg);
 	case 'o':
 		return cli_take_one(&o->input, &o->origin, "--origin", arg);
+	case 'E':
+		return cli_take_one(&o->input, &o->passwords.endorsement, "--endorsement-password",
+				    arg);
+	case 'O':
+		return cli_take_one(&o->input, &o->passwords.owner, "--owner-password", arg);
 	case ARGP_KEY_ARG:
 		return cli_take_one(&o->input, &o->ledger, "LEDGER", arg);
 	default:
@@ -39,6 +45,9 @@ static const struct argp_option argp_options[] = {
 	  0 },
 	{ "origin", 'o', "NAME", 0, "The log's name, by default tallystick.invalid/HOST-XXXXXXXX",
 	  0 },
+	{ "endorsement-password", 'E', "FILE", 0,
+	  "The password of the TPM's endorsement hierarchy, where it has one", 0 },
+	{ "owner-password", 'O', "FILE", 0, "The same of its owner hierarchy", 0 },
 	{ 0 },
 };
 static const struct argp argp = {
@@ -76,7 +85,7 @@ cli_init(int argc, char **argv, struct tally_err *err)
 			"--origin: a name is 1 to 255 bytes of UTF-8 without blank and '+'");
 	if (tally_dir_make_above(o.ledger, 0755, err) < 0)
 		return -1;
-	if (cli_ledger_make(o.ledger, o.tpm, NULL, o.origin, err) < 0)
+	if (cli_ledger_succeed(o.ledger, o.tpm, o.origin, NULL, &o.passwords, err) < 0)
 		return cli_ledger_prefix(o.ledger, err);
 	if (tally_store_open(&store, o.ledger, TALLY_STORE_READ, tally_clock_real(), err) < 0)
 		return -1;

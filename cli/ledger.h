@@ -20,15 +20,20 @@ struct cli_ledger {
  * or NULL for this machine's; `origin` NULL for the default. */
 int cli_ledger_make(const char *path, const char *transport, const char *host, const char *origin,
 		    struct tally_err *err);
+/* Files with passwords of the TPM's hierarchies, or NULL: copied into the ledger. */
+struct cli_passwords {
+	const char *endorsement, *owner;
+};
 /* The log that a new one goes on from. */
 struct cli_succession {
 	const char *origin;
 	uint64_t size;
 	uint8_t root[TALLY_HASH];
 };
-/* The same, behind another log, whose origin it must not have. */
+/* The same, behind another log, whose origin it must not have (NULL: behind none). */
 int cli_ledger_succeed(const char *path, const char *transport, const char *origin,
-		       const struct cli_succession *old, struct tally_err *err);
+		       const struct cli_succession *old, const struct cli_passwords *passwords,
+		       struct tally_err *err);
 /* Takes the lock; TALLY_HELD names the holder, unless `remote` is fine. No TPM yet. */
 int cli_ledger_open(struct cli_ledger *l, const char *path, bool remote, struct tally_err *err);
 /* Starts the TPM in `tpm/` and its session in the ledger; `create` makes a new TPM. */

@@ -17,13 +17,16 @@
 #include <unistd.h>
 
 #include "tally/err.h"
+#include "tally/file.h"
+#include "cli.h"
 #include "ledger.h"
 
 /* A folder's own descriptor holds the lock, so that it goes with the rename. */
 struct making {
 	char *parent, *hidden; /* paths */
 	int fd;
-	const struct cli_succession *old; /* NULL: it begins by itself */
+	const struct cli_succession *old;      /* NULL: it begins by itself */
+	const struct cli_passwords *passwords; /* NULL: there are none */
 };
 
 static int
@@ -124,6 +127,36 @@ default_origin(struct tally_buf *out, struct tally_tpm *tpm, const char *host,
 	return 0;
 }
 
+static int
+copy_password(const char *from, int dir, const char *name, struct tally_err *err)
+{
+	struct tally_buf text = TALLY_BUF_INIT;
+	int status = cli_read_input(from, 4096, &text, err);
+
+	if (status == 0)
+		status = tally_file_replace(tally_disk_real(), dir, name, tally_buf_view(&text),
+					    0600, false, err);
+	if (text.p)
+		explicit_bzero(text.p, text.cap);
+	tally_buf_deinit(&text);
+	return status;
+}
+
+static int
+copy_passwords(const struct cli_passwords *from, const char *path, struct tally_err *err)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), status = 0;
+
+	if (dir < 0)
+		return tally_err_sys(err, "%s", path);
+	if (from->endorsement)
+		status = copy_password(from->endorsement, dir, "endorsement.password", err);
+	if (status == 0 && from->owner)
+		status = copy_password(from->owner, dir, "owner.password", err);
+	close(dir);
+	return status;
+}
+
 /* The new TPM names the ledger, so it is made first, and stopped again. */
 static int
 make_tpm(const struct making *m, const char *transport, const char *host, struct tally_buf *origin,
@@ -137,7 +170,9 @@ make_tpm(const struct making *m, const char *transport, const char *host, struct
 	status = mkdir(tally_buf_cstr(&dir), 0700);
 	if (status < 0)
 		(void)tally_err_sys(err, "%s", tally_buf_cstr(&dir));
-	else
+	if (status == 0 && m->passwords)
+		status = copy_passwords(m->passwords, tally_buf_cstr(&dir), err);
+	if (status == 0)
 		status = tally_tpm_start(&tpm, NULL, tally_buf_cstr(&dir), transport, true, err);
 	if (status == 0 && origin->len == 0)
 		status = default_origin(origin, tpm, host, err);
@@ -215,9 +250,9 @@ finish(const struct making *m, const char *path, struct tally_err *err)
 
 static int
 make(const char *path, const char *transport, const char *host, const char *origin,
-     const struct cli_succession *old, struct tally_err *err)
+     const struct cli_succession *old, const struct cli_passwords *passwords, struct tally_err *err)
 {
-	struct making m = { .fd = -1, .old = old };
+	struct making m = { .fd = -1, .old = old, .passwords = passwords };
 	struct tally_buf name = TALLY_BUF_INIT;
 	char own[256] = "";
 	int status;
@@ -248,12 +283,13 @@ int
 cli_ledger_make(const char *path, const char *transport, const char *host, const char *origin,
 		struct tally_err *err)
 {
-	return make(path, transport, host, origin, NULL, err);
+	return make(path, transport, host, origin, NULL, NULL, err);
 }
 
 int
 cli_ledger_succeed(const char *path, const char *transport, const char *origin,
-		   const struct cli_succession *old, struct tally_err *err)
+		   const struct cli_succession *old, const struct cli_passwords *passwords,
+		   struct tally_err *err)
 {
-	return make(path, transport, NULL, origin, old, err);
+	return make(path, transport, NULL, origin, old, passwords, err);
 }

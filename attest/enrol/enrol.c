@@ -62,7 +62,6 @@ tally_challenge_make(struct tally_buf *out, const struct tally_enrolment_file *r
 	struct tally_buf object[TALLY_CREDENTIALS] = { TALLY_BUF_INIT, TALLY_BUF_INIT };
 	struct tally_buf seed[TALLY_CREDENTIALS] = { TALLY_BUF_INIT, TALLY_BUF_INIT };
 	const struct tally_enrolment *e = &request->e;
-	const struct tally_bytes public[] = { e->ek_public, e->certified_public };
 	uint8_t secret[TALLY_CREDENTIALS][TALLY_HASH], name[34];
 	struct tally_challenge c = { .credentials = has_second(e) ? 2 : 1 };
 	struct tally_ek ek;
@@ -74,7 +73,7 @@ tally_challenge_make(struct tally_buf *out, const struct tally_enrolment_file *r
 	tally_tpm_name(name, e->ak_public);
 	r = make_secrets(secret, c.request, c.nonce, c.time, enroller, err);
 	for (size_t i = 0; i < c.credentials && r == 0; i++) {
-		r = tally_ek_parse(&ek, public[i], err);
+		r = tally_ek_parse(&ek, i == 0 ? e->ek_public : e->certified_public, err);
 		if (r == 0)
 			r = tally_credential_make(&ek, name, tally_bytes(secret[i], TALLY_HASH),
 						  &object[i], &seed[i], err);
@@ -132,8 +131,8 @@ tally_response_check(const struct tally_enrolment_file *request, struct tally_by
 		     struct tally_err *err)
 {
 	struct tally_arena *arena = tally_arena_new(4096);
-	struct tally_challenge c;
-	struct tally_response answer;
+	struct tally_challenge c = { 0 };
+	struct tally_response answer = { 0 };
 	uint8_t hash[TALLY_HASH];
 	int r = 0;
 

@@ -101,7 +101,7 @@ start(struct chip *c, const struct tpm_transport *t, bool create, const struct t
 	rc = Esys_Initialize(&c->esys, c->tcti, NULL);
 	if (rc != TSS2_RC_SUCCESS)
 		return chip_refused(rc, "Esys_Initialize", err);
-	if (start_up(c, err) < 0)
+	if (start_up(c, err) < 0 || chip_set_passwords(c, err) < 0)
 		return -1;
 	if (chip_flush_leftovers(c, err) < 0)
 		return -1;

@@ -61,6 +61,9 @@ int chip_issuer(struct chip *c, unsigned n, struct tally_buf *certificate, struc
 int chip_activate(struct chip *c, enum tally_ek_template template, struct tally_bytes id_object,
 		  struct tally_bytes encrypted_secret, struct tally_buf *out,
 		  struct tally_err *err);
+/* passwords.c: those of the hierarchies, from files beside the state, if any. */
+#define CHIP_PASSWORD_MAX 32 /* bytes: as much as every TPM takes */
+int chip_set_passwords(struct chip *c, struct tally_err *err);
 /* leftovers.c: flushes every transient object and session that is not ours. */
 int chip_flush_leftovers(struct chip *c, struct tally_err *err);
 

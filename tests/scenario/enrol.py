@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 
 from scenario import Suite, Wrong, arguments, check, main
@@ -265,6 +266,42 @@ def successions(suite, tpm, stranger, ledger, desk, authority):
     tpm.stop()
 
 
+def passwords(suite, authority, desk):
+    """Both hierarchies have a password, as an operator may set them."""
+    tpm = Manufactured(suite, "guarded", authority).start(*FLAGS)
+    secret, wrong = suite.scratch / "secret", suite.scratch / "wrong"
+    secret.write_text("open sesame\n")
+    wrong.write_text("open barley\n")
+    for hierarchy in (0x4000000b, 0x40000001):
+        auth = struct.pack(">IHBH", 0x40000009, 0, 0, 0)
+        tail = struct.pack(">II", hierarchy, len(auth)) + auth + struct.pack(">H", 11) + b"open sesame"
+        code = tpm.send(struct.pack(">HII", 0x8002, 10 + len(tail), 0x129) + tail)
+        check(code == 0, f"TPM2_HierarchyChangeAuth: {code:#x}")
+    ledger = suite.scratch / "guarded-ledger"
+    given = ("--endorsement-password", secret, "--owner-password", secret)
+    with suite.case("a TPM whose hierarchies have passwords needs them, and is enrolled with them"):
+        suite.refused("init", ledger, "--tpm", tpm.transport(), code=3, names=["endorsement key"])
+        suite.refused("init", ledger, "--tpm", tpm.transport(), "--endorsement-password", wrong, code=3,
+                      names=["endorsement key"])
+        suite.must("init", ledger, "--tpm", tpm.transport(), *given)
+        modes = {(ledger / "tpm" / f"{name}.password").stat().st_mode & 0o777 for name in ("endorsement", "owner")}
+        check(modes == {0o600}, str(modes))
+        suite.must("enrol", "accept", ledger, desk.issue(ledger, asset="0099"))
+        tpm.restart()
+        suite.must("checkpoint", ledger)
+        both_hold(suite, desk, authority, ledger)
+    with suite.case("a password that no TPM takes is refused by its name, and no wrong one locks the TPM"):
+        wrong.write_text("x" * 33)
+        suite.refused("init", suite.scratch / "none", "--tpm", tpm.transport(), "--endorsement-password", wrong, code=2,
+                      names=["endorsement.password"])
+        check(not (suite.scratch / "none").exists(), "there is a ledger")
+        wrong.write_text("guess\n")
+        for _ in range(8):
+            suite.refused("init", suite.scratch / "none", "--tpm", tpm.transport(), "--endorsement-password", wrong, code=3)
+        suite.must("checkpoint", ledger)
+    tpm.stop()
+
+
 def agent(suite, tpm, ledger, record):
     tpm.start(*FLAGS)
     with suite.case("where an agent holds the ledger it stores the record"):
@@ -290,6 +327,7 @@ def body(suite):
         hostile(suite, ledger, desk)
         stranger = others(suite, tpm, ledger, desk, authority)
         successions(suite, tpm, stranger, ledger, desk, authority)
+        passwords(suite, authority, desk)
         agent(suite, tpm, ledger, record)
     finally:
         for one in suite.agents:
