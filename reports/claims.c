@@ -190,6 +190,7 @@ claims_take(struct claims *c, const struct slot *e, uint64_t order,
 	c->said = NULL;
 	c->stay_claims = 0;
 	c->rows_part = NULL;
+	c->software_in = NULL;
 	return true;
 }
 

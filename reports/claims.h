@@ -11,6 +11,7 @@
 
 struct vm;
 struct usage_row;
+struct vm_row;
 
 enum { SCOPES = 6 };
 
@@ -33,7 +34,8 @@ struct claims {
 	const struct part *rows_part;
 	uint32_t rows_cluster, rows_region;
 	struct usage_row *rows[SCOPES];
-	uint8_t evidence; /* of the OS */
+	const struct vm_row *software_in; /* has had this software already */
+	uint8_t evidence;                 /* of the OS */
 	uint32_t value[CLAIM_KEYS];
 	uint64_t order[CLAIM_KEYS]; /* 0: not given */
 	struct software_step *steps;

@@ -174,7 +174,6 @@ run_begin(struct residence *r, struct part *p, struct vm *vm, const struct slot 
 	residence_link(run);
 	run->open = true;
 	run->begin_index = e->h.index;
-	run->begin_at = e->at;
 	run->boot = e->h.boot;
 	learn(run, e);
 	see(run, e);
@@ -275,7 +274,6 @@ follow(struct residence *r, struct run *run, const struct slot *e)
 	    (m->cause != TALLY_C_MIGRATED && m->cause != TALLY_C_POSTCOPY))
 		return;
 	run->departing = true;
-	run->depart_at = e->at;
 	run->depart_index = e->h.index;
 	if (r->ops->depart)
 		r->ops->depart(r->ctx, run, e);

@@ -23,41 +23,37 @@ struct standing {
 };
 enum clock { RUNNING, PAUSED, SUSPENDED, SAVED, CRASHED, CLOCKS, NOT_COUNTED = CLOCKS };
 
+/* Lines of memory decide what an event costs: what stands together is used together. */
 struct run {
 	struct vm *vm;
 	struct part *part;
 	struct run *vm_next, *part_prev, *part_next;
 	uint64_t begin_index;
-	int64_t begin_at;
-	uint64_t seen_index; /* its newest entry */
-	uint32_t boot;       /* incarnation */
-	bool has_domain_id, has_start_ticks;
-	uint64_t domain_id;
-	uint64_t start_ticks;
-	bool open;
-	/* Of a live part: stands suspended for a switch-over to another host. */
-	bool departing;
-	int64_t depart_at;
-	uint64_t depart_index;
+	uint64_t seen_index;   /* its newest entry */
+	struct claims *claims; /* sweep.c, as all that follows but for the incarnation */
 
-	/* From here on: sweep.c */
-	bool cut;   /* counts no longer, though no entry has ended it yet */
-	bool saved; /* ended, and what it left is kept until the VM's next begin */
-	bool ended; /* goes away when its last time is counted */
-	bool standby;
-	bool changed; /* since its time was last counted */
-	unsigned state;
-	uint32_t vcpus;
-	struct claims *claims;
 	struct standing now;
 	struct usage_row *rows[SCOPES];
 	struct vm_row *row;
-	bool has_pair;
+	unsigned state;
+	uint32_t vcpus;
+	uint32_t stay;             /* collect.c: number + 1; 0: it stands in none */
+	uint32_t size;             /* in the estate's sizes */
 	uint32_t product, edition; /* of the span that `row` belongs to */
+	bool cut;                  /* counts no longer, though no entry has ended it yet */
+	bool saved;                /* ended, and what it left is kept until the VM's next begin */
+	bool ended;                /* goes away when its last time is counted */
+	bool standby;
+	bool changed; /* since its time was last counted */
 
-	/* collect.c, where an estate is asked for */
-	uint32_t stay; /* number + 1; 0: it stands in none */
-	uint32_t size; /* in the estate's sizes */
+	bool open;
+	/* Of a live part: stands suspended for a switch-over to another host. */
+	bool departing;
+	uint64_t depart_index;
+	bool has_domain_id, has_start_ticks;
+	uint32_t boot; /* incarnation */
+	uint64_t domain_id;
+	uint64_t start_ticks;
 };
 
 /* The entry of the period that began it from a saved state, until it is saved anew. */
@@ -69,15 +65,15 @@ struct restored {
 };
 struct vm {
 	uint8_t uuid[TALLY_UUID];
-	uint32_t number; /* in the order of first appearance */
 	struct run *runs;
 	struct claims *last; /* of the run whose claims changed last */
 	struct corrected *corrected;
 	struct vm_row *row; /* of its newest span */
-	uint32_t in_estate; /* number + 1 */
 	struct conflict *conflict;
-	struct restored restored;
+	uint32_t in_estate; /* number + 1 */
+	uint32_t number;    /* in the order of first appearance */
 	struct moves *moves;
+	struct restored restored;
 };
 
 enum end_why {

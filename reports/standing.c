@@ -150,18 +150,20 @@ static void
 keep_span(struct sweep *s, struct run *run, const struct standing *is)
 {
 	uint32_t product = is->claims.value[CLAIM_OS], edition = is->claims.value[CLAIM_EDITION];
+	bool corrected = run->vm->corrected && run->vm->corrected->n_active > 0;
 
-	if (!run->has_pair || run->product != product || run->edition != edition)
+	if (run->product != product || run->edition != edition)
 		run->row = NULL;
-	run->has_pair = true;
 	run->product = product;
 	run->edition = edition;
 	if (!counts(is->state) || s->now >= s->to)
 		return;
 	if (!run->row)
 		run->row = vms_span(&s->vms, run, product, edition, s->now);
-	if (run->claims->n_steps > 0 || (run->vm->corrected && run->vm->corrected->n_active > 0))
+	if (corrected || (run->claims->n_steps > 0 && run->claims->software_in != run->row)) {
 		claims_software(&run->row->software, run->claims, run->vm->corrected);
+		run->claims->software_in = corrected ? NULL : run->row;
+	}
 }
 
 static void

@@ -184,10 +184,10 @@ fetch(void *ctx, const struct told *t, unsigned stage)
 	vm = t->e->of->vm;
 	if (!vm)
 		return;
-	fetch_lines(vm->row, sizeof(*vm->row));
-	fetch_lines(vm->last, sizeof(*vm->last));
 	run = residence_open(vm, p);
-	if (!run) {
+	if (!run) { /* it begins: with its VM's claims and row */
+		fetch_lines(vm->row, 64);
+		fetch_lines(vm->last, sizeof(*vm->last));
 		fetch_lines(p->runs, 64);
 		return;
 	}
