@@ -296,7 +296,7 @@ def passwords(suite, authority, desk):
                       names=["endorsement.password"])
         check(not (suite.scratch / "none").exists(), "there is a ledger")
         wrong.write_text("guess\n")
-        for _ in range(8):
+        for _ in range(4):
             suite.refused("init", suite.scratch / "none", "--tpm", tpm.transport(), "--endorsement-password", wrong, code=3)
         suite.must("checkpoint", ledger)
     tpm.stop()
