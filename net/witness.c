@@ -84,14 +84,14 @@ answer_signed(struct tally_witness *w, struct witness_log *log,
 	uint64_t newest = log->seen ? log->size : 0;
 	struct tally_err err = TALLY_ERR_INIT;
 	bool again = log->seen && head->size == log->size;
+	bool fork = again && memcmp(head->root, log->root, TALLY_HASH) != 0;
 
 	if (r->old > head->size) {
 		refuse(out, 400, "the old size is larger than the checkpoint's");
-	} else if (r->old != newest) {
-		conflict(out, log);
-	} else if (again && memcmp(head->root, log->root, TALLY_HASH) != 0) {
-		tally_log(TALLY_LOG_WARNING, "%s shows two roots for %" PRIu64 " entries",
-			  log->origin, head->size);
+	} else if (r->old != newest || fork) {
+		if (fork)
+			tally_log(TALLY_LOG_WARNING, "%s shows two roots for %" PRIu64 " entries",
+				  log->origin, head->size);
 		conflict(out, log);
 	} else if (check_growth(log, r, head, &err) < 0) {
 		tally_log(TALLY_LOG_WARNING,
@@ -109,6 +109,18 @@ answer_signed(struct tally_witness *w, struct witness_log *log,
 	}
 }
 
+/* 0, or the status that says that it cannot be read. */
+static unsigned
+read_request(struct tally_add_checkpoint *r, struct tally_note *note, struct tally_checkpoint *head,
+	     struct tally_bytes body, struct tally_buf *scratch, struct tally_err *err)
+{
+	if (tally_add_checkpoint_parse(r, body, err) < 0)
+		return 400;
+	if (tally_note_parse(note, r->note, scratch, err) < 0)
+		return 403; /* a signature line that is none verifies as little */
+	return tally_checkpoint_parse(head, note->text, true, err) < 0 ? 400 : 0;
+}
+
 void
 tally_witness_add_checkpoint(struct tally_witness *w, struct tally_bytes body, uint64_t now,
 			     struct tally_witness_answer *out)
@@ -119,14 +131,12 @@ tally_witness_add_checkpoint(struct tally_witness *w, struct tally_bytes body, u
 	struct tally_checkpoint head;
 	struct witness_log *log;
 	struct tally_note note;
+	unsigned unread;
 
 	tally_buf_clear(&out->body);
-	if (tally_add_checkpoint_parse(&r, body, &err) < 0) {
-		refuse(out, 400, err.text);
-	} else if (tally_note_parse(&note, r.note, &scratch, &err) < 0) {
-		refuse(out, 403, err.text); /* a signature line that is none verifies as little */
-	} else if (tally_checkpoint_parse(&head, note.text, true, &err) < 0) {
-		refuse(out, 400, err.text);
+	unread = read_request(&r, &note, &head, body, &scratch, &err);
+	if (unread != 0) {
+		refuse(out, unread, err.text);
 	} else if (!(log = witness_find(w, head.origin)) || log->n_keys == 0) {
 		refuse(out, 404, "unknown log");
 	} else if (!signed_by_log(log, &note)) {

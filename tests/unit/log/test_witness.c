@@ -203,11 +203,11 @@ malformed_requests_are_refused(void **state)
 		"old  1\n\nx",
 		"old 1 \n\nx",
 		"old 9223372036854775808\n\nx",
-		"old 1\n" ROOT "x\n\nx",
-		"old 1\n" ROOT "\r\n\nx",
+		("old 1\n" ROOT "x\n\nx"),
+		("old 1\n" ROOT "\r\n\nx"),
 		"old 1\n RcCI1Nk56ZcSmIEfIn0SleqtV7uvrlXNccFx595Iwl0=\n\nx",
 		"old 1\nRcCI1Nk56ZcSmIEfIn0SleqtV7uvrlXNccFx595Iwl1=\n\nx",
-		"old 1\n" ROOT "\nx",
+		("old 1\n" ROOT "\nx"),
 	};
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_add_checkpoint r;
