@@ -286,19 +286,19 @@ place(struct part *p, struct slot *s)
 
 	s->skipped = 0;
 	if (!p->live || p->aside) {
-		s->at = wallclock_other(&p->wallclock, s->own_at);
+		s->at = tally_wallclock_other(&p->wallclock, s->own_at);
 		return;
 	}
-	s->at = wallclock_live(&p->wallclock, &s->h, s->own_at, &s->skipped);
+	s->at = tally_wallclock_live(&p->wallclock, &s->h, s->own_at, &s->skipped);
 	if (p->wallclock.ahead == 0)
 		return;
-	s->own_at = wallclock_told(&p->wallclock, s->own_at);
+	s->own_at = tally_wallclock_told(&p->wallclock, s->own_at);
 	for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++) {
 		int64_t at;
 
 		if (!slot_has(s, told[i]))
 			continue;
-		at = wallclock_told(&p->wallclock, slot_instant(s, told[i]));
+		at = tally_wallclock_told(&p->wallclock, slot_instant(s, told[i]));
 		if (at <= s->at)
 			s->numbers.v[told[i]] = (uint64_t)at;
 	}
@@ -331,7 +331,7 @@ part_begin(struct part *p, stream_want *want, struct tally_err *err)
 	p->n_rows = p->row = 0;
 	p->first = p->count = 0;
 	p->skips = false;
-	wallclock_begin(&p->wallclock);
+	tally_wallclock_begin(&p->wallclock);
 	if (p->cursor.rewind(p->cursor.ctx, err) < 0)
 		return -1;
 	return part_fill(p, PART_SLOTS / 2, want, false, err);

@@ -7,7 +7,7 @@
  * operator wrote beside it (aside.h). Each entry is told with the one that follows
  * it in its part, since some entries end runs at the one before them.
  */
-#include "wallclock.h"
+#include "tally/wallclock.h"
 #include "said.h"
 
 struct tally_err;
@@ -47,8 +47,8 @@ struct part {
 	struct tally_buf body;
 	struct slot slots[PART_SLOTS]; /* a ring: from `first` on `count` are read, and not told */
 	unsigned first, count;
-	bool ended;                 /* nothing follows them */
-	struct wallclock wallclock; /* up to the entry that was read last */
+	bool ended;                       /* nothing follows them */
+	struct tally_wallclock wallclock; /* up to the entry that was read last */
 
 	/* What the entries so far say; residence.c */
 	struct run *runs; /* open ones */

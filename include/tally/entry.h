@@ -13,14 +13,6 @@
 #define TALLY_SALT          16
 #define TALLY_FLAG_IMPORTED 1u
 
-struct tally_header {
-	uint8_t kind;
-	uint16_t flags;
-	uint32_t boot;
-	uint64_t index;
-	uint64_t wall, uptime; /* ns */
-};
-
 /* An entry whose commitments are made, ready to be appended: everything but the
  * index and the append's times, so that it can be made on another core. */
 struct tally_prepared {

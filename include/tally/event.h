@@ -152,6 +152,15 @@ struct tally_cpu_time {
 	uint64_t ns;
 };
 
+/* What an entry says of its own recording. */
+struct tally_header {
+	uint8_t kind;
+	uint16_t flags;
+	uint32_t boot;
+	uint64_t index;
+	uint64_t wall, uptime; /* ns */
+};
+
 struct tally_metering {
 	TALLY_OPT(uint64_t, run);
 	TALLY_OPT(uint64_t, time);

@@ -7,7 +7,7 @@
 
 #include "check.h"
 #include "stream.h"
-#include "wallclock.h"
+#include "tally/wallclock.h"
 #include "tally/entry.h"
 #include "tally/err.h"
 #include "tally/store.h"
@@ -101,13 +101,13 @@ records_newest(struct host *h, struct tally_store *store)
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_arena *arena = tally_arena_new(16384);
 	struct tally_entries entries = { 0 };
-	struct wallclock clock;
+	struct tally_wallclock clock;
 	struct tally_entry e;
 	uint8_t root[TALLY_HASH];
 	uint64_t size = 0;
 	int64_t skipped;
 	int rc = tally_store_head(store, &size, root, &err);
-	wallclock_begin(&clock);
+	tally_wallclock_begin(&clock);
 	if (rc == 0)
 		rc = tally_store_entries(store, 0, size, &entries, &err);
 	while (rc == 0 && (rc = entries.next(entries.ctx, &e, &err)) == 1) {
@@ -115,9 +115,9 @@ records_newest(struct host *h, struct tally_store *store)
 		tally_arena_reset(arena);
 		rc = tally_event_decode(&ev, e.group, 1u << TALLY_METERING, arena, &err);
 		if (part_holds(true, &e.header))
-			(void)wallclock_live(&clock, &e.header,
-					     (int64_t)(ev.m.has_time ? ev.m.time : e.header.wall),
-					     &skipped);
+			(void)tally_wallclock_live(
+				&clock, &e.header,
+				(int64_t)(ev.m.has_time ? ev.m.time : e.header.wall), &skipped);
 	}
 	if (rc < 0)
 		sim_fail(h->world, h, "the ledger cannot be read: %s", err.text);
@@ -133,13 +133,13 @@ records_check(struct host *h, struct tally_store *store, struct seen *seen)
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_arena *arena = tally_arena_new(16384);
 	struct tally_entries entries = { 0 };
-	struct wallclock clock;
+	struct tally_wallclock clock;
 	struct tally_entry e;
 	uint8_t root[TALLY_HASH];
 	uint64_t size = 0;
 	int64_t at = 0;
 	int rc = tally_store_head(store, &size, root, &err);
-	wallclock_begin(&clock);
+	tally_wallclock_begin(&clock);
 	if (rc == 0)
 		rc = tally_store_entries(store, 0, size, &entries, &err);
 	while (rc == 0 && entries.next(entries.ctx, &e, &err) == 1) {
@@ -149,12 +149,12 @@ records_check(struct host *h, struct tally_store *store, struct seen *seen)
 		rc = tally_event_decode(&ev, e.group, e.mask, arena, &err);
 		ev.kind = e.header.kind;
 		if (part_holds(true, &e.header))
-			at = wallclock_live(&clock, &e.header,
-					    (int64_t)(ev.m.has_time ? ev.m.time : e.header.wall),
-					    &skipped);
+			at = tally_wallclock_live(
+				&clock, &e.header,
+				(int64_t)(ev.m.has_time ? ev.m.time : e.header.wall), &skipped);
 		if (ev.m.has_not_before)
 			ev.m.not_before =
-				(uint64_t)wallclock_told(&clock, (int64_t)ev.m.not_before);
+				(uint64_t)tally_wallclock_told(&clock, (int64_t)ev.m.not_before);
 		if (rc == 0)
 			check_record(h, &ev, at, e.header.index, seen);
 	}

@@ -4,15 +4,15 @@
  * of a boot, at a step that it records, and at its start, before which nobody looked.
  * What it told before a step was recorded, it told in the old time.
  */
-#include "wallclock.h"
+#include "tally/wallclock.h"
 #include "tally/err.h"
 
 #define LIMIT TALLY_SECOND /* less is no step: both clocks are not read at once */
 
 void
-wallclock_begin(struct wallclock *t)
+tally_wallclock_begin(struct tally_wallclock *t)
 {
-	*t = (struct wallclock){ .at = INT64_MIN };
+	*t = (struct tally_wallclock){ .at = INT64_MIN };
 }
 
 static int64_t
@@ -22,21 +22,21 @@ field(uint64_t ns)
 }
 
 int64_t
-wallclock_told(const struct wallclock *t, int64_t wall)
+tally_wallclock_told(const struct tally_wallclock *t, int64_t wall)
 {
 	return wall < TALLY_WALL_MAX - t->ahead ? wall + t->ahead : TALLY_WALL_MAX;
 }
 
 /* It was moved back: the time goes on. */
 static void
-run_ahead(struct wallclock *t, int64_t by)
+run_ahead(struct tally_wallclock *t, int64_t by)
 {
 	t->ahead = by < TALLY_WALL_MAX - t->ahead ? t->ahead + by : TALLY_WALL_MAX;
 }
 
 /* A new boot: where the host was off for long enough, its clock has caught up. */
 static void
-boot(struct wallclock *t, int64_t own)
+boot(struct tally_wallclock *t, int64_t own)
 {
 	if (t->at <= own)
 		t->ahead = 0;
@@ -46,7 +46,7 @@ boot(struct wallclock *t, int64_t own)
 
 /* How long the clock has jumped over, 0 or more. */
 static int64_t
-measure(struct wallclock *t, const struct tally_header *h, int64_t own)
+measure(struct tally_wallclock *t, const struct tally_header *h, int64_t own)
 {
 	int64_t offset = field(h->wall) - field(h->uptime), step = offset - t->offset, left;
 
@@ -72,7 +72,7 @@ measure(struct wallclock *t, const struct tally_header *h, int64_t own)
 }
 
 int64_t
-wallclock_other(struct wallclock *t, int64_t own)
+tally_wallclock_other(struct tally_wallclock *t, int64_t own)
 {
 	if (own > t->at)
 		t->at = own;
@@ -80,12 +80,13 @@ wallclock_other(struct wallclock *t, int64_t own)
 }
 
 int64_t
-wallclock_live(struct wallclock *t, const struct tally_header *h, int64_t own, int64_t *skipped)
+tally_wallclock_live(struct tally_wallclock *t, const struct tally_header *h, int64_t own,
+		     int64_t *skipped)
 {
 	int64_t before = t->at, most;
 
 	*skipped = measure(t, h, own);
-	(void)wallclock_other(t, wallclock_told(t, own));
+	(void)tally_wallclock_other(t, tally_wallclock_told(t, own));
 	most = before == INT64_MIN ? 0 : t->at - before;
 	if (*skipped > most)
 		*skipped = most;
