@@ -13,13 +13,21 @@
  * for each group the number of its body in the segment plus 1 (0: nothing is left
  * of the group), those fields, then the numbers. A number is the difference from the last one
  * of its sort in the piece, zigzag, as a varint.
+ *
+ * A gist is a piece that begins a segment and leaves entries out. Its horizon, i64,
+ * stands behind the head; each row begins with a varint, how many entries are left out
+ * before it. What it is hashed behind is the piece that ends where the gist does, and
+ * its first entry is the one behind it.
  */
 #include "tally/body.h"
 #include "tally/index.h"
 
 #define INDEX_VERSION 1
 #define INDEX_HEAD    14
-#define INDEX_ANEW    1u /* flag of a piece: bodies are counted anew */
+#define INDEX_HORIZON 8
+/* Flags of a piece. ANEW: bodies are counted anew. */
+#define INDEX_ANEW 1u
+#define INDEX_GIST 2u
 
 /* Of a row. SECONDS: the difference of the time is in whole seconds. */
 enum {

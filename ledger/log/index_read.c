@@ -27,7 +27,8 @@ struct tally_index_reader {
 	struct segment *now;
 	struct tally_buf piece;
 	uint8_t before[TALLY_HASH];
-	bool any;
+	bool any, gist;   /* the piece at hand is a gist */
+	uint64_t follows; /* the entry behind it */
 
 	const uint8_t *at, *end; /* rows that are not taken apart */
 	uint32_t left;           /* of them */
@@ -73,7 +74,7 @@ tally_index_reader_reset(struct tally_index_reader *r)
 {
 	for (unsigned i = 0; i < 2; i++)
 		forget(&r->segments[i]);
-	r->any = false;
+	r->any = r->gist = false;
 	r->left = 0;
 	memset(r->before, 0, sizeof(r->before));
 }
@@ -85,11 +86,17 @@ tally_index_head(struct tally_index_head *out, struct tally_bytes piece, struct 
 		return tally_err_set(err, TALLY_FAILS, "cut short");
 	if (piece.p[0] != INDEX_VERSION)
 		return tally_err_set(err, TALLY_FAILS, "unknown version %u", piece.p[0]);
-	if (piece.p[1] & ~INDEX_ANEW)
+	if (piece.p[1] & ~(INDEX_ANEW | INDEX_GIST))
 		return tally_err_set(err, TALLY_FAILS, "unknown flags %#x", piece.p[1]);
-	out->anew = piece.p[1] & INDEX_ANEW;
+	*out = (struct tally_index_head){ .anew = piece.p[1] & INDEX_ANEW,
+					  .gist = piece.p[1] & INDEX_GIST };
 	out->entries = tally_get_u32(piece.p + 2);
 	memcpy(out->hash, piece.p + piece.len - TALLY_HASH, TALLY_HASH);
+	if (!out->gist)
+		return 0;
+	if (piece.len < INDEX_HEAD + INDEX_HORIZON + TALLY_HASH)
+		return tally_err_set(err, TALLY_FAILS, "cut short");
+	out->horizon = (int64_t)tally_get_u64(piece.p + INDEX_HEAD);
 	return 0;
 }
 
@@ -179,7 +186,8 @@ read_body(struct tally_index_reader *r, const uint8_t **p, const uint8_t *end,
 static int
 read_bodies(struct tally_index_reader *r, struct tally_err *err)
 {
-	const uint8_t *p = r->piece.p + INDEX_HEAD, *end = r->piece.p + r->piece.len - TALLY_HASH;
+	const uint8_t *p = r->piece.p + INDEX_HEAD + (r->gist ? INDEX_HORIZON : 0);
+	const uint8_t *end = r->piece.p + r->piece.len - TALLY_HASH;
 	uint32_t n = tally_get_u32(r->piece.p + 6), length = tally_get_u32(r->piece.p + 10);
 
 	if (length > (size_t)(end - p))
@@ -192,6 +200,24 @@ read_bodies(struct tally_index_reader *r, struct tally_err *err)
 	return p == r->at ? 0 : malformed(err);
 }
 
+void
+tally_index_reader_after(struct tally_index_reader *r, const uint8_t before[TALLY_HASH])
+{
+	TALLY_ASSERT(!r->any);
+	memcpy(r->before, before, TALLY_HASH);
+}
+
+/* A gist comes first of all, and what follows it begins a segment, too. */
+static bool
+is_next(const struct tally_index_reader *r, uint64_t first, const struct tally_index_head *head)
+{
+	if (head->entries == 0 || ((!r->any || r->gist) && !head->anew))
+		return false;
+	if (head->gist)
+		return !r->any && head->entries <= first;
+	return first == (r->any ? r->follows : 0) && first <= UINT64_MAX - head->entries;
+}
+
 int
 tally_index_feed(struct tally_index_reader *r, uint64_t first, struct tally_bytes piece,
 		 struct tally_err *err)
@@ -201,18 +227,20 @@ tally_index_feed(struct tally_index_reader *r, uint64_t first, struct tally_byte
 	TALLY_ASSERT(r->left == 0);
 	if (tally_index_head(&head, piece, err) < 0 || check_hash(r, first, piece, err) < 0)
 		return -1;
-	if (head.entries == 0 || (r->any ? first != r->next : first != 0) ||
-	    (!r->any && !head.anew))
+	if (!is_next(r, first, &head))
 		return malformed(err);
 	if (head.anew) {
 		r->now = &r->segments[r->now == &r->segments[0]];
 		forget(r->now);
 	}
 	r->any = true;
-	memcpy(r->before, head.hash, TALLY_HASH);
+	r->gist = head.gist;
+	r->follows = head.gist ? first : first + head.entries;
+	if (!head.gist) /* which stands beside the pieces */
+		memcpy(r->before, head.hash, TALLY_HASH);
 	tally_buf_clear(&r->piece);
 	tally_buf_add_bytes(&r->piece, piece);
-	r->next = first;
+	r->next = head.gist ? 0 : first;
 	r->left = head.entries;
 	r->last = (struct index_last){ 0 };
 	return read_bodies(r, err);
@@ -302,13 +330,26 @@ read_numbers(struct tally_index_reader *r, uint8_t what, struct tally_body_numbe
 	return true;
 }
 
+/* Which entry it is. */
+static bool
+read_place(struct tally_index_reader *r, uint64_t *index)
+{
+	uint64_t left_out = 0;
+
+	if (r->gist && (!next_varint(r, &left_out) || left_out >= r->follows - r->next))
+		return false;
+	*index = r->next + left_out;
+	r->next = *index + 1;
+	return true;
+}
+
 static bool
 read_row(struct tally_index_reader *r, struct tally_index_row *row)
 {
 	struct tally_header *h = &row->header;
 	uint8_t what;
 
-	if (r->end - r->at < 3)
+	if (!read_place(r, &h->index) || r->end - r->at < 3)
 		return false;
 	h->kind = *r->at++;
 	row->numbers.has = *r->at++;
@@ -318,7 +359,6 @@ read_row(struct tally_index_reader *r, struct tally_index_row *row)
 		return false;
 	h->flags = r->last.flags;
 	h->boot = r->last.boot;
-	h->index = r->next++;
 	h->wall = r->last.wall;
 	h->uptime = r->last.uptime;
 	r->left--;

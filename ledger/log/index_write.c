@@ -24,6 +24,7 @@ struct tally_index_writer {
 	uint32_t *slots; /* number + 1, by hash */
 	size_t slots_cap;
 	/* Of the piece. */
+	uint64_t behind; /* of a gist: the entry behind the newest one */
 	uint32_t rows, bodies;
 	struct tally_buf new_bodies, row_bytes, scratch;
 	struct index_last last;
@@ -188,9 +189,9 @@ add_numbers(struct tally_index_writer *w, const struct tally_body_numbers *n, bo
 	}
 }
 
-void
-tally_index_add(struct tally_index_writer *w, const struct tally_header *h,
-		const struct tally_bytes groups[TALLY_GROUPS])
+static void
+add_row(struct tally_index_writer *w, const struct tally_header *h,
+	const struct tally_bytes groups[TALLY_GROUPS])
 {
 	struct tally_body_numbers n = { 0 };
 	struct index_last *l = &w->last;
@@ -198,7 +199,6 @@ tally_index_add(struct tally_index_writer *w, const struct tally_header *h,
 	uint8_t what = 0;
 	size_t at = rows->len;
 
-	TALLY_ASSERT(h->index == tally_index_next(w));
 	tally_buf_add(rows, (const uint8_t[]){ h->kind, 0, 0 }, 3);
 	for (unsigned k = 0; k < TALLY_GROUPS; k++) {
 		tally_buf_clear(&w->scratch);
@@ -228,6 +228,14 @@ tally_index_add(struct tally_index_writer *w, const struct tally_header *h,
 	w->entries++;
 }
 
+void
+tally_index_add(struct tally_index_writer *w, const struct tally_header *h,
+		const struct tally_bytes groups[TALLY_GROUPS])
+{
+	TALLY_ASSERT(h->index == tally_index_next(w));
+	add_row(w, h, groups);
+}
+
 bool
 tally_index_is_full(const struct tally_index_writer *w)
 {
@@ -246,8 +254,16 @@ tally_index_next(const struct tally_index_writer *w)
 	return w->first + w->rows;
 }
 
-void
-tally_index_piece(struct tally_index_writer *w, struct tally_buf *out)
+bool
+tally_index_begins(const struct tally_index_writer *w)
+{
+	return w->anew && w->rows == 0;
+}
+
+/* `horizon`: of a gist, or none. */
+static void
+write_piece(const struct tally_index_writer *w, unsigned flags, struct tally_bytes horizon,
+	    uint8_t hash[TALLY_HASH], struct tally_buf *out)
 {
 	struct tally_sha256 *h = tally_sha256_new();
 	size_t start = out->len;
@@ -255,22 +271,56 @@ tally_index_piece(struct tally_index_writer *w, struct tally_buf *out)
 
 	TALLY_ASSERT(w->rows > 0);
 	tally_buf_add_u8(out, INDEX_VERSION);
-	tally_buf_add_u8(out, w->anew ? INDEX_ANEW : 0);
+	tally_buf_add_u8(out, (uint8_t)flags);
 	tally_buf_add_u32(out, w->rows);
 	tally_buf_add_u32(out, w->bodies);
 	tally_buf_add_u32(out, (uint32_t)w->new_bodies.len);
+	tally_buf_add_bytes(out, horizon);
 	tally_buf_add_bytes(out, tally_buf_view(&w->new_bodies));
 	tally_buf_add_bytes(out, tally_buf_view(&w->row_bytes));
 	tally_put_u64(first, w->first);
 	tally_sha256_add(h, w->before, TALLY_HASH);
 	tally_sha256_add(h, first, sizeof(first));
 	tally_sha256_add(h, out->p + start, out->len - start);
-	tally_sha256_end(h, w->before);
+	tally_sha256_end(h, hash);
 	tally_sha256_free(h);
-	tally_buf_add(out, w->before, TALLY_HASH);
+	tally_buf_add(out, hash, TALLY_HASH);
+}
+
+void
+tally_index_piece(struct tally_index_writer *w, struct tally_buf *out)
+{
+	write_piece(w, w->anew ? INDEX_ANEW : 0, tally_bytes(NULL, 0), w->before, out);
 	w->first += w->rows;
 	w->anew = false;
 	begin_piece(w);
 	if (w->entries >= TALLY_INDEX_SEGMENT || w->kept.len >= 4 * PIECE_BYTES)
 		begin_segment(w);
+}
+
+void
+tally_index_gist_begin(struct tally_index_writer *w, uint64_t next,
+		       const uint8_t before[TALLY_HASH])
+{
+	tally_index_writer_begin(w, next, before, true);
+	w->behind = 0;
+}
+
+void
+tally_index_gist_add(struct tally_index_writer *w, const struct tally_header *h,
+		     const struct tally_bytes groups[TALLY_GROUPS])
+{
+	TALLY_ASSERT(h->index >= w->behind && h->index < w->first);
+	add_varint(&w->row_bytes, h->index - w->behind);
+	w->behind = h->index + 1;
+	add_row(w, h, groups);
+}
+
+void
+tally_index_gist(const struct tally_index_writer *w, int64_t horizon, struct tally_buf *out)
+{
+	uint8_t field[INDEX_HORIZON], hash[TALLY_HASH];
+
+	tally_put_u64(field, (uint64_t)horizon);
+	write_piece(w, INDEX_ANEW | INDEX_GIST, tally_bytes(field, sizeof(field)), hash, out);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A piece of an index, without its hash, which is put behind it. Whatever it
- * says, reading it ends, and all that is read can be looked at.
+ * A piece of an index, or a gist, without its hash, which is put behind it. Whatever
+ * it says, reading it ends, and all that is read can be looked at.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "tally/err.h"
 #include "tally/index.h"
+
+#define GIST_OF 1000 /* entries */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -49,17 +51,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct tally_index_row *rows;
 	uint8_t hash[TALLY_HASH];
 	size_t n;
+	/* By its flags: a gist is of the entries before this. */
+	bool gist = size > 1 && (data[1] & 2);
 
 	/* Before the first piece there are 32 zero bytes, and it begins with entry 0. */
 	memset(tally_buf_grow(&hashed, TALLY_HASH + 8), 0, TALLY_HASH + 8);
+	tally_put_u64(hashed.p + TALLY_HASH, gist ? GIST_OF : 0);
 	tally_buf_add(&hashed, data, size);
 	tally_sha256(hash, tally_buf_view(&hashed));
 	tally_buf_add(&piece, data, size);
 	tally_buf_add(&piece, hash, sizeof(hash));
-	if (tally_index_feed(r, 0, tally_buf_view(&piece), &err) == 0) {
+	if (tally_index_feed(r, gist ? GIST_OF : 0, tally_buf_view(&piece), &err) == 0) {
 		while (tally_index_rows(r, &rows, &n, &err) > 0)
-			for (size_t i = 0; i < n; i++)
+			for (size_t i = 0; i < n; i++) {
+				TALLY_ASSERT(!gist || rows[i].header.index < GIST_OF);
 				look_at_row(&rows[i], arena);
+			}
 	}
 	tally_arena_free(arena);
 	tally_index_reader_free(r);
