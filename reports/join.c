@@ -9,8 +9,6 @@
 #include "join.h"
 #include "tally/time.h"
 
-#define WINDOW (60 * TALLY_SECOND)
-
 static bool
 agrees(const struct move *m, const struct move *other)
 {
@@ -50,7 +48,7 @@ find_pairs(struct joins *j, const struct moves *m)
 			int64_t d = out->at < in->at ? in->at - out->at : out->at - in->at;
 
 			if (out->in || !in->in || out->part->ledger == in->part->ledger ||
-			    d > WINDOW || !agrees(out, in) || !agrees(in, out))
+			    d > JOIN_WINDOW || !agrees(out, in) || !agrees(in, out))
 				continue;
 			j->pairs =
 				array_grow(j->pairs, &j->cap_pairs, j->n_pairs, sizeof(*j->pairs));
@@ -76,7 +74,7 @@ settle(struct joins *j, const struct moves *m, uint8_t *held, int64_t now, bool 
 		if (held[p->out] == TAKEN || held[p->in] == TAKEN)
 			continue;
 		if (held[p->out] == FREE && held[p->in] == FREE && !out->undecided &&
-		    (all || now - later >= (is_guess(out) ? WINDOW + 1 : p->distance))) {
+		    (all || now - later >= (is_guess(out) ? JOIN_WINDOW + 1 : p->distance))) {
 			held[p->out] = held[p->in] = TAKEN;
 			j->ops->joined(j->ctx, out, in);
 		} else {
@@ -102,7 +100,8 @@ resolve(struct joins *j, struct vm *vm, int64_t now, bool all)
 	for (size_t i = 0; i < m->n; i++) {
 		if (j->held[i] == TAKEN)
 			continue;
-		if (j->held[i] == FREE && !m->p[i].undecided && (all || now - m->p[i].at > WINDOW))
+		if (j->held[i] == FREE && !m->p[i].undecided &&
+		    (all || now - m->p[i].at > JOIN_WINDOW))
 			j->ops->alone(j->ctx, vm, &m->p[i]);
 		else
 			m->p[kept++] = m->p[i];
@@ -164,9 +163,23 @@ join_forget(struct vm *vm, const struct part *p, uint64_t index)
 	memmove(m, m + 1, (size_t)(vm->moves->p + vm->moves->n - m) * sizeof(*m));
 }
 
+/* By what they wait with. */
+static int
+compare_waiting(const void *a, const void *b)
+{
+	const struct moves *x = (*(struct vm *const *)a)->moves,
+			   *y = (*(struct vm *const *)b)->moves;
+
+	if (x->n == 0 || y->n == 0)
+		return x->n > 0 ? -1 : y->n > 0;
+	return x->p[0].order < y->p[0].order ? -1 : x->p[0].order > y->p[0].order;
+}
+
 void
 join_finish(struct joins *j)
 {
+	if (j->n_vms > 1)
+		qsort(j->vms, j->n_vms, sizeof(struct vm *), compare_waiting);
 	for (size_t i = 0; i < j->n_vms; i++)
 		resolve(j, j->vms[i], INT64_MAX, true);
 }

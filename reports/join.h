@@ -5,6 +5,8 @@
  * (FORMAT.md section 10, rule 7): nearest pairs first, within 60 s. */
 #include "residence.h"
 
+#define JOIN_WINDOW (60 * TALLY_SECOND)
+
 struct move {
 	bool in;
 	struct part *part;
