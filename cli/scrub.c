@@ -29,7 +29,8 @@ static const struct argp argp = {
 	parse,
 	"LEDGER...",
 	"Read all of a ledger and hash it again: every entry, every node of the tree, the newest "
-	"note, the head; and make its index again from the entries. A report reads the index, so "
+	"note, the head; and make its index and its gists again from the entries. A report reads "
+	"the index, so "
 	"damage in an entry that no report reads is found here.\v"
 	"Example:\n  tally scrub /var/lib/tallystick/ledger\n",
 	NULL,

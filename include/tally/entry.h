@@ -72,6 +72,9 @@ struct tally_entries {
 	 * NULL: no index. */
 	int (*rows)(void *ctx, const struct tally_index_row **rows, size_t *n,
 		    struct tally_err *err);
+	/* From the next rewind on entries may be left out that do not matter to any instant
+	 * from `from` on. Tells the first one from which on none is. NULL: none ever is. */
+	int (*leave_out)(void *ctx, int64_t from, uint64_t *whole, struct tally_err *err);
 };
 
 #endif

@@ -78,6 +78,7 @@ open_databases(struct tally_store *s, bool create, struct tally_err *err)
 		{ "att", MDB_INTEGERKEY, &s->att },
 		{ "meta", 0, &s->meta },
 		{ "index", MDB_INTEGERKEY, &s->index },
+		{ "gist", MDB_INTEGERKEY, &s->gist },
 	};
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(s->env, NULL, create ? 0 : MDB_RDONLY, &txn);
@@ -88,7 +89,9 @@ open_databases(struct tally_store *s, bool create, struct tally_err *err)
 		rc = mdb_dbi_open(txn, list[i].name, list[i].flags | make, list[i].dbi);
 		if (list[i].dbi == &s->index)
 			s->has_index = rc == 0;
-		if (rc == MDB_NOTFOUND && list[i].dbi == &s->index)
+		if (list[i].dbi == &s->gist)
+			s->has_gist = rc == 0;
+		if (rc == MDB_NOTFOUND && (list[i].dbi == &s->index || list[i].dbi == &s->gist))
 			continue; /* of an older version */
 		if (rc) {
 			mdb_txn_abort(txn);
@@ -382,13 +385,15 @@ store_write(struct tally_store *s, store_body *body, void *ctx, struct tally_err
 			rc = mdb_txn_begin(s->env, NULL, 0, &txn);
 		if (rc)
 			return store_mdb_err(err, rc, "data.mdb: begin");
-		s->index_is_new = false;
+		s->index_is_new = s->gist_is_new = false;
 		if (body(s, txn, ctx, err) < 0)
 			mdb_txn_abort(txn);
 		else if (commit(s, txn, err) == 0)
 			return 0;
 		if (s->index_is_new) /* and gone with the transaction */
 			s->has_index = false;
+		if (s->gist_is_new)
+			s->has_gist = false;
 		if (!s->map_full || grow_map(s, err) < 0)
 			return -1;
 	}
@@ -446,6 +451,28 @@ store_last(MDB_txn *txn, MDB_dbi dbi, uint64_t *key, struct tally_bytes *value,
 		return store_mdb_err(err, rc, "last");
 	if (k.mv_size != sizeof(*key))
 		return tally_err_set(err, TALLY_FAILS, "data.mdb: a key of %zu bytes", k.mv_size);
+	memcpy(key, k.mv_data, sizeof(*key));
+	*value = store_val(v);
+	return 1;
+}
+
+int
+store_before(MDB_txn *txn, MDB_dbi dbi, uint64_t *key, struct tally_bytes *value,
+	     struct tally_err *err)
+{
+	MDB_val k = { sizeof(*key), key }, v;
+	MDB_cursor *cursor;
+	int rc = mdb_cursor_open(txn, dbi, &cursor);
+
+	if (rc)
+		return store_mdb_err(err, rc, "cursor");
+	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+	rc = mdb_cursor_get(cursor, &k, &v, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+	mdb_cursor_close(cursor);
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc)
+		return store_mdb_err(err, rc, "before");
 	memcpy(key, k.mv_data, sizeof(*key));
 	*value = store_val(v);
 	return 1;

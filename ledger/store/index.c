@@ -40,27 +40,69 @@ store_index_end(struct tally_store *s, uint64_t *size, uint8_t hash[TALLY_HASH],
 }
 
 int
-store_index_put(struct tally_store *s, MDB_txn *txn, struct tally_err *err)
+store_index_before(struct tally_store *s, MDB_txn *txn, uint64_t next, uint8_t hash[TALLY_HASH],
+		   struct tally_err *err)
 {
-	const struct tally_buf *tail = &s->index_tail;
+	struct tally_index_head head;
+	struct tally_bytes value;
+	int r = s->has_index ? store_before(txn, s->index, &next, &value, err) : 0;
+
+	if (r > 0)
+		r = tally_index_head(&head, value, err);
+	else if (r == 0)
+		r = tally_err_set(err, TALLY_FAILS, "no index before it");
+	if (r == 0)
+		memcpy(hash, head.hash, TALLY_HASH);
+	return r;
+}
+
+/* A database of older ledgers' is made where it is not there. */
+static int
+put_tail(struct tally_store *s, MDB_txn *txn, const char *name, MDB_dbi *dbi, bool *has,
+	 bool *is_new, const struct tally_buf *tail, struct tally_err *err)
+{
 	int rc;
 
-	if (tail->len > 0 && !s->has_index) {
-		rc = mdb_dbi_open(txn, "index", MDB_INTEGERKEY | MDB_CREATE, &s->index);
+	if (tail->len > 0 && !*has) {
+		rc = mdb_dbi_open(txn, name, MDB_INTEGERKEY | MDB_CREATE, dbi);
 		if (rc)
-			return store_mdb_err(err, rc, "data.mdb: database 'index'");
-		s->has_index = s->index_is_new = true;
+			return store_mdb_err(err, rc, "data.mdb: database '%s'", name);
+		*has = *is_new = true;
 	}
 	for (size_t at = 0; at < tail->len;) {
 		uint64_t key = tally_get_u64(tail->p + at);
 		size_t length = (size_t)tally_get_u64(tail->p + at + 8);
 
-		if (store_put(s, txn, s->index, store_key(&key),
+		if (store_put(s, txn, *dbi, store_key(&key),
 			      tally_bytes(tail->p + at + ITEM_HEAD, length), MDB_APPEND, err) < 0)
-			return tally_err_prefix(err, "index");
+			return tally_err_prefix(err, "%s", name);
 		at += ITEM_HEAD + length;
 	}
 	return 0;
+}
+
+int
+store_index_put(struct tally_store *s, MDB_txn *txn, struct tally_err *err)
+{
+	if (put_tail(s, txn, "index", &s->index, &s->has_index, &s->index_is_new, &s->index_tail,
+		     err) < 0)
+		return -1;
+	return put_tail(s, txn, "gist", &s->gist, &s->has_gist, &s->gist_is_new, &s->gist_tail,
+			err);
+}
+
+size_t
+store_tail_begin(struct tally_buf *tail, uint64_t key)
+{
+	tally_buf_add_u64(tail, key);
+	tally_buf_add_u64(tail, 0);
+	return tail->len;
+}
+
+void
+store_tail_end(struct tally_buf *tail, size_t at)
+{
+	tally_put_u64(tail->p + at - 8, tail->len - at);
 }
 
 static int
@@ -70,16 +112,29 @@ put_body(struct tally_store *s, MDB_txn *txn, void *ctx, struct tally_err *err)
 	return store_index_put(s, txn, err);
 }
 
-static void
-keep_piece(struct tally_store *s)
+/* A gist goes with the piece before it. */
+static int
+keep_piece(struct tally_store *s, struct tally_err *err)
 {
 	struct tally_buf *tail = &s->index_tail;
-	size_t start = tail->len;
+	size_t at = store_tail_begin(tail, tally_index_first(s->indexer));
 
-	tally_buf_add_u64(tail, tally_index_first(s->indexer));
-	tally_buf_add_u64(tail, 0);
 	tally_index_piece(s->indexer, tail);
-	tally_put_u64(tail->p + start + 8, tail->len - start - ITEM_HEAD);
+	store_tail_end(tail, at);
+	if (!tally_index_begins(s->indexer))
+		return 0;
+	return store_gist_settle(s, tail->p + tail->len - TALLY_HASH, err);
+}
+
+/* Both tails are empty then. */
+static int
+flush(struct tally_store *s, struct tally_err *err)
+{
+	int r = store_write(s, put_body, NULL, err);
+
+	tally_buf_clear(&s->index_tail);
+	tally_buf_clear(&s->gist_tail);
+	return r;
 }
 
 static int
@@ -93,22 +148,21 @@ add_entries(struct tally_store *s, uint64_t from, struct tally_err *err)
 	store_scan_init(&scan, s, from, s->tip.size);
 	while ((r = store_scan_next(&scan, &leaf, err)) > 0) {
 		tally_index_add(w, &leaf.header, leaf.entry.group);
+		tally_gist_add(s->gist_of, &leaf.header, leaf.entry.group);
 		if (!tally_index_is_full(w))
-			continue;
-		keep_piece(s);
-		if (s->index_tail.len < TAIL_BYTES)
 			continue;
 		/* The scan's transaction would keep a full map from growing. */
 		store_scan_end(&scan);
-		r = store_write(s, put_body, NULL, err);
-		tally_buf_clear(&s->index_tail);
+		r = keep_piece(s, err);
+		if (r == 0 && s->index_tail.len >= TAIL_BYTES)
+			r = flush(s, err);
 		if (r < 0)
 			break;
 		store_scan_init(&scan, s, tally_index_next(w), s->tip.size);
 	}
 	store_scan_end(&scan);
 	if (r == 0 && tally_index_next(w) > tally_index_first(w))
-		keep_piece(s);
+		r = keep_piece(s, err);
 	return r;
 }
 
@@ -120,6 +174,7 @@ store_index_extend(struct tally_store *s, struct tally_err *err)
 	bool goes_on;
 
 	tally_buf_clear(&s->index_tail);
+	tally_buf_clear(&s->gist_tail);
 	if (store_index_end(s, &size, hash, err) < 0)
 		return -1;
 	if (size > s->tip.size)
@@ -132,5 +187,8 @@ store_index_extend(struct tally_store *s, struct tally_err *err)
 		tally_index_writer_begin(s->indexer, size, hash, true);
 	if (size == s->tip.size)
 		return 0;
+	if (store_gist_begin(s, size, err) < 0 ||
+	    (tally_index_begins(s->indexer) && store_gist_settle(s, hash, err) < 0))
+		return -1;
 	return add_entries(s, size, err) < 0 ? tally_err_prefix(err, "index") : 0;
 }

@@ -9,9 +9,24 @@ struct indexed {
 	struct tally_store *s;
 	struct tally_index_reader *reader;
 	uint64_t next, to;                  /* the piece that follows begins at `next` */
+	uint64_t gist;                      /* where the gist ends that comes first; 0: none */
 	const struct tally_index_row *rows; /* of next() */
 	size_t n, at;
 };
+
+static int
+feed_gist(struct indexed *x, struct tally_err *err)
+{
+	MDB_txn *txn;
+	int r;
+
+	if (store_short_begin(x->s, &txn, err) < 0)
+		return -1;
+	r = store_gist_feed(x->s, txn, x->gist, x->reader, err);
+	store_short_end(x->s, txn);
+	x->next = x->gist;
+	return r < 0 ? -1 : 1;
+}
 
 /* The next piece: 1, or -1. */
 static int
@@ -51,7 +66,7 @@ indexed_rows(void *ctx, const struct tally_index_row **rows, size_t *n, struct t
 	if (r == 0) {
 		if (x->next >= x->to)
 			return 0;
-		r = feed(x, err);
+		r = x->next < x->gist ? feed_gist(x, err) : feed(x, err);
 		if (r > 0)
 			r = tally_index_rows(x->reader, rows, n, err);
 	}
@@ -83,6 +98,29 @@ indexed_next(void *ctx, struct tally_entry *out, struct tally_err *err)
 					? row->group[k]->bytes
 					: tally_bytes(NULL, 0);
 	return 1;
+}
+
+/* The newest gist that is good for that. */
+static int
+indexed_leave_out(void *ctx, int64_t from, uint64_t *whole, struct tally_err *err)
+{
+	struct tally_index_head head;
+	struct indexed *x = ctx;
+	struct tally_bytes value;
+	MDB_txn *txn;
+	int r;
+
+	x->gist = x->to + 1;
+	if (store_short_begin(x->s, &txn, err) < 0)
+		return -1;
+	do
+		r = store_gist_before(x->s, txn, &x->gist, &value, &head, err);
+	while (r > 0 && head.horizon >= from);
+	store_short_end(x->s, txn);
+	if (r <= 0)
+		x->gist = 0;
+	*whole = x->gist;
+	return r < 0 ? tally_err_prefix(err, "%s", x->s->path) : 0;
 }
 
 static int
@@ -122,7 +160,8 @@ tally_store_entries_indexed(struct tally_store *s, uint64_t to, struct tally_ent
 	x->s = s;
 	x->to = to;
 	x->reader = tally_index_reader_new();
-	*out = (struct tally_entries){ x, indexed_next, indexed_rewind, indexed_close,
-				       indexed_rows };
+	*out = (struct tally_entries){
+		x, indexed_next, indexed_rewind, indexed_close, indexed_rows, indexed_leave_out
+	};
 	return 1;
 }

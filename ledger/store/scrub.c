@@ -128,12 +128,104 @@ scrub_index(struct tally_store *s, uint64_t size, uint64_t *indexed, struct tall
 	return r;
 }
 
+/* Whether a segment begins here, or will. */
+static int
+check_place(struct tally_store *s, uint64_t next, uint64_t end, struct tally_err *err)
+{
+	struct tally_buf piece = TALLY_BUF_INIT;
+	struct tally_index_head head;
+	int r = next < end ? read_piece(s, next, &piece, &head, err) : 0;
+
+	tally_buf_deinit(&piece);
+	if (r < 0)
+		return -1;
+	if (r > 0 ? !head.anew : next != end)
+		return tally_err_set(err, TALLY_FAILS, "no segment begins behind it");
+	return 0;
+}
+
+/* A gist made again: from the one before it, which ends at `from`, and the entries. */
+static int
+remake_gist(struct tally_store *s, uint64_t from, int64_t horizon, uint64_t next,
+	    struct tally_buf *out, struct tally_err *err)
+{
+	struct tally_gist *g = tally_gist_new();
+	uint8_t before[TALLY_HASH];
+	MDB_txn *txn;
+	int r = store_short_begin(s, &txn, err);
+
+	if (r == 0) {
+		r = store_index_before(s, txn, next, before, err);
+		store_short_end(s, txn);
+	}
+	if (r == 0 && from > 0)
+		r = store_gist_load(s, g, from, horizon, err);
+	if (r == 0)
+		r = store_gist_scan(s, g, next, err);
+	if (r == 0)
+		r = store_gist_make(s, &g, before, out, err);
+	tally_gist_free(g);
+	return r;
+}
+
+/* The gist that ends at `*next`; then `*next` and `*horizon` are those of the one
+ * before it: 1, 0 there is none, -1. */
+static int
+scrub_gist(struct tally_store *s, uint64_t *next, int64_t *horizon, uint64_t end,
+	   struct tally_err *err)
+{
+	struct tally_buf kept = TALLY_BUF_INIT, made = TALLY_BUF_INIT;
+	struct tally_index_head head = { 0 };
+	uint64_t own = *next;
+	struct tally_bytes value;
+	MDB_txn *txn;
+	int r = 0, before;
+
+	if (check_place(s, own, end, err) < 0 || store_short_begin(s, &txn, err) < 0)
+		return tally_err_prefix(err, "gist up to entry %llu", (unsigned long long)own);
+	if (store_get(txn, s->gist, store_key(&own), &value, err) > 0)
+		tally_buf_add_bytes(&kept, value);
+	before = store_gist_before(s, txn, next, &value, &head, err);
+	store_short_end(s, txn);
+	if (before == 0)
+		*next = 0;
+	*horizon = head.horizon;
+	if (before < 0 || remake_gist(s, *next, *horizon, own, &made, err) < 0)
+		r = -1;
+	else if (!tally_bytes_eq(tally_buf_view(&kept), tally_buf_view(&made)))
+		r = tally_err_set(err, TALLY_FAILS, "not what its entries say");
+	tally_buf_deinit(&kept);
+	tally_buf_deinit(&made);
+	return r < 0 ? tally_err_prefix(err, "gist up to entry %llu", (unsigned long long)own)
+		     : before;
+}
+
+static int
+scrub_gists(struct tally_store *s, uint64_t indexed, struct tally_err *err)
+{
+	struct tally_index_head head;
+	struct tally_bytes value;
+	uint64_t next = UINT64_MAX;
+	int64_t horizon;
+	MDB_txn *txn;
+	int r;
+
+	if (store_short_begin(s, &txn, err) < 0)
+		return -1;
+	r = store_gist_before(s, txn, &next, &value, &head, err);
+	store_short_end(s, txn);
+	while (r > 0)
+		r = scrub_gist(s, &next, &horizon, indexed, err);
+	return r;
+}
+
 int
 tally_store_scrub(struct tally_store *s, struct tally_scrub *out, struct tally_err *err)
 {
 	struct tally_frontier f;
 
-	if (scrub_tree(s, &f, err) < 0 || scrub_index(s, f.size, &out->indexed, err) < 0)
+	if (scrub_tree(s, &f, err) < 0 || scrub_index(s, f.size, &out->indexed, err) < 0 ||
+	    scrub_gists(s, out->indexed, err) < 0)
 		return tally_err_prefix(err, "%s", s->path);
 	out->entries = f.size;
 	return 0;

@@ -173,6 +173,8 @@ tally_store_close(struct tally_store *s)
 	tally_buf_deinit(&s->tip_bytes);
 	tally_buf_deinit(&s->index_tail);
 	tally_index_writer_free(s->indexer);
+	tally_buf_deinit(&s->gist_tail);
+	tally_gist_free(s->gist_of);
 	free(s->origin);
 	free(s->transport);
 	free(s->closed);

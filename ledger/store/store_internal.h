@@ -12,6 +12,7 @@
 #include <lmdb.h>
 #include <signal.h>
 #include "tally/err.h"
+#include "tally/gist.h"
 #include "tally/index.h"
 #include "tally/store.h"
 
@@ -31,11 +32,12 @@ struct tally_store {
 
 	MDB_env *env;
 	MDB_dbi leaf, node, note, att, meta;
-	MDB_dbi index; /* where has_index: older ledgers get it with their next note */
+	MDB_dbi index, gist; /* where has_index and has_gist: older ledgers get them with notes */
 	bool has_index, index_is_new; /* new: made by the transaction that is open */
-	MDB_dbi head;                 /* the unnamed one: a page less in every commit */
-	_Atomic unsigned readers;     /* read transactions that this store has open now */
-	MDB_txn *short_rd;            /* reset between the calls that use it; or NULL */
+	bool has_gist, gist_is_new;
+	MDB_dbi head;             /* the unnamed one: a page less in every commit */
+	_Atomic unsigned readers; /* read transactions that this store has open now */
+	MDB_txn *short_rd;        /* reset between the calls that use it; or NULL */
 
 	char *origin, *transport;
 	char *closed; /* for signing: why; NULL where it is open */
@@ -54,6 +56,9 @@ struct tally_store {
 	int64_t checked;                    /* uptime of the last look for dead readers */
 	struct tally_index_writer *indexer; /* NULL until the first note */
 	struct tally_buf index_tail;        /* the pieces that go with the next note */
+	struct tally_gist *gist_of;         /* all entries that the index has */
+	uint64_t gist_from;                 /* where the newest gist ends, also in `gist_tail` */
+	struct tally_buf gist_tail;         /* as index_tail */
 	bool chunks_stale;
 	uint8_t chunk[STORE_LEVELS][STORE_CHUNK * TALLY_HASH]; /* the last, growing value */
 };
@@ -83,6 +88,9 @@ int store_get(MDB_txn *txn, MDB_dbi dbi, struct tally_bytes key, struct tally_by
 /* The greatest key of a database with u64 keys: 1, 0 none, -1. */
 int store_last(MDB_txn *txn, MDB_dbi dbi, uint64_t *key, struct tally_bytes *value,
 	       struct tally_err *err);
+/* The greatest key below `key`: 1 (then `key` is that one), 0 none, -1. */
+int store_before(MDB_txn *txn, MDB_dbi dbi, uint64_t *key, struct tally_bytes *value,
+		 struct tally_err *err);
 /* Says what LMDB said, with its code; yields -1. */
 #define store_mdb_err(err, rc, ...) (store_mdb_err_((err), (rc), __VA_ARGS__), -1)
 void store_mdb_err_(struct tally_err *err, int rc, const char *fmt, ...)
@@ -163,9 +171,37 @@ int store_note_check(struct tally_store *s, struct tally_bytes bytes, struct tal
  * store_index_put adds in the note's transaction. */
 int store_index_extend(struct tally_store *s, struct tally_err *err);
 int store_index_put(struct tally_store *s, MDB_txn *txn, struct tally_err *err);
+/* The hash of the piece before the one that begins here. */
+int store_index_before(struct tally_store *s, MDB_txn *txn, uint64_t next, uint8_t hash[TALLY_HASH],
+		       struct tally_err *err);
+/* Room at the end of a tail for what goes under this key; until it is ended. */
+size_t store_tail_begin(struct tally_buf *tail, uint64_t key);
+void store_tail_end(struct tally_buf *tail, size_t at);
 /* Entries that the index covers, and the hash of its last piece. */
 int store_index_end(struct tally_store *s, uint64_t *size, uint8_t hash[TALLY_HASH],
 		    struct tally_err *err);
+
+/* gist.c. `gist_of` is brought to all entries of the index, which are `size`; those that
+ * go into pieces follow by tally_gist_add. Where a segment is to begin, behind the piece
+ * of this hash, a gist may be made. */
+int store_gist_begin(struct tally_store *s, uint64_t size, struct tally_err *err);
+int store_gist_settle(struct tally_store *s, const uint8_t before[TALLY_HASH],
+		      struct tally_err *err);
+/* The newest gist that ends before `next`: 1 (then `next` is its end), 0 none, -1. */
+int store_gist_before(struct tally_store *s, MDB_txn *txn, uint64_t *next,
+		      struct tally_bytes *value, struct tally_index_head *head,
+		      struct tally_err *err);
+/* Gives the one that ends there to a reader that was reset. */
+int store_gist_feed(struct tally_store *s, MDB_txn *txn, uint64_t next,
+		    struct tally_index_reader *r, struct tally_err *err);
+/* Adds what a gist keeps; and all entries before `to`. */
+int store_gist_load(struct tally_store *s, struct tally_gist *g, uint64_t next, int64_t horizon,
+		    struct tally_err *err);
+int store_gist_scan(struct tally_store *s, struct tally_gist *g, uint64_t to,
+		    struct tally_err *err);
+/* Appends its bytes; `g` is then as who knows no more than these. */
+int store_gist_make(struct tally_store *s, struct tally_gist **g, const uint8_t before[TALLY_HASH],
+		    struct tally_buf *out, struct tally_err *err);
 
 /* read.c: the head, empty where there is none; the newest row: 1, 0 none, -1. */
 int store_head(struct tally_store *s, struct tally_frontier *f, struct tally_err *err);
