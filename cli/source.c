@@ -40,6 +40,14 @@ counted_rows(void *ctx, const struct tally_index_row **rows, size_t *n, struct t
 }
 
 static int
+counted_leave_out(void *ctx, int64_t from, uint64_t *whole, struct tally_err *err)
+{
+	struct cli_counted *c = ctx;
+
+	return c->inner.leave_out(c->inner.ctx, from, whole, err);
+}
+
+static int
 counted_rewind(void *ctx, struct tally_err *err)
 {
 	struct cli_counted *c = ctx;
@@ -60,8 +68,12 @@ count(struct cli_sources *s, struct cli_counted *c)
 {
 	c->progress = &s->progress;
 	c->count = &s->entries;
-	return (struct tally_entries){ c, counted_next, counted_rewind, NULL,
-				       c->inner.rows ? counted_rows : NULL };
+	return (struct tally_entries){ c,
+				       counted_next,
+				       counted_rewind,
+				       NULL,
+				       c->inner.rows ? counted_rows : NULL,
+				       c->inner.leave_out ? counted_leave_out : NULL };
 }
 
 static void *

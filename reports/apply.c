@@ -77,6 +77,7 @@ take_claims(struct sweep *s, struct run *run, const struct slot *e)
 {
 	if (!claims_take(run->claims, e, s->order, run->vm->corrected))
 		return;
+	resume_change(s->resume, run);
 	claims_ref(&run->vm->last, run->claims);
 	sweep_change(s, run);
 }
@@ -88,6 +89,7 @@ on_begin(void *ctx, struct run *run, const struct slot *e)
 	const struct cut *cut = plan_cut(s->plan, run);
 	struct vm *vm = run->vm;
 
+	resume_begun(s->resume, run, e);
 	end_saved(s, vm);
 	run->now.state = NOT_COUNTED;
 	run->state = state_of(e->said);
@@ -115,6 +117,7 @@ on_end(void *ctx, struct run *run, int64_t at, enum end_why why, const struct sl
 {
 	struct sweep *s = ctx;
 
+	resume_ended(s->resume, run, at, why, by);
 	note_end(s, run, at, why, by);
 	collect_end(s, run, at, why, by);
 	if (why == END_OPEN)

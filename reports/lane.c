@@ -99,6 +99,7 @@ on_end(void *ctx, struct run *r, int64_t at, enum end_why why, const struct slot
 	const struct said *m = by->said;
 	const struct part *p = r->part;
 
+	l->refused |= resume_departed(l->resume, r, by);
 	if (why == END_STOPPED && slot_has(by, TALLY_BODY_NOT_BEFORE)) {
 		int64_t earliest = slot_instant(by, TALLY_BODY_NOT_BEFORE);
 
@@ -258,7 +259,7 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next,
 
 void
 lane_init(struct lane *l, uint32_t ledger, struct part *parts, size_t n,
-	  struct part_coverage *coverage, const struct span *period)
+	  struct part_coverage *coverage, const struct span *period, const struct resume *resume)
 {
 	memset(l, 0, sizeof(*l));
 	TALLY_ASSERT(n <= sizeof(l->facts) / sizeof(*l->facts));
@@ -267,6 +268,7 @@ lane_init(struct lane *l, uint32_t ledger, struct part *parts, size_t n,
 	l->n_parts = n;
 	l->coverage = coverage;
 	l->period = period;
+	l->resume = resume;
 	l->at = INT64_MIN;
 	residence_init(&l->residence, true);
 	l->residence.ops = &ops;

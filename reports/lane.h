@@ -9,6 +9,7 @@
 #include "coverage.h"
 #include "findings.h"
 #include "join.h"
+#include "resume.h"
 #include "tally/err.h"
 
 /* A run whose time ends before the entry that ends it. */
@@ -41,6 +42,8 @@ struct lane {
 	struct part *parts; /* its own */
 	size_t n_parts;
 	const struct span *period;
+	const struct resume *resume;
+	bool refused; /* for it */
 	struct stream_reader reader;
 	struct stream *stream;
 	struct residence residence;
@@ -67,7 +70,8 @@ struct lane {
 };
 /* `parts` are the ledger's, at most three; `coverage` has room for each. */
 void lane_init(struct lane *l, uint32_t ledger, struct part *parts, size_t n,
-	       struct part_coverage *coverage, const struct span *period);
+	       struct part_coverage *coverage, const struct span *period,
+	       const struct resume *resume);
 /* Reads on until it ends, fails (`rc`), or a good number of moves wait to be told. */
 void lane_run(struct lane *l);
 bool lane_waits(const struct lane *l);

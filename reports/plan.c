@@ -82,6 +82,7 @@ take_move(struct plan *plan, struct lane_move *m)
 	m->move.order = ++plan->moves;
 	switch (m->what) {
 	case MOVE_ADD:
+		resume_move(plan->resume, vm, m->move.at);
 		join_add(&plan->joins, vm, &m->move);
 		break;
 	case MOVE_SURE:
@@ -316,6 +317,7 @@ take_over(struct plan *plan, struct lane *l)
 	struct cuts *cuts = &plan->cuts;
 
 	note_early(plan, l);
+	plan->resume->refused |= l->refused;
 	plan->gaps[l->ledger] = l->gaps;
 	l->gaps = (struct gaps){ 0 };
 	for (size_t i = 0; i < l->cuts.n; i++)
@@ -343,7 +345,7 @@ make_lanes(struct plan *plan)
 		while (at < plan->n_parts && plan->parts[at].ledger == i)
 			at++;
 		lane_init(&plan->lanes[i], i, &plan->parts[first], at - first,
-			  &plan->coverage[first], &plan->period);
+			  &plan->coverage[first], &plan->period, plan->resume);
 	}
 }
 
@@ -372,7 +374,7 @@ read_all(struct plan *plan, struct tally_err *err)
 int
 plan_make(struct plan *plan, struct residence *residence, struct strings *strings,
 	  struct findings *findings, struct part *parts, size_t n_parts, size_t ledgers,
-	  const struct span *period,
+	  const struct span *period, struct resume *resume,
 	  void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg),
 	  struct tally_err *err)
 {
@@ -382,6 +384,7 @@ plan_make(struct plan *plan, struct residence *residence, struct strings *string
 	plan->strings = strings;
 	plan->findings = findings;
 	plan->period = *period;
+	plan->resume = resume;
 	plan->parts = parts;
 	plan->n_parts = n_parts;
 	plan->coverage = tally_alloc((n_parts + 1) * sizeof(*plan->coverage));

@@ -6,6 +6,7 @@
  * forward once. It keeps exceptions only, never what every entry would add to.
  */
 #include "lane.h"
+#include "resume.h"
 
 struct plan {
 	struct residence *residence;
@@ -29,12 +30,13 @@ struct plan {
 	size_t n_lanes;
 	struct lane **waiting; /* scratch */
 	struct joins joins;
+	struct resume *resume;
 	uint64_t moves; /* that were told */
 };
-/* `parallel`: of the report's options. */
+/* `parallel`: of the report's options. Where `resume` refuses, it is no plan. */
 int plan_make(struct plan *plan, struct residence *residence, struct strings *strings,
 	      struct findings *findings, struct part *parts, size_t n_parts, size_t ledgers,
-	      const struct span *period,
+	      const struct span *period, struct resume *resume,
 	      void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg),
 	      struct tally_err *err);
 void plan_deinit(struct plan *plan);

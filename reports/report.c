@@ -264,16 +264,18 @@ make_coverage(struct tally_report *r, const struct plan *plan)
 }
 
 /* Rules look back farther than the period. */
+static int64_t
+reach(const struct tally_report *r, const struct tally_report_options *o)
+{
+	return o->n_packs > 0 ? positions_reach(o->packs, o->n_packs, r->from, r->to) : r->from;
+}
+
 static struct estate *
 begin_estate(struct tally_report *r, const struct tally_report_options *o)
 {
-	int64_t from = r->from;
-
 	if (o->n_packs == 0 && !o->prices && !o->roster)
 		return NULL;
-	if (o->n_packs > 0)
-		from = positions_reach(o->packs, o->n_packs, r->from, r->to);
-	estate_init(&r->estate, &r->strings, from, r->to);
+	estate_init(&r->estate, &r->strings, reach(r, o), r->to);
 	r->has_estate = true;
 	return &r->estate;
 }
@@ -296,28 +298,37 @@ make_positions(struct tally_report *r, const struct tally_report_options *o, str
 	return o->n_packs > 0 ? positions_make(&r->positions, &q, err) : 0;
 }
 
-/* Both readings, and what they find. */
+/* Both readings, and what they find; 1: they have to be whole. */
 static int
 read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts,
-	     const struct survey *surveys, const struct tally_report_options *o,
+	     const struct survey *surveys, const struct tally_report_options *o, bool whole,
 	     struct tally_err *err)
 {
 	struct span period = { r->from, r->to };
 	struct tally_bytes *names = tally_alloc((r->n_ledgers + 1) * 2 * sizeof(*names));
 	struct tally_bytes *origins = names + r->n_ledgers + 1;
+	struct resume resume;
 	struct plan plan;
-	int rc;
+	int rc = resume_begin(&resume, parts, n_parts, whole ? INT64_MIN : reach(r, o), err);
 
+	if (rc < 0) {
+		free(names);
+		return -1;
+	}
 	for (size_t i = 0; i < r->n_ledgers; i++) {
 		names[i] = r->ledgers[i].host;
 		origins[i] = r->ledgers[i].origin;
 	}
 	rc = plan_make(&plan, &r->residence, &r->strings, &r->findings, parts, n_parts,
-		       r->n_ledgers, &period, o->parallel, err);
-	if (rc == 0) {
+		       r->n_ledgers, &period, &resume, o->parallel, err);
+	if (rc == 0 && resume.refused) {
+		rc = 1;
+	} else if (rc == 0) {
 		make_coverage(r, &plan);
 		rc = sweep_make(&r->sweep, &plan, parts, n_parts, names, r->n_ledgers,
 				begin_estate(r, o), err);
+		if (rc == 0 && resume.refused)
+			rc = 1;
 	}
 	plan_deinit(&plan);
 	if (rc == 0)
@@ -363,7 +374,7 @@ supersede(struct tally_report *r, const struct compare *old, const struct survey
 
 static int
 make(struct tally_report *r, struct survey *surveys, const struct tally_report_ledger *ledgers,
-     size_t n, const struct tally_report_options *o, struct tally_err *err)
+     size_t n, const struct tally_report_options *o, bool whole, struct tally_err *err)
 {
 	struct part *parts = tally_alloc((3 * n + 1) * sizeof(*parts));
 	struct compare old = { 0 };
@@ -380,7 +391,7 @@ make(struct tally_report *r, struct survey *surveys, const struct tally_report_l
 	}
 	if (rc == 0) {
 		n_parts = make_parts(r, surveys, parts);
-		rc = read_ledgers(r, parts, n_parts, surveys, o, err);
+		rc = read_ledgers(r, parts, n_parts, surveys, o, whole, err);
 	}
 	if (rc == 0 && o->old)
 		rc = report_correct(r, &old, err);
@@ -399,18 +410,15 @@ make(struct tally_report *r, struct survey *surveys, const struct tally_report_l
 	return rc;
 }
 
-int
-tally_report_make(struct tally_report **out, const struct tally_report_ledger *ledgers, size_t n,
-		  const struct tally_report_options *o, struct tally_err *err)
+/* 1: only a reading of all entries can tell. */
+static int
+make_once(struct tally_report **out, const struct tally_report_ledger *ledgers, size_t n,
+	  const struct tally_report_options *o, bool whole, struct tally_err *err)
 {
 	struct survey *surveys;
 	struct tally_report *r;
 	int rc;
 
-	TALLY_ASSERT(o->sha256 && n < UINT32_MAX);
-	if (o->from.ns >= o->to.ns)
-		return tally_err_set(err, TALLY_USE,
-				     "the period is empty: its end must lie behind its begin");
 	r = tally_alloc(sizeof(*r));
 	r->from = o->from.ns;
 	r->to = o->to.ns;
@@ -424,16 +432,30 @@ tally_report_make(struct tally_report **out, const struct tally_report_ledger *l
 	residence_init(&r->residence, false);
 	findings_init(&r->findings, n);
 	surveys = tally_alloc((n + 1) * sizeof(*surveys));
-	rc = make(r, surveys, ledgers, n, o, err);
+	rc = make(r, surveys, ledgers, n, o, whole, err);
 	for (size_t i = 0; i < n; i++)
 		survey_deinit(&surveys[i]);
 	free(surveys);
-	if (rc < 0) {
+	if (rc != 0) {
 		tally_report_free(r);
-		return -1;
+		return rc;
 	}
 	*out = r;
 	return 0;
+}
+
+int
+tally_report_make(struct tally_report **out, const struct tally_report_ledger *ledgers, size_t n,
+		  const struct tally_report_options *o, struct tally_err *err)
+{
+	int rc;
+
+	TALLY_ASSERT(o->sha256 && n < UINT32_MAX);
+	if (o->from.ns >= o->to.ns)
+		return tally_err_set(err, TALLY_USE,
+				     "the period is empty: its end must lie behind its begin");
+	rc = make_once(out, ledgers, n, o, false, err);
+	return rc > 0 ? make_once(out, ledgers, n, o, true, err) : rc;
 }
 
 int

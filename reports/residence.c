@@ -274,6 +274,7 @@ follow(struct residence *r, struct run *run, const struct slot *e)
 	    (m->cause != TALLY_C_MIGRATED && m->cause != TALLY_C_POSTCOPY))
 		return;
 	run->departing = true;
+	run->depart_at = e->at;
 	run->depart_index = e->h.index;
 	if (r->ops->depart)
 		r->ops->depart(r->ctx, run, e);

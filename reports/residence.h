@@ -49,7 +49,9 @@ struct run {
 	bool open;
 	/* Of a live part: stands suspended for a switch-over to another host. */
 	bool departing;
+	int64_t depart_at;
 	uint64_t depart_index;
+	bool moved_in, doubted; /* resume.c */
 	bool has_domain_id, has_start_ticks;
 	uint32_t boot; /* incarnation */
 	uint64_t domain_id;
@@ -74,6 +76,8 @@ struct vm {
 	uint32_t number;    /* in the order of first appearance */
 	struct moves *moves;
 	struct restored restored;
+	bool chained; /* resume.c */
+	int64_t chained_at;
 };
 
 enum end_why {

@@ -41,6 +41,7 @@ struct part {
 	bool aside;    /* what an operator wrote: claims that belong to no host's time */
 	uint32_t host; /* name */
 	struct tally_entries cursor;
+	uint64_t whole; /* from this entry on all are read; before it only what matters */
 	struct sayings *sayings;
 	const struct tally_index_row *rows; /* of the cursor; those from `row` on are to be read */
 	size_t n_rows, row;

@@ -78,7 +78,7 @@ read_entry(struct survey *s, const struct tally_entry *e, struct tally_arena *ar
 	unsigned kind = e->header.kind;
 	struct tally_event ev;
 
-	s->entries++;
+	s->entries = e->header.index + 1; /* some may be left out */
 	s->wall = stream_instant(e->header.wall);
 	s->imported |= part_holds(false, &e->header);
 	if (part_holds(true, &e->header) && take_live(s, e, arena, err) < 0)
@@ -112,10 +112,13 @@ survey_make(struct survey *s, const struct tally_report_ledger *ledger, struct t
 	const struct tally_entries *c = &ledger->entries;
 	struct tally_arena *arena;
 	struct tally_entry e;
+	uint64_t whole;
 	int rc;
 
 	memset(s, 0, sizeof(*s));
 	s->ledger = ledger;
+	if (c->leave_out && c->leave_out(c->ctx, INT64_MAX, &whole, err) < 0)
+		return -1;
 	if (c->rewind(c->ctx, err) < 0)
 		return -1;
 	arena = tally_arena_new(4 << 10);

@@ -239,6 +239,7 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 	s->strings = plan->strings;
 	s->findings = plan->findings;
 	s->plan = plan;
+	s->resume = plan->resume;
 	s->parts = parts;
 	s->n_parts = n_parts;
 	s->hosts = hosts;
@@ -258,6 +259,7 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 	s->residence->ctx = s;
 	if (stream_run(parts, n_parts, &reader, err) < 0)
 		return -1;
+	resume_finish(s->resume, parts, n_parts);
 	pass_until(s, s->to);
 	advance(s, s->to);
 	/* What still counts does so up to the end. */

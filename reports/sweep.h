@@ -41,6 +41,7 @@ struct sweep {
 	struct strings *strings;
 	struct findings *findings;
 	const struct plan *plan;
+	struct resume *resume;
 	struct part *parts;
 	size_t n_parts;
 	const struct tally_bytes *hosts;
@@ -70,7 +71,8 @@ struct sweep {
 	tally_i128 half_ns[2], unknown_ns[2];
 	tally_i128 *imported_ns; /* of each ledger */
 };
-/* `estate` may be NULL; its window ends with the period, and begins no later. */
+/* `estate` may be NULL; its window ends with the period, and begins no later. Where
+ * the plan's `resume` refuses, nothing here is right. */
 int sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t n_parts,
 	       const struct tally_bytes *hosts, size_t ledgers, struct estate *estate,
 	       struct tally_err *err);

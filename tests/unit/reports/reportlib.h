@@ -24,6 +24,9 @@ void report_use(const struct test_history *h, const char *from, const char *to, 
 		void (*use)(void *ctx, struct tally_report *r,
 			    const struct tally_report_options *o),
 		void *ctx);
+/* How long before a period entries are left out, and how many the last report took. */
+extern int64_t report_margin;
+extern uint64_t report_entries;
 void report_done(void);
 /* Reports from here on are by these rules, until report_done: all packs that the
  * product has, or one that is written here. */
