@@ -2,7 +2,8 @@
 /*
  * The year's report over an estate as it lies on disk, and over one with a tenth
  * of the events: seconds beside the least that could be done, growth, and
- * anonymous memory. The figure is the median of three runs.
+ * anonymous memory. And the last month's report over ten years, beside the one over
+ * a year as full of events. The figure is the median of three runs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct scene {
 	const struct bench_options *o;
 	char folder[4200], ledgers[4250], out[4250];
 	struct sample_size size;
+	const char *from, *to; /* of the report */
 	double plain, make, report, anon;
 };
 
@@ -30,12 +32,11 @@ by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* tally report LEDGER... --from 2026-01-01 --to 2027-01-01 --format json -o OUT */
+/* tally report LEDGER... --from T --to T --format json -o OUT */
 static int
 report(struct scene *s, struct tally_err *err)
 {
-	static const char *const words[] = { "--from",   "2026-01-01", "--to", "2027-01-01",
-					     "--format", "json",       "-o" };
+	const char *const words[] = { "--from", s->from, "--to", s->to, "--format", "json", "-o" };
 	const size_t n_words = sizeof(words) / sizeof(words[0]);
 	char **argv = tally_alloc((s->size.hosts + n_words + 4) * sizeof(*argv));
 	struct tally_buf path = TALLY_BUF_INIT;
@@ -90,11 +91,11 @@ make(struct scene *s, bool tables, struct tally_err *err)
 }
 
 static int
-play(struct scene *s, const struct bench_options *o, const char *name, unsigned events,
-     struct tally_err *err)
+play(struct scene *s, const struct bench_options *o, const char *name,
+     const struct sample_size *size, struct tally_err *err)
 {
 	s->o = o;
-	s->size = (struct sample_size){ events, o->machines, o->hosts };
+	s->size = *size;
 	if (snprintf(s->folder, sizeof(s->folder), "%s/%s", o->dir, name) >= 4200)
 		return tally_err_set(err, TALLY_USE, "%s: too long a path", o->dir);
 	(void)snprintf(s->ledgers, sizeof(s->ledgers), "%s/ledgers", s->folder);
@@ -108,16 +109,22 @@ int
 tally_bench_estate(const struct bench_options *o, struct tally_buf *out, struct tally_err *err)
 {
 	struct scene *s = tally_alloc(2 * sizeof(*s));
+	const struct sample_size tenth = { o->events / 10, o->machines, o->hosts, 1 },
+				 whole = { o->events, o->machines, o->hosts, 1 };
 	struct bench_case c[5];
 	size_t n = 0;
 	int status = 0;
 
+	for (unsigned i = 0; i < 2; i++) {
+		s[i].from = "2026-01-01";
+		s[i].to = "2027-01-01";
+	}
 	if (o->keep && mkdir(o->dir, 0700) < 0)
 		status = tally_err_sys(err, "%s", o->dir);
 	if (status == 0)
-		status = play(&s[0], o, "tenth", o->events / 10, err);
+		status = play(&s[0], o, "tenth", &tenth, err);
 	if (status == 0)
-		status = play(&s[1], o, "whole", o->events, err);
+		status = play(&s[1], o, "whole", &whole, err);
 	if (status == 0) {
 		c[n++] = (struct bench_case){ "estate-write", s[1].size.events, 0, s[1].make, "s" };
 		c[n++] = (struct bench_case){ "estate-report", s[1].size.events, s[1].plain,
@@ -128,6 +135,34 @@ tally_bench_estate(const struct bench_options *o, struct tally_buf *out, struct 
 		c[n++] = (struct bench_case){ "estate-memory", s[1].size.events, s[0].anon,
 					      s[1].anon, "MiB anonymous" };
 		bench_write(out, c, n, o->json);
+	}
+	free(s);
+	return status;
+}
+
+int
+tally_bench_month(const struct bench_options *o, struct tally_buf *out, struct tally_err *err)
+{
+	struct scene *s = tally_alloc(2 * sizeof(*s));
+	const struct sample_size one = { o->events / 10, o->machines, o->hosts, 1 },
+				 ten = { o->events, o->machines, o->hosts, 10 };
+	struct bench_case c[2];
+	int status;
+
+	s[0].from = "2026-12-01";
+	s[0].to = "2027-01-01";
+	/* Years of 365 days. */
+	s[1].from = "2035-11-29";
+	s[1].to = "2035-12-30";
+	status = play(&s[0], o, "one", &one, err);
+	if (status == 0)
+		status = play(&s[1], o, "ten", &ten, err);
+	if (status == 0) {
+		c[0] = (struct bench_case){ "estate-month", ten.events, s[0].report, s[1].report,
+					    "s" };
+		c[1] = (struct bench_case){ "estate-month-memory", ten.events, s[0].anon, s[1].anon,
+					    "MiB anonymous" };
+		bench_write(out, c, 2, o->json);
 	}
 	free(s);
 	return status;

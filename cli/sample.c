@@ -36,11 +36,17 @@ draw(struct walk *w, unsigned below)
 	return (unsigned)(next_random(&w->random) % below);
 }
 
-/* The last second of the year is the heartbeat's, and each event has one left. */
+uint32_t
+sample_seconds(const struct sample_size *size)
+{
+	return SAMPLE_YEAR * (size->years ? size->years : 1);
+}
+
+/* The last second is the heartbeat's, and each event has one left. */
 static void
 pass_time(struct walk *w)
 {
-	uint32_t last = SAMPLE_YEAR - 2 - w->left;
+	uint32_t last = sample_seconds(&w->h->size) - 2 - w->left;
 
 	w->at += 1 + draw(w, w->gap);
 	if (w->at > last)
@@ -143,7 +149,8 @@ sample_make(struct sample_history *h, const struct sample_size *size, struct tal
 
 	*h = (struct sample_history){ .size = *size };
 	if (size->machines == 0 || size->hosts == 0 || size->hosts > UINT16_MAX ||
-	    size->events / size->machines < 4 || size->events / size->machines > SAMPLE_YEAR / 8)
+	    size->years > 100 || size->events / size->machines < 4 ||
+	    size->events / size->machines > sample_seconds(size) / 8)
 		return tally_err_set(err, TALLY_USE,
 				     "an estate has machines, 1 to 65535 hosts, and at least 4 "
 				     "events a machine");
@@ -160,7 +167,7 @@ sample_make(struct sample_history *h, const struct sample_size *size, struct tal
 				  .vm = vm,
 				  .host = (uint16_t)(vm % size->hosts),
 				  .left = own,
-				  .gap = SAMPLE_YEAR / own * 2 / 10 * 9 };
+				  .gap = sample_seconds(size) / own * 2 / 10 * 9 };
 
 		live(&w);
 	}

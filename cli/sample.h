@@ -5,8 +5,8 @@
  * An estate that never was: the same machines do the same things in each run, so
  * that figures of two versions can be compared. Every machine starts, is given
  * other processors, moves within its cluster and stops, again and again, over
- * the year 2026; each host's ledger begins with its facts and ends with a
- * heartbeat a second before the year does.
+ * the years from 2026 on; each host's ledger begins with its facts and ends with a
+ * heartbeat a second before they do.
  */
 #include <stdint.h>
 #include "tally/err.h"
@@ -15,6 +15,7 @@ struct tally_buf;
 
 struct sample_size {
 	unsigned events, machines, hosts;
+	unsigned years; /* of 365 days; 0 is 1 */
 };
 enum sample_kind {
 	SAMPLE_START,
@@ -24,7 +25,7 @@ enum sample_kind {
 	SAMPLE_STOP,
 };
 struct sample_event {
-	uint32_t at; /* seconds of the year */
+	uint32_t at; /* seconds */
 	uint32_t vm;
 	uint32_t sequence; /* of all events; of one machine's in the order of time */
 	uint16_t host, peer;
@@ -46,6 +47,8 @@ struct sample_machine {
 #define SAMPLE_BEGIN INT64_C(1767225600) /* 2026-01-01T00:00:00Z */
 #define SAMPLE_YEAR  31536000U
 
+/* The seconds of its time. */
+uint32_t sample_seconds(const struct sample_size *size);
 /* TALLY_USE: no machine, no host, more than 65,535 hosts, less than 4 events a machine. */
 int sample_make(struct sample_history *h, const struct sample_size *size, struct tally_err *err);
 void sample_deinit(struct sample_history *h);

@@ -179,7 +179,7 @@ fill(const struct job *j, unsigned host, struct tally_store *s, struct tally_err
 
 	for (size_t i = h->first[host]; i < h->first[host + 1] && status == 0; i++)
 		status = add_event(b, s, &h->events[i], err);
-	set_time(&beat, SAMPLE_YEAR - 1);
+	set_time(&beat, sample_seconds(&h->size) - 1);
 	if (status == 0)
 		status = batch_add(b, s, &beat, err);
 	if (status == 0)
