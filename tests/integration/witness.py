@@ -4,6 +4,7 @@
 
     witness.py TALLY TALLYD
 """
+import atexit
 import json
 import os
 import pathlib
@@ -23,10 +24,17 @@ def tally(*words):
     return subprocess.run([TALLY, *words], capture_output=True, text=True, timeout=60)
 
 
+def begin(words, **pipes):
+    """A process that is gone when this one is, whatever fails."""
+    process = subprocess.Popen(words, text=True, **pipes)
+    atexit.register(process.kill)
+    return process
+
+
 class Witness:
     def __init__(self, folder, logs, *more):
-        self.process = subprocess.Popen([TALLY, "witness", "serve", str(folder), "--logs", str(logs), "--listen",
-                                         "127.0.0.1:0", *more], stdout=subprocess.PIPE, text=True)
+        self.process = begin([TALLY, "witness", "serve", str(folder), "--logs", str(logs), "--listen", "127.0.0.1:0",
+                              *more], stdout=subprocess.PIPE)
         self.vkey = self.process.stdout.readline().strip()
         self.url = self.process.stdout.readline().strip().rpartition(" ")[2]
 
@@ -87,7 +95,7 @@ class Meter:
         config.write_text(f"ledger: {ledger}\nlibvirt:\n  uri: qemu+unix:///system?socket={scratch}/none\n"
                           f"witness:\n  policy: {scratch}/policy\n  interval: 1s\nprocesses:\n  unmanaged: false\n")
         self.ledger = ledger
-        self.process = subprocess.Popen([TALLYD, "-c", str(config)], stderr=subprocess.PIPE, text=True)
+        self.process = begin([TALLYD, "-c", str(config)], stderr=subprocess.PIPE)
         time.sleep(1)  # who asks before it listens waits five seconds
 
     def until(self, wanted):
