@@ -80,8 +80,10 @@ resume_ended(struct resume *r, const struct run *run, int64_t at, enum end_why w
 {
 	bool saved = why == END_STOPPED && by->said->cause == TALLY_C_SAVED;
 
-	/* From its end to the entry that showed it the run may have gone on. */
+	/* From its end to the entry that showed it the run may have gone on; what began
+	 * elsewhere meanwhile has not put it in doubt. */
 	r->refused |= run->doubted && (at >= r->reach || by->at >= r->reach || saved);
+	r->refused |= run->moved_in && r->on && at < r->before && by->at >= r->reach;
 }
 
 void
