@@ -349,9 +349,7 @@ read_witnessed(struct reading *r, struct tally_arena *arena, struct tally_err *e
 static bool
 is_witness(const struct tally_header *h)
 {
-	return (h->flags & TALLY_FLAG_IMPORTED) == 0 && h->kind != TALLY_IMPORT &&
-	       h->kind != TALLY_OPERATOR_ACTION && h->kind != TALLY_SESSION_STATEMENT &&
-	       h->kind != TALLY_ENROLMENT && h->kind != TALLY_RECEIPT;
+	return (h->flags & TALLY_FLAG_IMPORTED) == 0 && !tally_kind_is_apart(h->kind);
 }
 
 /*

@@ -177,6 +177,13 @@ tally_hypervisor_find(struct tally_bytes name)
 }
 
 bool
+tally_kind_is_apart(unsigned kind)
+{
+	return kind == TALLY_IMPORT || kind == TALLY_OPERATOR_ACTION ||
+	       kind == TALLY_SESSION_STATEMENT || kind == TALLY_ENROLMENT || kind == TALLY_RECEIPT;
+}
+
+bool
 tally_event_is_correction(const struct tally_event *ev)
 {
 	return (ev->kind == TALLY_OS_CLAIM || ev->kind == TALLY_SOFTWARE ||

@@ -61,11 +61,7 @@ part_deinit(struct part *p)
 bool
 part_holds(bool live, const struct tally_header *h)
 {
-	if (h->kind == TALLY_IMPORT || h->kind == TALLY_OPERATOR_ACTION ||
-	    h->kind == TALLY_SESSION_STATEMENT || h->kind == TALLY_ENROLMENT ||
-	    h->kind == TALLY_RECEIPT)
-		return false;
-	return live == !(h->flags & TALLY_FLAG_IMPORTED);
+	return !tally_kind_is_apart(h->kind) && live == !(h->flags & TALLY_FLAG_IMPORTED);
 }
 
 int64_t

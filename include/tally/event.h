@@ -122,6 +122,8 @@ enum tally_role { TALLY_ROLE_PRIMARY = 1, TALLY_ROLE_STANDBY, TALLY_ROLE_NONE };
 /* Names as FORMAT.md writes them ("ledger-begin", "running", ...); NULL where
  * the number is unknown. The finders give 0 (evidence: -1) where the name is. */
 const char *tally_kind_name(unsigned kind);
+/* Whether it tells of no host's time: of an operator's words, or of the seal. */
+bool tally_kind_is_apart(unsigned kind);
 const char *tally_state_name(unsigned state);
 const char *tally_cause_name(unsigned cause);
 const char *tally_evidence_name(unsigned evidence);

@@ -233,10 +233,11 @@ tally_gist_add(struct tally_gist *g, const struct tally_header *h,
 {
 	struct tally_err malformed = TALLY_ERR_INIT;
 	struct tally_event ev;
-	bool apart;
 
 	TALLY_ASSERT(h->index >= g->next);
 	g->next = h->index + 1;
+	if (tally_kind_is_apart(h->kind))
+		return;
 	tally_arena_reset(g->arena);
 	g->all |=
 		tally_event_decode(&ev, groups, (1u << TALLY_GROUPS) - 1, g->arena, &malformed) < 0;
@@ -246,12 +247,8 @@ tally_gist_add(struct tally_gist *g, const struct tally_header *h,
 	}
 	ev.kind = h->kind;
 	ev.imported = h->flags & TALLY_FLAG_IMPORTED;
-	/* Of no part's time. */
-	apart = ev.kind == TALLY_IMPORT || ev.kind == TALLY_OPERATOR_ACTION ||
-		ev.kind == TALLY_SESSION_STATEMENT ||
-		(!ev.imported && tally_event_is_correction(&ev));
-	if (apart)
-		hold(g, h->index);
+	if (!ev.imported && tally_event_is_correction(&ev))
+		hold(g, h->index); /* of no part's time, and it may reach far */
 	else
 		add_event(g, h, &ev);
 }

@@ -216,11 +216,25 @@ heartbeats_and_what_belongs_to_no_run_go(void **state)
 		VM(STOPPED, 'a', 0),
 		{ TALLY_GAP },
 		{ TALLY_HEARTBEAT },
-		{ TALLY_IMPORT },
 	};
 
 	(void)state;
-	EXPECT(lines, "x...xxx", 11);
+	EXPECT(lines, "x...xx", 11);
+}
+
+/* Not even the first event behind them is before its host's facts because of them. */
+static void
+what_is_of_no_time_goes_and_moves_no_clock(void **state)
+{
+	static const struct line lines[] = {
+		{ TALLY_HOST_FACTS, .live = true },      VM(STARTED, 'a', .live = true),
+		VM(STOPPED, 'a', .live = true),          { TALLY_SESSION_STATEMENT, .live = true },
+		{ TALLY_RECEIPT, .live = true },         { TALLY_ENROLMENT, .live = true },
+		{ TALLY_OPERATOR_ACTION, .live = true }, { TALLY_IMPORT, .live = true },
+	};
+
+	(void)state;
+	EXPECT(lines, "xxx.....", 3);
 }
 
 static void
@@ -360,6 +374,7 @@ main(void)
 		cmocka_unit_test(who_was_suspended_and_resumed_just_runs),
 		cmocka_unit_test(a_run_that_ended_where_the_next_began_is_not_without_it),
 		cmocka_unit_test(heartbeats_and_what_belongs_to_no_run_go),
+		cmocka_unit_test(what_is_of_no_time_goes_and_moves_no_clock),
 		cmocka_unit_test(what_comes_before_the_facts_stays),
 		cmocka_unit_test(the_entry_behind_which_time_goes_back_stays_with_its_run),
 		cmocka_unit_test(a_boot_ends_runs_and_stays_on_both_sides),
