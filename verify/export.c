@@ -98,16 +98,15 @@ export_narrower(struct tally_export *x, int level, uint64_t n, unsigned width,
 void
 export_digest(uint8_t out[TALLY_HASH], struct tally_bytes entries, struct tally_bytes payload)
 {
-	static _Thread_local struct tally_sha256 *hash;
+	struct tally_sha256 *hash = tally_sha256_new();
 	uint8_t length[8];
 
-	if (!hash)
-		hash = tally_sha256_new();
 	tally_put_u64(length, entries.len);
 	tally_sha256_add(hash, length, sizeof(length));
 	tally_sha256_add(hash, entries.p, entries.len);
 	tally_sha256_add(hash, payload.p, payload.len);
 	tally_sha256_end(hash, out);
+	tally_sha256_free(hash);
 }
 
 static int
