@@ -44,7 +44,7 @@ struct cursor {
 	size_t n, at;
 };
 
-uint64_t test_indexed_count;
+_Atomic uint64_t test_indexed_count;
 
 static void
 die(const struct tally_err *err)

@@ -10,6 +10,6 @@
 bool test_indexed_open(struct tally_report_ledger *out, const struct tally_report_ledger *plain);
 void test_indexed_close(struct tally_report_ledger *l);
 /* Rows that were read so far, of all. */
-extern uint64_t test_indexed_count;
+extern _Atomic uint64_t test_indexed_count;
 
 #endif
