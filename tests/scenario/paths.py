@@ -97,9 +97,11 @@ def verify_paths(suite):
         path = scratch / "newer.proof"
         path.write_bytes(suite.proof.read_bytes().replace(b"@v1", b"@v2", 1))
         check(suite.run("verify", path).code in (1, 2), "it is not")
-    for option in ("--anchor",):
-        with suite.case(f"{option} with a folder is exit 3"):
-            suite.refused("verify", suite.export, option, scratch, code=3, names=[scratch])
+    with suite.case("--anchor with a folder of other things is exit 2, with the file and its line"):
+        other = scratch / "no anchors"
+        other.mkdir()
+        (other / "a file").write_text("not a key\n")
+        suite.refused("verify", suite.export, "--anchor", other, code=2, names=[f"{other}/a file:1"])
 
 
 def ledger_paths(suite):
