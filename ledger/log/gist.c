@@ -236,8 +236,12 @@ tally_gist_add(struct tally_gist *g, const struct tally_header *h,
 
 	TALLY_ASSERT(h->index >= g->next);
 	g->next = h->index + 1;
-	if (tally_kind_is_apart(h->kind))
+	if (tally_kind_is_apart(h->kind)) {
+		/* These say whose ledger it is, and in which sessions it grew. */
+		if (h->kind == TALLY_SESSION_STATEMENT || h->kind == TALLY_IMPORT)
+			hold(g, h->index);
 		return;
+	}
 	tally_arena_reset(g->arena);
 	g->all |=
 		tally_event_decode(&ev, groups, (1u << TALLY_GROUPS) - 1, g->arena, &malformed) < 0;
@@ -311,13 +315,16 @@ count_part(const struct part *p)
 size_t
 tally_gist_rows(struct tally_gist *g, const uint64_t **rows)
 {
-	size_t cap = g->n_held + count_part(&g->parts[0]) + count_part(&g->parts[1]), n, kept = 0;
+	size_t cap = g->n_held + count_part(&g->parts[0]) + count_part(&g->parts[1]) + 1, n,
+	       kept = 0;
 
 	g->out = tally_realloc_array(g->out, cap, sizeof(*g->out));
 	for (n = 0; n < g->n_held; n++)
 		g->out[n] = g->held[n];
 	for (unsigned i = 0; i < 2; i++)
 		n += copy_part(&g->parts[i], g->out + n);
+	if (g->next > 0)
+		g->out[n++] = g->next - 1; /* how many there are, and when that was */
 	if (n > 0)
 		qsort(g->out, n, sizeof(*g->out), by_index);
 	for (size_t i = 0; i < n; i++)

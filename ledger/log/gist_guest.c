@@ -44,11 +44,12 @@ newest(const struct gist_guest *g)
 	return &g->runs[g->count - 1];
 }
 
-/* What was in sight before does not matter when there is more. */
+/* What was in sight before does not matter when there is more; but a saved state is what
+ * was seen last before its stop. */
 static void
-add_row(struct gist_run *r, uint64_t index, enum gist_says says)
+add_row(struct gist_run *r, uint64_t index, enum gist_says says, bool stops)
 {
-	if (r->count > 0 && r->rows[r->count - 1].says == GIST_SIGHT)
+	if (!stops && r->count > 0 && r->rows[r->count - 1].says == GIST_SIGHT)
 		r->count--;
 	if (r->count == r->cap) {
 		r->cap = r->cap ? r->cap * 2 : 2;
@@ -134,7 +135,7 @@ begin(struct gist_guest *g, const struct tally_event *ev, uint64_t index)
 	}
 	g->runs[g->count++] =
 		(struct gist_run){ .inherits = ev->kind == TALLY_MIGRATED_IN, .gave = gives(ev) };
-	add_row(newest(g), index, GIST_WORD);
+	add_row(newest(g), index, GIST_WORD, false);
 	g->open = true;
 	g->has_domain_id = g->has_start_ticks = false;
 	learn(g, &ev->o);
@@ -184,7 +185,7 @@ go_on(struct gist_guest *g, const struct tally_event *ev, uint64_t index)
 	default:
 		break;
 	}
-	add_row(r, index, says);
+	add_row(r, index, says, ev->kind == TALLY_STOPPED);
 }
 
 bool

@@ -222,9 +222,9 @@ heartbeats_and_what_belongs_to_no_run_go(void **state)
 	EXPECT(lines, "x...xx", 11);
 }
 
-/* Not even the first event behind them is before its host's facts because of them. */
+/* Sessions and imports stay: they say whose ledger it is. And the last entry does. */
 static void
-what_is_of_no_time_goes_and_moves_no_clock(void **state)
+what_is_of_no_time_moves_no_clock(void **state)
 {
 	static const struct line lines[] = {
 		{ TALLY_HOST_FACTS, .live = true },      VM(STARTED, 'a', .live = true),
@@ -234,7 +234,22 @@ what_is_of_no_time_goes_and_moves_no_clock(void **state)
 	};
 
 	(void)state;
-	EXPECT(lines, "xxx.....", 3);
+	EXPECT(lines, "xxxx...x", 3);
+}
+
+/* It tells how many entries there are, and when the ledger ended. */
+static void
+the_last_entry_stays_whatever_it_is(void **state)
+{
+	static const struct line lines[] = {
+		{ TALLY_HOST_FACTS, .live = true },
+		{ TALLY_RECEIPT, .live = true },
+		VM(STARTED, 'a', .live = true),
+		{ TALLY_RECEIPT, .live = true },
+	};
+
+	(void)state;
+	EXPECT(lines, "x.xx", 3);
 }
 
 static void
@@ -374,7 +389,8 @@ main(void)
 		cmocka_unit_test(who_was_suspended_and_resumed_just_runs),
 		cmocka_unit_test(a_run_that_ended_where_the_next_began_is_not_without_it),
 		cmocka_unit_test(heartbeats_and_what_belongs_to_no_run_go),
-		cmocka_unit_test(what_is_of_no_time_goes_and_moves_no_clock),
+		cmocka_unit_test(what_is_of_no_time_moves_no_clock),
+		cmocka_unit_test(the_last_entry_stays_whatever_it_is),
 		cmocka_unit_test(what_comes_before_the_facts_stays),
 		cmocka_unit_test(the_entry_behind_which_time_goes_back_stays_with_its_run),
 		cmocka_unit_test(a_boot_ends_runs_and_stays_on_both_sides),
