@@ -170,20 +170,26 @@ int
 store_gist_begin(struct tally_store *s, uint64_t size, struct tally_err *err)
 {
 	struct tally_err damaged = TALLY_ERR_INIT;
-	int64_t horizon;
+	int64_t horizon = 0;
 	uint64_t next;
 
-	if (newest(s, &next, &horizon, err) < 0)
-		return -1;
-	if (next > size)
-		return tally_err_set(err, TALLY_FAILS, "gist up to entry %llu, the index has %llu",
-				     (unsigned long long)next, (unsigned long long)size);
+	if (newest(s, &next, &horizon, &damaged) < 0 || next > size) {
+		if (damaged.code != TALLY_OK && damaged.code != TALLY_FAILS) {
+			*err = damaged;
+			return -1;
+		}
+		next = 0;
+	}
 	if (s->gist_of && s->gist_from == next && tally_gist_next(s->gist_of) == size)
 		return 0;
 	tally_gist_free(s->gist_of);
 	s->gist_of = tally_gist_new();
 	s->gist_from = next;
 	if (next > 0 && store_gist_load(s, s->gist_of, next, horizon, &damaged) < 0) {
+		if (damaged.code != TALLY_FAILS) {
+			*err = damaged;
+			return -1;
+		}
 		tally_gist_free(s->gist_of);
 		s->gist_of = tally_gist_new();
 	}

@@ -61,6 +61,8 @@ static int
 put_tail(struct tally_store *s, MDB_txn *txn, const char *name, MDB_dbi *dbi, bool *has,
 	 bool *is_new, const struct tally_buf *tail, struct tally_err *err)
 {
+	/* A damaged gist may stand behind its place: no reason not to make another. */
+	unsigned flags = dbi == &s->gist ? 0 : MDB_APPEND;
 	int rc;
 
 	if (tail->len > 0 && !*has) {
@@ -74,7 +76,7 @@ put_tail(struct tally_store *s, MDB_txn *txn, const char *name, MDB_dbi *dbi, bo
 		size_t length = (size_t)tally_get_u64(tail->p + at + 8);
 
 		if (store_put(s, txn, *dbi, store_key(&key),
-			      tally_bytes(tail->p + at + ITEM_HEAD, length), MDB_APPEND, err) < 0)
+			      tally_bytes(tail->p + at + ITEM_HEAD, length), flags, err) < 0)
 			return tally_err_prefix(err, "%s", name);
 		at += ITEM_HEAD + length;
 	}
