@@ -48,8 +48,10 @@ boot(struct tally_wallclock *t, int64_t own)
 static int64_t
 measure(struct tally_wallclock *t, const struct tally_header *h, int64_t own)
 {
-	int64_t offset = field(h->wall) - field(h->uptime), step = offset - t->offset, left;
+	int64_t offset = field(h->wall) - field(h->uptime), step, left;
 
+	if (__builtin_sub_overflow(offset, t->offset, &step)) /* no clock of this world */
+		step = offset > 0 ? TALLY_WALL_MAX : -TALLY_WALL_MAX;
 	if (!t->begun || h->boot != t->boot) {
 		if (t->begun)
 			boot(t, own);
