@@ -6,6 +6,7 @@
  * an export was verified when it was opened.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,25 @@
 #include "ledger.h"
 #include "source.h"
 
+/* One thread at a time draws the line; another one has nothing newer to show. */
+static void
+show(struct cli_counted *c, uint64_t more)
+{
+	static atomic_flag drawing = ATOMIC_FLAG_INIT;
+	uint64_t before = atomic_fetch_add(c->count, more);
+
+	if (before / 4096 == (before + more) / 4096 || atomic_flag_test_and_set(&drawing))
+		return;
+	cli_progress_show(c->progress, before + more, 0);
+	atomic_flag_clear(&drawing);
+}
+
 static int
 counted_next(void *ctx, struct tally_entry *out, struct tally_err *err)
 {
 	struct cli_counted *c = ctx;
 
-	if (++*c->count % 4096 == 0)
-		cli_progress_show(c->progress, *c->count, 0);
+	show(c, 1);
 	return c->inner.next(c->inner.ctx, out, err);
 }
 
@@ -33,9 +46,8 @@ counted_rows(void *ctx, const struct tally_index_row **rows, size_t *n, struct t
 	struct cli_counted *c = ctx;
 	int r = c->inner.rows(c->inner.ctx, rows, n, err);
 
-	if (r > 0 && *c->count / 4096 != (*c->count + *n) / 4096)
-		cli_progress_show(c->progress, *c->count + *n, 0);
-	*c->count += r > 0 ? *n : 0;
+	if (r > 0)
+		show(c, *n);
 	return r;
 }
 

@@ -15,7 +15,7 @@ struct tally_export;
 struct cli_counted {
 	struct tally_entries inner;
 	struct cli_progress *progress;
-	uint64_t *count;
+	_Atomic uint64_t *count; /* of all sources: they are read beside one another */
 };
 struct cli_source {
 	const char *path;
@@ -32,7 +32,7 @@ struct cli_sources {
 	struct tally_report_ledger *ledgers; /* the same, in a row */
 	size_t count;
 	struct cli_progress progress;
-	uint64_t entries; /* read so far */
+	_Atomic uint64_t entries; /* read so far */
 	/* The thread that hashes every entry while the report is made of them. */
 	pthread_t checker;
 	bool checking;
