@@ -100,7 +100,7 @@ position_history(struct positions *out, const struct position_case *c)
 	for (size_t h = 0; h < e->n_hosts; h++) {
 		if (e->hosts[h].seen_from <= c->windows[0].from || !counted(c, h, HIGH))
 			continue;
-		position_mark(&marks, e, (uint32_t)h, c->windows[0].from, c->windows[0].to);
+		position_mark(&marks, e, (uint32_t)h, e->hosts[h].seen_from, c->windows[0].to);
 		note_young(c, &e->hosts[h]);
 	}
 	for (size_t i = c->first; i < c->end; i++)

@@ -92,11 +92,11 @@ position_breaches(const struct position_case *c, const struct case_window *w)
 			    !(counted_stay(w->pieces[p].counted, s) & COUNTS_MEASURED))
 				continue;
 			if (e->sizes[s->size].pinned && !breached[s->vm] &&
+			    approved(e, w->pieces[p].rule, s) &&
 			    beyond_host(e, s, w->pieces[p].from, w->pieces[p].to)) {
 				breached[s->vm] = 1;
-				if (approved(e, w->pieces[p].rule, s))
-					note_breach(c, w->pieces[p].rule, s,
-						    "cores that the host does not have");
+				note_breach(c, w->pieces[p].rule, s,
+					    "cores that the host does not have");
 			}
 			if (f->size == 0) {
 				*f = (struct first){ s->host + 1, s->size + 1 };
