@@ -53,8 +53,7 @@ write_file(const char *path, struct tally_bytes content)
 static int
 make(char **arg)
 {
-	struct tally_buf public = TALLY_BUF_INIT, secret = TALLY_BUF_INIT, object = TALLY_BUF_INIT,
-			 seed = TALLY_BUF_INIT, out = TALLY_BUF_INIT;
+	static struct tally_buf public, secret, object, seed, out; /* the program does one thing */
 	struct tally_err err;
 	struct tally_ek ek;
 	uint8_t name[34];
@@ -79,7 +78,7 @@ static int
 challenge(char **arg)
 {
 	struct tally_challenge c = { .credentials = 1 };
-	struct tally_buf in = TALLY_BUF_INIT, out = TALLY_BUF_INIT;
+	static struct tally_buf in, out;
 	struct tally_cursor cursor;
 
 	if (!read_file(arg[0], &in))
@@ -98,11 +97,12 @@ challenge(char **arg)
 static int
 response(char **arg)
 {
-	struct tally_arena *arena = tally_arena_new(4096);
-	struct tally_buf in = TALLY_BUF_INIT;
+	static struct tally_arena *arena;
+	static struct tally_buf in;
 	struct tally_response r;
 	struct tally_err err;
 
+	arena = tally_arena_new(4096);
 	if (!read_file(arg[0], &in) ||
 	    tally_response_parse(&r, tally_buf_view(&in), arena, &err) < 0)
 		return fail("no response");
