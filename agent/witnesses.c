@@ -205,6 +205,7 @@ open_client(struct witnesses *w, const struct config *config, struct tally_err *
 							  recorder_store(w->recorder)),
 						  .log = &log,
 						  .disk = tally_disk_real(),
+						  .clock = w->clock,
 						  .interval = config->witness.interval };
 	struct tally_http http;
 	w->dir = open(config->ledger, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

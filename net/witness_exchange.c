@@ -18,6 +18,7 @@
 #define TRIES      3 /* in one exchange: a conflict names the size to go on from */
 #define PAUSE      (5 * TALLY_SECOND)
 #define PAUSE_MAX  (600 * TALLY_SECOND)
+#define TOLERANCE  300 /* s that a cosignature's time may be off this host's clock */
 
 void
 client_failed(struct asked *a, int64_t now, const char *why)
@@ -82,7 +83,23 @@ make_question(struct tally_witness_client *c, const struct asked *a, struct ques
 	return 0;
 }
 
-/* The witness's own line out of its answer; others in it are nobody's. */
+/* A time that is far off would make true entries look late or backdated for ever. */
+static int
+check_time(const struct tally_witness_client *c, uint64_t time, struct tally_err *err)
+{
+	int64_t wall = tally_clock_now(c->o.clock).wall.ns / TALLY_SECOND;
+	uint64_t here = wall > 0 ? (uint64_t)wall : 0;
+	uint64_t apart = time > here ? time - here : here - time;
+
+	if (apart <= TOLERANCE)
+		return 0;
+	return tally_err_set(err, TALLY_SYS,
+			     "the time of its cosignature is %" PRIu64 " s %s this host's clock",
+			     apart, time > here ? "ahead of" : "behind");
+}
+
+/* The witness's own line out of its answer; others in it are nobody's. What is not a
+ * signature line would make the text that was signed another one than ours. */
 static int
 take_cosignature(struct tally_witness_client *c, struct asked *a, struct tally_bytes answer,
 		 struct tally_buf *line, struct tally_err *err)
@@ -97,6 +114,8 @@ take_cosignature(struct tally_witness_client *c, struct asked *a, struct tally_b
 	tally_buf_add_u8(&whole, '\n');
 	tally_buf_add_bytes(&whole, answer);
 	r = tally_note_parse(&note, tally_buf_view(&whole), &scratch, err);
+	if (r == 0 && !tally_bytes_eq(note.text, tally_buf_view(&c->text)))
+		r = tally_err_set(err, TALLY_SYS, "its answer is more than signature lines");
 	if (r == 0)
 		r = tally_note_cosigned(&note, key, &a->time, err);
 	if (r == 0)
@@ -104,8 +123,10 @@ take_cosignature(struct tally_witness_client *c, struct asked *a, struct tally_b
 	if (r > 0) {
 		found = tally_note_find(&note, tally_bytes_str(key->name), key->id);
 		a->time = tally_get_u64(found->sig);
-		tally_note_add_line(line, key->name, key->id,
-				    tally_bytes(found->sig, found->sig_len));
+		r = check_time(c, a->time, err);
+		if (r == 0)
+			tally_note_add_line(line, key->name, key->id,
+					    tally_bytes(found->sig, found->sig_len));
 	}
 	tally_buf_deinit(&whole), tally_buf_deinit(&scratch);
 	return r < 0 ? -1 : 0;

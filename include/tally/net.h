@@ -79,8 +79,9 @@ struct tally_witness_client_options {
 	const struct tally_witnessed *log;
 	const struct tally_http *http;
 	const struct tally_disk *disk;
-	int dir;                    /* the folder, open; stays the caller's */
-	struct tally_span interval; /* at most so often a new note */
+	const struct tally_clock *clock; /* its wall time is what a cosignature's is held against */
+	int dir;                         /* the folder, open; stays the caller's */
+	struct tally_span interval;      /* at most so often a new note */
 };
 int tally_witness_client_open(struct tally_witness_client **out,
 			      const struct tally_witness_client_options *o, struct tally_err *err);

@@ -1,277 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client and three real witnesses without a network between them. */
+/* Whom a client asks, when, and what it makes of the answers. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "fixture.h"
-#include "tally/log.h"
-
-#define WITNESSES 3
-
-enum trouble { NONE, DOWN, GARBAGE, OTHER_NOTE, STATUS_500, CONFLICT_TEXT, SIZE_AGAIN, SIZE_OTHER };
-
-struct world {
-	char *root;
-	struct memlog log;
-	uint64_t size; /* of the newest note */
-	struct tally_witness *witness[WITNESSES];
-	enum trouble trouble[WITNESSES];
-	unsigned posts[WITNESSES];
-	struct tally_policy *policy;
-	struct tally_witnessed witnessed;
-	struct tally_http http;
-	struct test_disk disk;
-	int dir;
-	struct tally_witness_client *client;
-	struct tally_buf kept; /* all lines, in the order they came */
-	char closed[600];
-	unsigned reached;
-	uint64_t reached_size;
-	struct tally_buf reached_lines;
-	int64_t now;
-	uint64_t seconds; /* of the witnesses' clocks */
-	struct tally_err err;
-};
-
-static int
-newest(void *ctx, uint64_t *sequence, struct tally_buf *note, struct tally_err *err)
-{
-	struct world *w = ctx;
-
-	(void)err;
-	if (w->size == 0)
-		return 0;
-	*sequence = w->size; /* rises with it, as it does in a ledger */
-	memlog_note(&w->log, w->size, note);
-	return 1;
-}
-
-static int
-consistency(void *ctx, uint64_t old, uint64_t size, uint8_t old_root[TALLY_HASH],
-	    struct tally_proof *out, struct tally_err *err)
-{
-	struct world *w = ctx;
-	struct tally_nodes nodes = memlog_nodes(&w->log);
-
-	if (tally_root_at(old_root, old, &nodes, err) < 0)
-		return -1;
-	return tally_proof_consistency(out, old, size, &nodes, err);
-}
-
-static int
-cosigned(void *ctx, uint64_t sequence, struct tally_bytes lines, struct tally_err *err)
-{
-	struct world *w = ctx;
-
-	(void)err;
-	assert_true(sequence <= w->size);
-	tally_buf_add_bytes(&w->kept, lines);
-	return 0;
-}
-
-static int
-quorum(void *ctx, const struct tally_checkpoint *head, struct tally_bytes lines,
-       struct tally_err *err)
-{
-	struct world *w = ctx;
-
-	(void)err;
-	w->reached++;
-	w->reached_size = head->size;
-	tally_buf_clear(&w->reached_lines);
-	tally_buf_add_bytes(&w->reached_lines, lines);
-	return 0;
-}
-
-static int
-closing(void *ctx, const char *why, struct tally_err *err)
-{
-	struct world *w = ctx;
-
-	(void)err;
-	assert_string_equal(w->closed, "");
-	snprintf(w->closed, sizeof(w->closed), "%s", why);
-	return 0;
-}
-
-static int
-post(void *ctx, const char *url, const char *type, struct tally_bytes body, size_t max,
-     unsigned *status, struct tally_buf *answer, struct tally_err *err)
-{
-	struct world *w = ctx;
-	size_t i = (size_t)(url[strlen("http://w")] - '0');
-
-	(void)type, (void)max;
-	assert_true(i < WITNESSES);
-	assert_string_equal(url + strlen("http://w0"),
-			    i == 1 ? "/prefix/add-checkpoint" : "/add-checkpoint");
-	w->posts[i]++;
-	tally_buf_clear(answer);
-	*status = 200;
-	switch (w->trouble[i]) {
-	case DOWN:
-		return tally_err_set(err, TALLY_SYS, "connection refused");
-	case GARBAGE:
-		tally_buf_add_str(answer, "\xe2\x80\x94 x AAAA\n");
-		return 0;
-	case OTHER_NOTE: /* what the next witness says, in its place */
-		*status = witness_ask(w->witness[(i + 1) % WITNESSES], body, w->seconds, answer);
-		return 0;
-	case STATUS_500:
-		*status = 500;
-		tally_buf_add_str(answer, "<\x1b[31m\nsorry>");
-		return 0;
-	case CONFLICT_TEXT:
-		*status = 409;
-		tally_buf_add_str(answer, "five\n");
-		return 0;
-	case SIZE_AGAIN:
-		*status = 409;
-		tally_buf_add_str(answer, "3\n");
-		return 0;
-	case SIZE_OTHER:
-		*status = 409;
-		tally_buf_addf(answer, "%u\n", 1 + w->posts[i] % 2);
-		return 0;
-	case NONE:
-		break;
-	}
-	*status = witness_ask(w->witness[i], body, w->seconds, answer);
-	return 0;
-}
-
-static void
-make_policy(struct world *w, const char *quorum_lines)
-{
-	static const char *const url[] = { "http://w0", "http://w1/prefix/", "http://w2" };
-	struct tally_buf text = TALLY_BUF_INIT;
-
-	tally_policy_free(w->policy);
-	tally_buf_add_str(&text, "log ");
-	memlog_vkey(&w->log, &text);
-	for (size_t i = 0; i < WITNESSES; i++) {
-		tally_buf_addf(&text, "witness w%zu ", i);
-		tally_vkey_text(&text, tally_witness_vkey(w->witness[i]));
-		tally_buf_addf(&text, " %s\n", url[i]);
-	}
-	tally_buf_add_str(&text, quorum_lines);
-	if (tally_policy_parse(&w->policy, "policy", tally_buf_view(&text), &w->err) < 0)
-		fail_msg("%s", w->err.text);
-	tally_buf_deinit(&text);
-}
-
-static int
-try_client(struct world *w)
-{
-	const struct tally_witness_client_options o = { .policy = w->policy,
-							.origin = "example.com/log",
-							.log = &w->witnessed,
-							.http = &w->http,
-							.disk = &w->disk.table,
-							.dir = w->dir,
-							.interval = { 60 * TALLY_SECOND } };
-
-	tally_witness_client_free(w->client);
-	w->client = NULL;
-	return tally_witness_client_open(&w->client, &o, &w->err);
-}
-
-static void
-start_client(struct world *w)
-{
-	if (try_client(w) < 0)
-		fail_msg("%s", w->err.text);
-}
-
-static int
-set_up(void **state)
-{
-	struct world *w = tally_alloc(sizeof(*w));
-
-	tally_log_level(0);
-	w->root = test_dir_make();
-	w->dir = open(w->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	memlog_init(&w->log, "example.com/log");
-	for (size_t i = 0; i < WITNESSES; i++) {
-		char name[8], *dir;
-
-		snprintf(name, sizeof(name), "w%zu", i);
-		dir = test_path(w->root, name);
-		w->witness[i] = witness_new(dir, &w->log);
-		free(dir);
-	}
-	w->witnessed =
-		(struct tally_witnessed){ w, newest, consistency, cosigned, quorum, closing };
-	w->http = (struct tally_http){ w, post };
-	test_disk_init(&w->disk, 0, EIO);
-	w->now = 1000 * TALLY_SECOND;
-	w->seconds = 50;
-	w->size = 5;
-	make_policy(w, "group g 2 w0 w1 w2\nquorum g\n");
-	start_client(w);
-	*state = w;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct world *w = *state;
-
-	tally_witness_client_free(w->client);
-	for (size_t i = 0; i < WITNESSES; i++)
-		tally_witness_close(w->witness[i]);
-	tally_policy_free(w->policy);
-	memlog_deinit(&w->log);
-	tally_buf_deinit(&w->kept), tally_buf_deinit(&w->reached_lines);
-	close(w->dir);
-	test_dir_remove(w->root);
-	free(w);
-	return 0;
-}
-
-/* So many seconds later; the wait until the next step, in seconds, or -1: never. */
-static int64_t
-step(struct world *w, int64_t seconds)
-{
-	struct tally_uptime next;
-
-	w->now += seconds * TALLY_SECOND;
-	w->seconds += (uint64_t)seconds;
-	next = tally_witness_client_step(w->client, (struct tally_uptime){ w->now }, false);
-	return next.ns == INT64_MAX ? -1 : (next.ns - w->now) / TALLY_SECOND;
-}
-
-static struct tally_witness_standing
-standing(struct world *w)
-{
-	struct tally_witness_standing s;
-
-	tally_witness_client_standing(w->client, &s);
-	return s;
-}
-
-/* How many of the witnesses' lines in `lines` verify over the log's note of that size. */
-static size_t
-verified(struct world *w, uint64_t size, struct tally_bytes lines)
-{
-	struct tally_buf whole = TALLY_BUF_INIT, scratch = TALLY_BUF_INIT;
-	struct tally_note note;
-	uint64_t time;
-	size_t n = 0;
-
-	memlog_note(&w->log, size, &whole);
-	tally_buf_add_bytes(&whole, lines);
-	assert_int_equal(tally_note_parse(&note, tally_buf_view(&whole), &scratch, &w->err), 0);
-	for (size_t i = 0; i < WITNESSES; i++)
-		n += tally_note_cosigned(&note, tally_witness_vkey(w->witness[i]), &time,
-					 &w->err) == 1;
-	tally_buf_deinit(&whole), tally_buf_deinit(&scratch);
-	return n;
-}
+#include "client.h"
 
 static void
 all_are_asked_about_one_note_and_a_quorum_is_told_once(void **state)
@@ -429,6 +162,9 @@ answers_that_prove_nothing_are_failures_and_close_nothing(void **state)
 	} cases[] = {
 		{ GARBAGE, "w0: note: malformed signature line 1" },
 		{ OTHER_NOTE, "w0: note: the signature of witness.example.com/1 does not verify" },
+		{ OTHER_TEXT, "w0: its answer is more than signature lines" },
+		{ EARLY, "w0: the time of its cosignature is 301 s behind this host's clock" },
+		{ LATE, "w0: the time of its cosignature is 301 s ahead of this host's clock" },
 		{ STATUS_500, "w0: it answers 500: < [31m sorry>" },
 		{ CONFLICT_TEXT, "w0: it answers 409: five " },
 		{ SIZE_AGAIN, "w0: it names the size that it was asked from as a conflict" },
@@ -450,6 +186,7 @@ answers_that_prove_nothing_are_failures_and_close_nothing(void **state)
 		assert_string_equal(w->closed, "");
 		assert_false(standing(w).closed);
 		assert_true(standing(w).size == w->size); /* the other two are enough */
+		assert_int_equal(verified(w, w->size, tally_buf_view(&w->reached_lines)), 2);
 	}
 }
 
@@ -578,7 +315,7 @@ policies_that_cannot_be_fulfilled_are_refused_at_the_start(void **state)
 int
 main(void)
 {
-#define WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WORLD(test) cmocka_unit_test_setup_teardown(test, client_set_up, client_tear_down)
 	const struct CMUnitTest tests[] = {
 		WORLD(all_are_asked_about_one_note_and_a_quorum_is_told_once),
 		WORLD(a_ledger_without_a_note_asks_nobody),
