@@ -69,8 +69,9 @@ struct witnessed {
 	uint64_t from, since;       /* of the first receipt with one */
 	uint64_t floor, floor_told; /* the newest such time so far; whether it was told */
 	bool has_newest;
-	int64_t newest, last;  /* wall clocks of entries: the latest so far, the last entry's */
+	int64_t newest;        /* wall clock of an entry: the latest that nobody was told of */
 	uint64_t newest_index; /* whose that is */
+	int64_t latest;        /* of all, whatever was told */
 	struct {
 		uint64_t size;
 		uint8_t root[TALLY_HASH];

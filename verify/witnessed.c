@@ -98,7 +98,7 @@ witnessed_entry(struct tally_export *x, uint64_t index, uint64_t wall, const cha
 	char said[TALLY_TIME_TEXT], known[TALLY_TIME_TEXT];
 	int64_t at = wall < (uint64_t)TALLY_WALL_MAX ? (int64_t)wall : TALLY_WALL_MAX;
 
-	w->last = at;
+	w->latest = at > w->latest ? at : w->latest;
 	if (!w->has_newest || at > w->newest) {
 		w->has_newest = true;
 		w->newest = at;
@@ -292,9 +292,10 @@ witnessed_require(struct tally_verify *v)
 		else if (!w->reached)
 			problem(&v->problems, "require", t->path, NULL,
 				"no quorum of the pinned witnesses has signed it");
-		else if (t->export && w->size < t->export->size && w->last > instant(w->by, LAG))
+		else if (t->export && w->size < t->export->size && w->latest > instant(w->by, LAG))
 			problem(&v->problems, "require", t->path, NULL,
-				"its last entry is more than an hour behind the newest checkpoint, "
+				"its newest entry is more than an hour behind the newest "
+				"checkpoint, "
 				"of %" PRIu64
 				" entries, that a quorum of the pinned witnesses has signed",
 				w->size);

@@ -197,7 +197,16 @@ what_lies_an_hour_behind_the_newest_quorum_is_not_enough(void **state)
 	m.dir = ledger_export(&m.l, "late", false);
 	gives(m.two, false, m.dir, 0, "it holds");
 	gives(m.two, true, m.dir, 1,
-	      "its last entry is more than an hour behind the newest checkpoint, of 12 entries");
+	      "its newest entry is more than an hour behind the newest checkpoint, of 12 entries");
+	free(m.dir);
+	/* A clock that is set back behind it hides nothing. */
+	test_clock_step(&m.l.clock, -3600 * TALLY_SECOND);
+	ledger_append(&m.l, 1);
+	ledger_checkpoint(&m.l);
+	m.dir = ledger_export(&m.l, "back", false);
+	gives(m.two, false, m.dir, 0, "it holds");
+	gives(m.two, true, m.dir, 1,
+	      "its newest entry is more than an hour behind the newest checkpoint, of 12 entries");
 	unmake(&m);
 }
 
