@@ -120,6 +120,23 @@ check_begin(struct pass *p, const struct tally_operations *o, const char *file)
 	memcpy(p->x->prev_root, o->prev_root.p, TALLY_HASH);
 }
 
+/* Without these nothing behind them can be judged; what a meter says may be withheld. */
+static void
+check_withheld(struct pass *p, unsigned kind, uint64_t index, const char *file)
+{
+	const char *what = kind == TALLY_LEDGER_BEGIN        ? "ledger-begin"
+			   : kind == TALLY_SESSION_STATEMENT ? "the session statement"
+			   : kind == TALLY_RECEIPT           ? "the receipt"
+			   : kind == TALLY_ENROLMENT         ? "the enrolment record"
+							     : NULL;
+
+	if (!what)
+		return;
+	problem_entry(p->x->problems, "missing", p->x->folder.path, file, index,
+		      "%s is not disclosed", what);
+	p->session->blind = p->session->blind || kind == TALLY_SESSION_STATEMENT;
+}
+
 /* A payload whose record is sound. 0, or -1 where it does not fit. */
 static int
 check_payload(struct pass *p, uint64_t index, const struct payload *payload, const uint8_t *record,
@@ -144,12 +161,7 @@ check_payload(struct pass *p, uint64_t index, const struct payload *payload, con
 		return 0;
 	}
 	if (!(payload->mask & (1U << TALLY_OPERATIONS))) {
-		/* Without the statement no evidence behind it can be judged. */
-		if (ev.kind == TALLY_SESSION_STATEMENT) {
-			problem_entry(p->x->problems, "missing", dir, file, index,
-				      "the session statement is not disclosed");
-			p->session->blind = true;
-		}
+		check_withheld(p, record[1], index, file);
 		return 0;
 	}
 	if (index == 0)
