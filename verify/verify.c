@@ -54,7 +54,7 @@ tally_verify_anchor(struct tally_verify *v, const char *name, struct tally_bytes
 int
 tally_verify_require(struct tally_verify *v, const char *list, struct tally_err *err)
 {
-	while (*list) {
+	for (bool more = true; more;) {
 		size_t n = strcspn(list, ",");
 
 		if (n == strlen("hardware") && strncmp(list, "hardware", n) == 0)
@@ -65,7 +65,8 @@ tally_verify_require(struct tally_verify *v, const char *list, struct tally_err 
 			return tally_err_set(err, TALLY_USE,
 					     "'%.*s' cannot be required (hardware, witness)",
 					     (int)n, list);
-		list += n + (list[n] == ',');
+		more = list[n] == ',';
+		list += n + more;
 	}
 	return 0;
 }
