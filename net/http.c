@@ -164,17 +164,20 @@ tally_http_client(struct tally_http_client *c)
 	return (struct tally_http){ c, post };
 }
 
+/* A name or a password in it would be sent, and told in messages. */
 bool
 tally_http_url_valid(const char *url)
 {
 	CURLU *u = curl_url();
-	char *scheme = NULL;
+	char *scheme = NULL, *user = NULL, *password = NULL;
 	bool ok = u && strlen(url) <= URL_MAX &&
 		  curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
 		  curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-		  (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
+		  (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0) &&
+		  curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_NO_USER &&
+		  curl_url_get(u, CURLUPART_PASSWORD, &password, 0) == CURLUE_NO_PASSWORD;
 
-	curl_free(scheme);
+	curl_free(scheme), curl_free(user), curl_free(password);
 	curl_url_cleanup(u);
 	return ok;
 }

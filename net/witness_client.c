@@ -29,7 +29,8 @@ check_policy(const struct tally_witness_client *c, struct tally_err *err)
 	for (size_t i = 0; i < c->n; i++) {
 		reachable[c->asked[i].number] = true;
 		if (!tally_http_url_valid(c->asked[i].party->url))
-			return tally_err_set(err, TALLY_USE, "witness %s: '%s' is no http(s) URL",
+			return tally_err_set(err, TALLY_USE,
+					     "witness %s: '%s' is no http(s) URL without a user",
 					     c->asked[i].party->name, c->asked[i].party->url);
 	}
 	if (!tally_policy_reached(p, reachable))
@@ -106,7 +107,8 @@ take_note(struct tally_witness_client *c, uint64_t sequence, struct tally_bytes 
 	return r;
 }
 
-static void
+/* Whether there is a note to ask about. */
+static bool
 turn(struct tally_witness_client *c, int64_t now)
 {
 	struct tally_buf bytes = TALLY_BUF_INIT;
@@ -121,6 +123,7 @@ turn(struct tally_witness_client *c, int64_t now)
 		tally_log(TALLY_LOG_WARNING, "no note for the witnesses: %s", err.text);
 	c->next_note = now + c->o.interval.ns;
 	tally_buf_deinit(&bytes);
+	return r >= 0 && !c->no_note;
 }
 
 static void
@@ -154,12 +157,12 @@ tally_witness_client_step(struct tally_witness_client *c, struct tally_uptime no
 {
 	struct tally_err err = TALLY_ERR_INIT;
 	int64_t next;
-	bool changed = false;
+	bool changed = false, took = true;
 
 	if (c->closed)
 		return (struct tally_uptime){ INT64_MAX };
 	if (!c->has_note || at_once || c->behind || now.ns >= c->next_note)
-		turn(c, now.ns);
+		took = turn(c, now.ns);
 	next = c->next_note;
 	for (size_t i = 0; c->has_note && i < c->n && !c->closed; i++) {
 		struct asked *a = &c->asked[i];
@@ -179,7 +182,8 @@ tally_witness_client_step(struct tally_witness_client *c, struct tally_uptime no
 	if (changed && client_queue_write(c, &err) < 0)
 		tally_log(TALLY_LOG_WARNING, "what witnesses cosigned is not noted down: %s",
 			  err.text);
-	if (c->behind)
+	/* At once, but where the ledger gives no newer note it would be at once for ever. */
+	if (c->behind && took)
 		next = now.ns;
 	return (struct tally_uptime){ c->closed ? INT64_MAX : next };
 }

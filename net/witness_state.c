@@ -207,6 +207,8 @@ read_key(struct tally_witness *w, struct tally_err *err)
 		r = tally_err_set(err, TALLY_SYS, "not there: no witness was made in this folder");
 	if (r > 0)
 		r = tally_logkey_parse(&w->key, tally_buf_view(&text), err);
+	if (r == 0 && w->key && tally_logkey_vkey(w->key)->type != TALLY_SIG_ED25519)
+		r = tally_err_set(err, TALLY_FAILS, "an enroller's key, and no witness's");
 	explicit_bzero(text.p, text.cap);
 	tally_buf_deinit(&text);
 	if (r < 0)

@@ -26,7 +26,7 @@ void tally_http_close(struct tally_http_client *c); /* NULL ok */
 struct tally_http tally_http_client(struct tally_http_client *c);
 /* From any thread: what is under way fails, and all that comes. */
 void tally_http_cancel(struct tally_http_client *c);
-bool tally_http_url_valid(const char *url);
+bool tally_http_url_valid(const char *url); /* http or https, without a user */
 
 /* A witness. Its folder holds `key` (a private key's line), `state` and `lock`. */
 struct tally_witness;

@@ -14,7 +14,8 @@ newest(void *ctx, uint64_t *sequence, struct tally_buf *note, struct tally_err *
 {
 	struct world *w = ctx;
 
-	(void)err;
+	if (w->unreadable)
+		return tally_err_set(err, TALLY_SYS, "the ledger cannot be read");
 	if (w->size == 0)
 		return 0;
 	*sequence = w->size; /* rises with it, as it does in a ledger */

@@ -28,6 +28,7 @@ struct world {
 	struct tally_witness *witness[WITNESSES];
 	enum trouble trouble[WITNESSES];
 	unsigned posts[WITNESSES];
+	bool unreadable; /* the ledger */
 	struct tally_policy *policy;
 	struct tally_witnessed witnessed;
 	struct tally_http http;

@@ -269,6 +269,25 @@ a_folder_serves_one_witness_and_keeps_its_key(void **state)
 }
 
 static void
+the_key_of_an_enroller_makes_no_witness(void **state)
+{
+	struct world *w = *state;
+	struct tally_buf text = TALLY_BUF_INIT;
+	char *path = test_path(w->dir, "key");
+	struct tally_logkey *key = NULL;
+
+	assert_int_equal(tally_enrollerkey_generate(&key, "witness.example.com/1", &w->err), 0);
+	tally_logkey_text(key, &text);
+	test_file_write(path, text.p, text.len);
+	assert_int_equal(reopen(w), -1);
+	assert_int_equal(w->err.code, TALLY_FAILS);
+	assert_non_null(strstr(w->err.text, "/key: an enroller's key, and no witness's"));
+	tally_logkey_free(key);
+	tally_buf_deinit(&text);
+	free(path);
+}
+
+static void
 a_log_that_left_the_list_is_not_forgotten(void **state)
 {
 	struct world *w = *state;
@@ -478,6 +497,7 @@ main(void)
 		WORLD(a_witness_without_its_state_does_not_start),
 		WORLD(a_damaged_state_is_named_and_not_used),
 		WORLD(a_folder_serves_one_witness_and_keeps_its_key),
+		WORLD(the_key_of_an_enroller_makes_no_witness),
 		WORLD(a_log_that_left_the_list_is_not_forgotten),
 		WORLD(malformed_lists_are_refused_with_their_place),
 		WORLD(whatever_fails_it_has_persisted_what_it_answered),

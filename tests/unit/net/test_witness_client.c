@@ -273,6 +273,37 @@ a_size_that_was_signed_meanwhile_is_no_reason_to_close(void **state)
 }
 
 static void
+a_ledger_that_cannot_be_read_is_not_asked_without_a_pause(void **state)
+{
+	struct world *w = *state;
+	struct tally_buf body = TALLY_BUF_INIT;
+
+	w->unreadable = true;
+	assert_int_equal(step(w, 0), 60);
+	w->unreadable = false;
+	w->trouble[0] = DOWN;
+	step(w, 60);
+	w->trouble[0] = NONE;
+	w->size = 8;
+	memlog_request(&w->log, 0, 8, &body);
+	assert_int_equal(witness_ask(w->witness[0], tally_buf_view(&body), 1, NULL), 200);
+	assert_int_equal(step(w, 10), 0);
+	/* It has a newer note, and now it does not give it. */
+	w->unreadable = true;
+	for (int64_t wait = 0, waited = 0; waited < 600; waited += wait) {
+		wait = step(w, wait);
+		assert_true(wait >= 5);
+	}
+	assert_in_range(w->posts[0], 3, 30);
+	w->unreadable = false;
+	step(w, 600);
+	step(w, 600);
+	assert_string_equal(w->closed, "");
+	assert_true(standing(w).size == 8 && standing(w).failing == 0);
+	tally_buf_deinit(&body);
+}
+
+static void
 a_disk_that_fails_costs_no_cosignature(void **state)
 {
 	struct world *w = *state;
@@ -307,7 +338,12 @@ static void
 policies_that_cannot_be_fulfilled_are_refused_at_the_start(void **state)
 {
 	refuses(*state, "", "the witnesses that have a URL cannot reach the quorum");
-	refuses(*state, " ftp://a", "witness a: 'ftp://a' is no http(s) URL");
+	refuses(*state, " ftp://a", "witness a: 'ftp://a' is no http(s) URL without a user");
+	refuses(*state, " http://u@a", "witness a: 'http://u@a' is no http(s) URL without a user");
+	refuses(*state, " https://u:p@a",
+		"witness a: 'https://u:p@a' is no http(s) URL without a user");
+	refuses(*state, " http://:p@a",
+		"witness a: 'http://:p@a' is no http(s) URL without a user");
 	refuses(*state, "log log.example/a+c1f9cf96+Af0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY\n",
 		"the policy names logs, but not example.com/log");
 }
@@ -329,6 +365,7 @@ main(void)
 		WORLD(a_history_that_does_not_grow_out_of_the_witnessed_one_closes_the_log),
 		WORLD(a_ledger_that_is_behind_its_witness_closes),
 		WORLD(a_size_that_was_signed_meanwhile_is_no_reason_to_close),
+		WORLD(a_ledger_that_cannot_be_read_is_not_asked_without_a_pause),
 		WORLD(a_disk_that_fails_costs_no_cosignature),
 		WORLD(policies_that_cannot_be_fulfilled_are_refused_at_the_start),
 	};
