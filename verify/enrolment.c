@@ -255,6 +255,13 @@ check_succession(struct tally_export *new, struct tally_export *old, struct tall
 
 	if (new->prev_size <= old->size) {
 		if (export_root_at(old, new->prev_size, root, err) < 0)
+	if (better > class && !attested_reaches(x)) {
+		remark(x->problems,
+		       "%s: enrolled as %s, but entries from %" PRIu64
+		       " on are not attested: no quote covers them",
+		       x->folder.path, tally_class_name(better), x->attested.size);
+		return class;
+	}
 			return -1;
 		if (memcmp(root, new->prev_root, TALLY_HASH) != 0)
 			problem_entry(new->problems, "tpm-14", new->folder.path, NULL, 0,

@@ -190,6 +190,8 @@ history_at(struct history *h, uint64_t size, const uint8_t root[2][TALLY_HASH],
 			witnessed_note(h->x, h->sequence, &h->note, &h->head);
 		if (rows_at(&h->rows, h->sequence, &h->note, err) < 0)
 			return -1;
+		if (h->rows.quoted)
+			attested_note(h->x, size);
 		pass_on(h);
 		if (load(h, err) < 0)
 			return -1;

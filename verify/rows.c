@@ -168,6 +168,8 @@ check_evidence(struct rows *r, uint64_t sequence, const struct tally_note *note,
 		TELL(r, "tpm-8", NOTES,
 		     "note %" PRIu64 ": PCR %u was quoted with another value than row %u says",
 		     sequence, r->row.pcr, r->row.number);
+	} else {
+		r->quoted = true;
 	}
 }
 
@@ -281,6 +283,7 @@ rows_at(struct rows *r, uint64_t sequence, const struct tally_note *note, struct
 	bool done = false;
 	uint8_t q[TALLY_HASH] = { 0 };
 
+	r->quoted = false;
 	if (note)
 		tally_q_checkpoint(q, note->text);
 	for (;;) {

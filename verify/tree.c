@@ -92,6 +92,7 @@ check_record(struct pass *p, uint64_t index, const uint8_t *record, const char *
 	else if (p->has_before && h.boot == b->boot && h.uptime < b->uptime)
 		problem_entry(to, "record", dir, file, index, "its uptime goes back");
 	witnessed_entry(p->x, index, h.wall, file);
+	attested_entry(p->x, &h);
 	p->before = h;
 	p->has_before = true;
 }

@@ -102,9 +102,16 @@ struct tally_export {
 		enum tally_class class; /* the lowest of them */
 	} enrolled;
 	bool has_metered;
-	uint64_t first_metered; /* the first entry that says something of machines */
-	bool superseded;        /* another export here succeeds it, by an enroller's word */
-	bool succeeds;          /* its first entry names a ledger before it */
+	uint64_t first_metered;       /* the first entry that says something of machines */
+	struct attested {             /* attested.c: what a TPM has quoted */
+		uint64_t size;        /* of the newest note with a quote that holds; 0: none */
+		uint64_t wall;        /* of the last entry under it */
+		uint64_t ran, passed; /* ns behind it, by uptime and by the wall */
+		bool any;
+		struct tally_header last; /* the newest entry, where there is `any` */
+	} attested;
+	bool superseded; /* another export here succeeds it, by an enroller's word */
+	bool succeeds;   /* its first entry names a ledger before it */
 	struct tally_buf prev_origin;
 	uint64_t prev_size;
 	uint8_t prev_root[TALLY_HASH];
@@ -214,6 +221,12 @@ enum tally_class enrolment_class(struct tally_export *x);
 void enrolment_mark(const struct tally_export *a, struct tally_export *b);
 int enrolment_compare(struct tally_export *a, struct tally_export *b, struct tally_err *err);
 
+/* attested.c: each entry; behind its last one each note whose quote holds; at the end
+ * whether that is enough for a class above software. */
+void attested_entry(struct tally_export *x, const struct tally_header *h);
+void attested_note(struct tally_export *x, uint64_t size);
+bool attested_reaches(const struct tally_export *x);
+
 /* witnessed.c */
 struct cosigned {
 	bool reached;
@@ -283,6 +296,7 @@ struct rows {
 	bool resync;    /* the chain was lost: the next row begins a new one */
 	bool has;       /* `row` is the next one */
 	bool shifted;   /* notes and rows were seen to be out of step */
+	bool quoted;    /* the newest note has a row that is done, and its quote holds */
 	uint64_t shift; /* notes that are missing so far */
 	uint32_t expected;
 	struct tally_row row;

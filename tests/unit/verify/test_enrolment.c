@@ -260,6 +260,94 @@ a_record_vouches_for_entries_behind_it_only(void **state)
 	world_is_class(w, "software (libtpms)");
 }
 
+static void
+export_as(struct world *w, const char *name)
+{
+	free(w->dir);
+	w->dir = ledger_export(&w->l, name, false);
+	world_pin_all(w);
+}
+
+/* What a thief of the log's key can do: a note that no TPM has quoted. */
+static void
+export_unquoted(struct world *w, const char *name)
+{
+	assert_int_equal(tally_store_checkpoint(w->l.store, &w->l.err), 1);
+	export_as(w, name);
+}
+
+static bool
+is_remarked(struct world *w, const char *what)
+{
+	struct tally_verify *v = world_judged(w, false);
+	struct tally_buf text = TALLY_BUF_INIT;
+	bool found;
+
+	tally_verify_text(v, &text);
+	found = strstr(tally_buf_cstr(&text), what) != NULL;
+	tally_buf_deinit(&text);
+	tally_verify_free(v);
+	return found;
+}
+
+static void
+check_18_wants_more_than_the_quote_of_a_session_statement(void **state)
+{
+	struct world *w = *state;
+	struct tally_enrolment e = world_honest(w);
+
+	world_append(w, &e, w->enroller);
+	ledger_append(&w->l, 6);
+	export_unquoted(w, "out");
+	world_is_class(w, "software (libtpms)");
+	assert_true(is_remarked(w, "entries from 0 on are not attested"));
+}
+
+static void
+entries_a_quarter_of_an_hour_behind_the_newest_quote_lower_the_class(void **state)
+{
+	struct world *w = *state;
+	struct tally_enrolment e = world_honest(w);
+
+	world_enrolled(w, &e, w->enroller);
+	test_clock_advance(&w->l.clock, 899 * TALLY_SECOND);
+	ledger_append(&w->l, 1);
+	export_unquoted(w, "soon");
+	world_is_class(w, "hardware-certified");
+	ledger_append(&w->l, 1);
+	export_unquoted(w, "late");
+	world_is_class(w, "software (libtpms)");
+	assert_true(is_remarked(w, "entries from 9 on are not attested"));
+	/* The next quote covers them all. */
+	ledger_append(&w->l, 1);
+	ledger_checkpoint(&w->l);
+	export_as(w, "quoted");
+	world_is_class(w, "hardware-certified");
+}
+
+static void
+neither_clock_of_what_no_quote_covers_can_be_made_to_stand(void **state)
+{
+	struct world *w = *state;
+	struct tally_enrolment e = world_honest(w);
+
+	world_enrolled(w, &e, w->enroller);
+	/* An hour that the wall clock does not show, then one that it shows alone. */
+	test_clock_advance(&w->l.clock, 3600 * TALLY_SECOND);
+	test_clock_step(&w->l.clock, -3600 * TALLY_SECOND);
+	ledger_append(&w->l, 1);
+	export_unquoted(w, "uptime");
+	world_is_class(w, "software (libtpms)");
+	ledger_append(&w->l, 1);
+	ledger_checkpoint(&w->l);
+	test_clock_step(&w->l.clock, 3600 * TALLY_SECOND);
+	ledger_append(&w->l, 1);
+	test_clock_step(&w->l.clock, -3600 * TALLY_SECOND);
+	ledger_append(&w->l, 1);
+	export_unquoted(w, "wall");
+	world_is_class(w, "software (libtpms)");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, enrolled_setup, enrolled_teardown)
 
 int
@@ -284,6 +372,9 @@ main(void)
 		CASE(swtpm_s_certificate_is_software_under_a_pinned_root),
 		CASE(roots_of_a_cloud_give_its_class),
 		CASE(a_record_vouches_for_entries_behind_it_only),
+		CASE(check_18_wants_more_than_the_quote_of_a_session_statement),
+		CASE(entries_a_quarter_of_an_hour_behind_the_newest_quote_lower_the_class),
+		CASE(neither_clock_of_what_no_quote_covers_can_be_made_to_stand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
