@@ -13,6 +13,8 @@
 #include "verify_internal.h"
 
 #define AHEAD (3600 * TALLY_SECOND) /* by which an enroller's clock may be before the host's */
+/* By which a record's entry may stand behind the end of its enroller's key. */
+#define LATE (30 * 86400 * TALLY_SECOND)
 
 /* One record on its way. */
 struct taking {
@@ -20,6 +22,7 @@ struct taking {
 	const struct anchors *anchors;
 	const struct session *session;
 	uint64_t index;
+	int64_t wall; /* of its entry */
 	const char *file;
 	struct tally_enrolment_file f;
 	enum tally_class class;
@@ -29,6 +32,32 @@ struct taking {
 #define TELL(t, check, ...)                                                                        \
 	((t)->sound = false, problem_entry((t)->x->problems, check, (t)->x->folder.path,           \
 					   (t)->file, (t)->index, __VA_ARGS__))
+
+/* The later one is more than `most` behind the other; no sum can overflow. */
+static bool
+is_beyond(int64_t later, int64_t earlier, int64_t most)
+{
+	return later > earlier && (uint64_t)later - (uint64_t)earlier > (uint64_t)most;
+}
+
+/* Dated when its enroller's key was valid, and in the ledger not long after: whoever
+ * has stolen a key that was given up can choose the date only. */
+static bool
+is_in_span(struct taking *t, const struct enroller *e)
+{
+	if (t->f.e.time < e->from || t->f.e.time >= e->until)
+		TELL(t, "tpm-14",
+		     "enrolment record: dated when the key of its enroller %s was not valid",
+		     e->key.name);
+	else if (is_beyond(t->wall, e->until, LATE))
+		TELL(t, "tpm-14",
+		     "enrolment record: its entry was appended more than 30 days after the end of "
+		     "the key of its enroller %s",
+		     e->key.name);
+	else
+		return true;
+	return false;
+}
 
 /* Whether somebody pinned signed it. What nobody pinned signed is passed over. */
 static bool
@@ -50,16 +79,10 @@ is_vouched_for(struct taking *t)
 			     "enrolment record: the signature of the pinned enroller "
 			     "%s does not verify",
 			     e->key.name);
-		if (r < 0 ||
-		    (r > 0 && !e->revoked && t->f.e.time >= e->from && t->f.e.time < e->until))
-			return r > 0;
-		if (r > 0 && !e->revoked) {
-			TELL(t, "tpm-14",
-			     "enrolment record: dated when the key of its enroller %s "
-			     "was not valid",
-			     e->key.name);
+		if (r < 0)
 			return false;
-		}
+		if (r > 0 && !e->revoked)
+			return is_in_span(t, e);
 		revoked = revoked || r > 0;
 	}
 	remark(t->x->problems,
@@ -71,7 +94,7 @@ is_vouched_for(struct taking *t)
 }
 
 static void
-check_log(struct taking *t, int64_t wall)
+check_log(struct taking *t)
 {
 	const struct tally_enrolment *e = &t->f.e;
 	const struct tally_export *x = t->x;
@@ -79,7 +102,7 @@ check_log(struct taking *t, int64_t wall)
 	if (!tally_bytes_eq(e->origin, tally_bytes_str(x->origin)) ||
 	    (x->has_key && !tally_vkey_eq(&t->f.log, &x->key)))
 		TELL(t, "tpm-14", "enrolment record: of another log");
-	if (e->time > wall + AHEAD)
+	if (is_beyond(e->time, t->wall, AHEAD))
 		TELL(t, "tpm-14", "enrolment record: dated after the entry that holds it");
 	if (e->succeeds != x->succeeds ||
 	    (e->succeeds &&
@@ -160,12 +183,14 @@ accept(struct taking *t)
 
 void
 enrolment_take(struct tally_export *x, const struct anchors *anchors, const struct session *session,
-	       uint64_t index, int64_t wall, struct tally_bytes record, const char *file)
+	       uint64_t index, uint64_t wall, struct tally_bytes record, const char *file)
 {
 	struct taking t = { .x = x,
 			    .anchors = anchors,
 			    .session = session,
 			    .index = index,
+			    .wall = wall < (uint64_t)TALLY_WALL_MAX ? (int64_t)wall
+								    : TALLY_WALL_MAX,
 			    .file = file,
 			    .sound = true };
 	struct tally_arena *arena = tally_arena_new(4096);
@@ -174,7 +199,7 @@ enrolment_take(struct tally_export *x, const struct anchors *anchors, const stru
 	if (tally_enrolment_file_read(&t.f, "enrolment record", record, false, arena, &err) < 0) {
 		TELL(&t, "tpm-1", "%s", err.text);
 	} else if (is_vouched_for(&t)) {
-		check_log(&t, wall);
+		check_log(&t);
 		check_keys(&t);
 		check_certificates(&t);
 		if (t.sound)
@@ -230,6 +255,13 @@ enrolment_class(struct tally_export *x)
 		       x->first_metered);
 		return class;
 	}
+	if (better > class && !attested_reaches(x)) {
+		remark(x->problems,
+		       "%s: enrolled as %s, but entries from %" PRIu64
+		       " on are not attested: no quote covers them",
+		       x->folder.path, tally_class_name(better), x->attested.size);
+		return class;
+	}
 	return better;
 }
 
@@ -255,13 +287,6 @@ check_succession(struct tally_export *new, struct tally_export *old, struct tall
 
 	if (new->prev_size <= old->size) {
 		if (export_root_at(old, new->prev_size, root, err) < 0)
-	if (better > class && !attested_reaches(x)) {
-		remark(x->problems,
-		       "%s: enrolled as %s, but entries from %" PRIu64
-		       " on are not attested: no quote covers them",
-		       x->folder.path, tally_class_name(better), x->attested.size);
-		return class;
-	}
 			return -1;
 		if (memcmp(root, new->prev_root, TALLY_HASH) != 0)
 			problem_entry(new->problems, "tpm-14", new->folder.path, NULL, 0,

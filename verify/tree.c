@@ -177,8 +177,8 @@ check_payload(struct pass *p, uint64_t index, const struct payload *payload, con
 	if (ev.kind == TALLY_RECEIPT)
 		witnessed_receipt(p->x, index, &ev.o, file);
 	if (ev.kind == TALLY_ENROLMENT)
-		enrolment_take(p->x, p->anchors, p->session, index,
-			       (int64_t)tally_get_u64(record + 16), ev.o.enrolment, file);
+		enrolment_take(p->x, p->anchors, p->session, index, tally_get_u64(record + 16),
+			       ev.o.enrolment, file);
 	return 0;
 }
 

@@ -208,7 +208,7 @@ bool sessions_quote(struct session *s, struct tally_bytes line, const uint8_t q[
 
 /* enrolment.c: a record in entry `index`, which was appended at `wall`. */
 void enrolment_take(struct tally_export *x, const struct anchors *anchors,
-		    const struct session *session, uint64_t index, int64_t wall,
+		    const struct session *session, uint64_t index, uint64_t wall,
 		    struct tally_bytes record, const char *file);
 /* A session statement, behind the records that came before it. */
 void enrolment_session(struct tally_export *x, const struct session *s, const char *file);

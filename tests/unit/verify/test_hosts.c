@@ -32,6 +32,30 @@ check_14_keeps_to_the_dates_of_an_enroller(void **state)
 }
 
 static void
+check_14_wants_a_record_in_the_log_within_30_days_of_the_end_of_its_key(void **state)
+{
+	struct world *w = *state;
+	struct tally_enrolment e = world_honest(w);
+
+	/* Somebody dates it back with a key that was given up. */
+	e.time = test_wall("2026-02-28T23:59:58Z").ns;
+	test_clock_advance(&w->l.clock, 30 * 86400 * TALLY_SECOND);
+	world_enrolled(w, &e, w->enroller);
+	for (int late = 0; late < 2; late++) {
+		tally_buf_clear(&w->pins);
+		tally_buf_add_str(&w->pins, tally_buf_cstr(&w->l.vkey));
+		testca_pem(&w->pins, w->root.certificate);
+		world_pin_enroller(w, w->enroller,
+				   late ? " until 2026-02-28T23:59:59Z"
+					: " until 2026-03-01T00:00:00Z");
+		if (late)
+			world_is_problem(w, "tpm-14", 2);
+		else
+			world_is_class(w, "hardware-certified");
+	}
+}
+
+static void
 a_revoked_enroller_vouches_for_nothing(void **state)
 {
 	struct world *w = *state;
@@ -266,6 +290,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(check_14_keeps_to_the_dates_of_an_enroller),
+		CASE(check_14_wants_a_record_in_the_log_within_30_days_of_the_end_of_its_key),
 		CASE(a_revoked_enroller_vouches_for_nothing),
 		CASE(after_a_rotation_the_new_enroller_signs_again),
 		CASE(a_pinned_record_needs_no_enroller_and_anchors_its_log),
