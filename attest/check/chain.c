@@ -193,14 +193,40 @@ add_link(struct tally_chain *out, X509 *x)
 	TALLY_ASSERT(i2d_X509(x, &p) == len);
 }
 
+static void
+hash_of(X509 *x, uint8_t out[TALLY_HASH])
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(x, &der);
+
+	TALLY_ASSERT(len > 0);
+	check_sha256(out, tally_bytes(der, (size_t)len));
+	OPENSSL_free(der);
+}
+
+/* The lowest class that is pinned of what leads to the root, and of the root. */
+static enum tally_class
+class_of(const struct tally_roots *roots, STACK_OF(X509) * found)
+{
+	enum tally_class class = TALLY_CLASS_CERTIFIED;
+	uint8_t hash[TALLY_HASH];
+
+	for (int i = 1; i < sk_X509_num(found); i++) {
+		hash_of(sk_X509_value(found, i), hash);
+		for (size_t k = 0; k < roots->all; k++)
+			if (memcmp(roots->pinned[k].hash, hash, TALLY_HASH) == 0 &&
+			    roots->pinned[k].class < class)
+				class = roots->pinned[k].class;
+	}
+	return class;
+}
+
 /* What was found, from the key's certificate to the root. */
 static int
 take_chain(const struct tally_roots *roots, STACK_OF(X509) * found, struct tally_chain *out,
 	   struct tally_err *err)
 {
 	int n = sk_X509_num(found);
-	unsigned char *der = NULL;
-	int len;
 
 	if (n < 2 || n > TALLY_CHAIN_MAX)
 		return tally_err_set(err, TALLY_FAILS, "certificate: a chain of %d", n);
@@ -212,15 +238,8 @@ take_chain(const struct tally_roots *roots, STACK_OF(X509) * found, struct tally
 					     i + 1, RSA_MIN);
 	for (int i = 1; i + 1 < n; i++)
 		add_link(out, sk_X509_value(found, i));
-	len = i2d_X509(sk_X509_value(found, n - 1), &der);
-	TALLY_ASSERT(len > 0);
-	check_sha256(out->root, tally_bytes(der, (size_t)len));
-	OPENSSL_free(der);
-	for (size_t i = 0; i < roots->count; i++)
-		if (memcmp(roots->root[i].hash, out->root, TALLY_HASH) == 0)
-			out->class = roots->root[i].class;
-	if (out->software)
-		out->class = TALLY_CLASS_SOFTWARE;
+	hash_of(sk_X509_value(found, n - 1), out->root);
+	out->class = out->software ? TALLY_CLASS_SOFTWARE : class_of(roots, found);
 	return 1;
 }
 

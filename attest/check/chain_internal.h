@@ -7,15 +7,16 @@
 
 #define CERTIFICATE_MAX 8192 /* bytes of DER */
 
-struct root {
+/* A pinned certificate: a root, or one between. */
+struct pinned {
 	uint8_t hash[TALLY_HASH]; /* of its DER */
 	enum tally_class class;
 };
 struct tally_roots {
 	X509_STORE *store;
 	STACK_OF(X509) * between;
-	struct root *root;
-	size_t count;
+	struct pinned *pinned; /* as often as they were given */
+	size_t all, count;     /* of these, and of the roots */
 };
 
 /* NULL where these bytes are not one certificate. */

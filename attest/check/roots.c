@@ -32,7 +32,7 @@ tally_roots_free(struct tally_roots *r)
 		return;
 	X509_STORE_free(r->store);
 	sk_X509_pop_free(r->between, X509_free);
-	free(r->root);
+	free(r->pinned);
 	free(r);
 }
 
@@ -63,7 +63,7 @@ tally_roots_add(struct tally_roots *r, struct tally_bytes der, enum tally_class 
 		struct tally_err *err)
 {
 	X509 *x = certificate_parse(der);
-	struct root *root;
+	struct pinned *pin;
 
 	if (!x)
 		return tally_err_set(err, TALLY_USE, "not a certificate");
@@ -71,14 +71,15 @@ tally_roots_add(struct tally_roots *r, struct tally_bytes der, enum tally_class 
 		X509_free(x);
 		return tally_err_set(err, TALLY_USE, "a certificate that may issue no others");
 	}
+	r->pinned = tally_realloc_array(r->pinned, r->all + 1, sizeof(*r->pinned));
+	pin = &r->pinned[r->all++];
+	pin->class = class;
+	check_sha256(pin->hash, der);
 	if (X509_check_issued(x, x) != X509_V_OK) {
 		TALLY_ASSERT(sk_X509_push(r->between, x) > 0);
 		return 0;
 	}
-	r->root = tally_realloc_array(r->root, r->count + 1, sizeof(*r->root));
-	root = &r->root[r->count++];
-	root->class = class;
-	check_sha256(root->hash, der);
+	r->count++;
 	TALLY_ASSERT(X509_STORE_add_cert(r->store, x) == 1);
 	X509_free(x);
 	return 0;

@@ -261,6 +261,32 @@ roots_of_a_cloud_lead_to_the_class_of_a_cloud(void **state)
 }
 
 static void
+an_authority_of_a_cloud_leads_to_no_more_under_a_root_of_hardware(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(issued(w, &w->between, (struct testca_leaf){ 0 }), 1);
+	assert_int_equal(w->chain.class, TALLY_CLASS_CERTIFIED);
+	pin(w, &w->between, TALLY_CLASS_CLOUD);
+	assert_int_equal(judge(w, false), 1);
+	assert_int_equal(w->chain.class, TALLY_CLASS_CLOUD);
+	/* Nor where the TPM brings it along. */
+	assert_int_equal(judge(w, true), 1);
+	assert_int_equal(w->chain.class, TALLY_CLASS_CLOUD);
+}
+
+static void
+what_is_pinned_twice_leads_to_the_lower_class(void **state)
+{
+	struct world *w = *state;
+
+	pin(w, &w->other, TALLY_CLASS_CLOUD);
+	pin(w, &w->other, TALLY_CLASS_CERTIFIED);
+	assert_int_equal(issued(w, &w->other, (struct testca_leaf){ 0 }), 1);
+	assert_int_equal(w->chain.class, TALLY_CLASS_CLOUD);
+}
+
+static void
 rsa_and_p384_keys_have_certificates_too(void **state)
 {
 	struct world *w = *state;
@@ -367,6 +393,8 @@ main(void)
 		CASE(no_changed_byte_of_a_certificate_leads_to_a_root),
 		CASE(a_software_tpm_stays_one_under_any_root),
 		CASE(roots_of_a_cloud_lead_to_the_class_of_a_cloud),
+		CASE(an_authority_of_a_cloud_leads_to_no_more_under_a_root_of_hardware),
+		CASE(what_is_pinned_twice_leads_to_the_lower_class),
 		CASE(rsa_and_p384_keys_have_certificates_too),
 		CASE(every_bit_of_an_endorsement_key_is_the_templates),
 		CASE(a_file_of_roots_is_text_with_comments_or_der),
