@@ -64,14 +64,17 @@ look(void *ctx, const char *name, struct tally_bytes content, struct tally_err *
 	struct tally_arena *arena = tally_arena_new(4096);
 	struct tally_enrolment_file f;
 	int r = tally_enrolment_file_read(&f, name, content, false, arena, err);
-	bool same_tpm, same_log, same_asset;
+	bool same_tpm, same_log, same_key, same_asset;
 
 	if (r == 0) {
 		same_tpm = memcmp(f.e.host_id, e->host_id, TALLY_HASH) == 0;
 		same_log = tally_bytes_eq(f.e.origin, e->origin);
+		same_key = tally_bytes_eq(f.e.vkey, e->vkey);
 		same_asset = e->asset.len > 0 && tally_bytes_eq(f.e.asset, e->asset);
-		if (same_tpm && same_log)
+		if (same_tpm && same_log && same_key)
 			*l->again = true;
+		else if (same_tpm && same_log)
+			r = refuse(name, "the log is enrolled with another key", &f.e, err);
 		else if (same_log)
 			r = refuse(name, "the log is enrolled with another TPM", &f.e, err);
 		else if (e->succeeds && f.e.succeeds &&

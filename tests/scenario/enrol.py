@@ -187,6 +187,11 @@ def others(suite, tpm, ledger, desk, authority):
         second = suite.scratch / "second"
         suite.must("init", second, "--tpm", tpm.transport(), "--origin", "example.com/second")
         desk.issue(second, asset="0043", code=1, names=["alarm: the TPM is enrolled for another log"])
+    with suite.case("an enrolled log that comes with another key is an alarm"):
+        twin = suite.scratch / "twin"
+        origin = json.loads(suite.must("status", ledger, "--json").text)["origin"]
+        suite.must("init", twin, "--tpm", tpm.transport(), "--origin", origin)
+        desk.issue(twin, code=1, names=["alarm: the log is enrolled with another key"])
     tpm.stop()
     with suite.case("another TPM for a known machine is an alarm"):
         stranger = Manufactured(suite, "stranger", authority).start(*FLAGS)
