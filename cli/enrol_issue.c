@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The enroller's half: its key, the challenge, the record. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,7 +173,7 @@ static void
 tell(const struct tally_enrolment *e, enum tally_class class, const char *why, bool again)
 {
 	struct tally_buf text = TALLY_BUF_INIT;
-	char id[17];
+	char id[17], root[2 * TALLY_HASH + 1];
 
 	tally_hex(id, e->host_id, 8);
 	tally_buf_addf(&text, "TPM %s", id);
@@ -184,6 +185,14 @@ tell(const struct tally_enrolment *e, enum tally_class class, const char *why, b
 	tally_printable(&text, e->origin);
 	tally_buf_addf(&text, ": %s: %s%s\n", tally_class_name(class), why,
 		       again ? " (enrolled again)" : "");
+	if (e->succeeds) {
+		/* The signature confirms it: compare it with what is known of the old log. */
+		tally_hex(root, e->prev_root, TALLY_HASH);
+		tally_buf_add_str(&text, "It succeeds log ");
+		tally_printable(&text, e->prev_origin);
+		tally_buf_addf(&text, " with %" PRIu64 " entries and the root %s\n", e->prev_size,
+			       root);
+	}
 	fputs(tally_buf_cstr(&text), stderr);
 	tally_buf_deinit(&text);
 }

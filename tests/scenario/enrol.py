@@ -227,6 +227,10 @@ def successions(suite, tpm, stranger, ledger, desk, authority):
         suite.must("enrol", "accept", new, desk.issue(new))
         begin = kinds(suite, new, "ledger-begin")[0]["operations"]
         check(begin["prev_origin"] == json.loads(suite.must("status", ledger, "--json").text)["origin"], str(begin))
+        record = desk.top / f"{desk.count}.record"
+        told = "It succeeds log {} with {} entries and the root {}\n".format(
+            *[values(record, f"prev_{key}")[0] for key in ("origin", "size", "root")])
+        check(told in desk.told, f"{told!r} is not in {desk.told!r}")
         outs, words = both_hold(suite, desk, authority, ledger, new)
     with suite.case("a copy of the old ledger that says something else there is found"):
         suite.must("verify", outs[1], old, *words)
