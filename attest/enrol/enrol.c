@@ -48,8 +48,8 @@ make_secrets(uint8_t out[TALLY_CREDENTIALS][TALLY_HASH], const uint8_t request[T
 		tally_buf_add(&b, signature, sizeof(signature));
 		tally_sha256(out[i], tally_buf_view(&b));
 	}
-	memset(signature, 0, sizeof(signature));
-	memset(b.p, 0, b.len);
+	explicit_bzero(signature, sizeof(signature));
+	explicit_bzero(b.p, b.cap);
 	tally_buf_deinit(&b);
 	return 0;
 }
@@ -80,6 +80,7 @@ tally_challenge_make(struct tally_buf *out, const struct tally_enrolment_file *r
 		c.id_object[i] = tally_buf_view(&object[i]);
 		c.encrypted_secret[i] = tally_buf_view(&seed[i]);
 	}
+	explicit_bzero(secret, sizeof(secret));
 	if (r == 0)
 		tally_challenge_write(out, &c);
 	for (size_t i = 0; i < TALLY_CREDENTIALS; i++) {
@@ -107,6 +108,7 @@ check_answer(const struct tally_enrolment_file *request, const struct tally_chal
 {
 	uint8_t secret[TALLY_CREDENTIALS][TALLY_HASH];
 	size_t wanted = has_second(&request->e) ? 2 : 1;
+	int r = 0;
 
 	if (c->credentials != wanted || answer->secrets != wanted)
 		return tally_err_set(err, TALLY_FAILS,
@@ -114,15 +116,15 @@ check_answer(const struct tally_enrolment_file *request, const struct tally_chal
 				     c->credentials, answer->secrets, wanted);
 	if (make_secrets(secret, c->request, c->nonce, c->time, enroller, err) < 0)
 		return -1;
-	for (size_t i = 0; i < wanted; i++)
+	for (size_t i = 0; i < wanted && r == 0; i++)
 		if (!is_secret(answer->secret[i], secret[i]))
-			return tally_err_set(
-				err, TALLY_FAILS,
-				"secret %zu is not what was sealed: not by the TPM with "
-				"that endorsement key, not with that attestation key, or "
-				"not for a challenge of this enroller",
-				i + 1);
-	return 0;
+			r = tally_err_set(err, TALLY_FAILS,
+					  "secret %zu is not what was sealed: not by the TPM with "
+					  "that endorsement key, not with that attestation key, or "
+					  "not for a challenge of this enroller",
+					  i + 1);
+	explicit_bzero(secret, sizeof(secret));
+	return r;
 }
 
 int
