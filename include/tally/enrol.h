@@ -2,7 +2,7 @@
 #ifndef TALLY_ENROL_H
 #define TALLY_ENROL_H
 /*
- * The enroller's side of an enrolment by files (FORMAT.md section 25), and the
+ * The enroller's side of an enrolment by files (FORMAT.md section 26), and the
  * texts that travel. The host proves with its TPM that the attestation key lives
  * beside the endorsement key; the enroller signs what that proved. Every file is
  * a stranger's.

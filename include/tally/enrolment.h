@@ -4,7 +4,7 @@
 /*
  * Who a TPM is: endorsement keys and their certificates, the manufacturers'
  * roots, and the record by which an enroller binds a key to a host (FORMAT.md
- * section 25). PURE: bytes in, verdicts out; nothing read here is believed.
+ * section 26). PURE: bytes in, verdicts out; nothing read here is believed.
  */
 #include "tally/bytes.h"
 #include "tally/evidence.h"
