@@ -62,20 +62,25 @@ struct witnessed_claim {
 	uint64_t index, size; /* of a receipt; of its checkpoint */
 	uint8_t root[TALLY_HASH];
 };
+/* The latest wall clock of the entries so far that nobody was told of, and whose it is. */
+struct witnessed_newest {
+	bool has;
+	int64_t wall;
+	uint64_t index;
+};
 struct witnessed {
 	bool reached;
 	uint64_t size, by; /* of the newest checkpoint with a quorum */
 	bool window;
 	uint64_t from, since;       /* of the first receipt with one */
 	uint64_t floor, floor_told; /* the newest such time so far; whether it was told */
-	bool has_newest;
-	int64_t newest;        /* wall clock of an entry: the latest that nobody was told of */
-	uint64_t newest_index; /* whose that is */
-	int64_t latest;        /* of all, whatever was told */
-	struct {
+	struct witnessed_newest newest;
+	int64_t latest; /* wall clock, of all, whatever was told */
+	struct witnessed_known {
 		uint64_t size;
 		uint8_t root[TALLY_HASH];
-	} known[WITNESSED_KNOWN]; /* the notes that were seen last: a ring */
+		struct witnessed_newest newest; /* when it was seen */
+	} known[WITNESSED_KNOWN];               /* the notes that were seen last: a ring */
 	size_t next;
 	struct witnessed_claim *claim; /* whose root is to be looked up at the end */
 	size_t claims, claims_cap;

@@ -99,11 +99,8 @@ witnessed_entry(struct tally_export *x, uint64_t index, uint64_t wall, const cha
 	int64_t at = wall < (uint64_t)TALLY_WALL_MAX ? (int64_t)wall : TALLY_WALL_MAX;
 
 	w->latest = at > w->latest ? at : w->latest;
-	if (!w->has_newest || at > w->newest) {
-		w->has_newest = true;
-		w->newest = at;
-		w->newest_index = index;
-	}
+	if (!w->newest.has || at > w->newest.wall)
+		w->newest = (struct witnessed_newest){ true, at, index };
 	if (w->floor == w->floor_told || at >= instant(w->floor, -TOLERANCE))
 		return;
 	w->floor_told = w->floor;
@@ -114,9 +111,21 @@ witnessed_entry(struct tally_export *x, uint64_t index, uint64_t wall, const cha
 		      said, known);
 }
 
-/* All entries under this size were there by `by`. */
+/* An entry is told once, whatever covers it again. */
 static void
-covered(struct tally_export *x, uint64_t size, const struct cosigned *c)
+was_told(struct witnessed *w, uint64_t index)
+{
+	if (w->newest.index == index)
+		w->newest.has = false;
+	for (size_t i = 0; i < WITNESSED_KNOWN; i++)
+		if (w->known[i].newest.index == index)
+			w->known[i].newest.has = false;
+}
+
+/* All entries under this size were there by `by`; `newest` is the latest of them. */
+static void
+covered(struct tally_export *x, uint64_t size, struct witnessed_newest newest,
+	const struct cosigned *c)
 {
 	struct witnessed *w = &x->witnessed;
 	char said[TALLY_TIME_TEXT], known[TALLY_TIME_TEXT];
@@ -126,14 +135,14 @@ covered(struct tally_export *x, uint64_t size, const struct cosigned *c)
 		w->size = size;
 		w->by = c->by;
 	}
-	if (!w->has_newest || w->newest <= instant(c->by, TOLERANCE))
+	if (!newest.has || newest.wall <= instant(c->by, TOLERANCE))
 		return;
-	time_text(said, w->newest);
+	time_text(said, newest.wall);
 	time_text(known, instant(c->by, 0));
-	problem_entry(x->problems, "tpm-17", x->folder.path, NULL, w->newest_index,
+	problem_entry(x->problems, "tpm-17", x->folder.path, NULL, newest.index,
 		      "it says that it was appended at %s, but witnesses had signed it by %s", said,
 		      known);
-	w->has_newest = false; /* those that come are told by themselves */
+	was_told(w, newest.index);
 }
 
 void
@@ -146,6 +155,7 @@ witnessed_note(struct tally_export *x, uint64_t sequence, const struct tally_not
 
 	w->known[w->next].size = head->size;
 	memcpy(w->known[w->next].root, head->root, TALLY_HASH);
+	w->known[w->next].newest = w->newest;
 	w->next = (w->next + 1) % WITNESSED_KNOWN;
 	if (note->lines == tally_note_lines_of(note, head->origin))
 		return;
@@ -153,7 +163,7 @@ witnessed_note(struct tally_export *x, uint64_t sequence, const struct tally_not
 		problem(x->problems, "tpm-17", x->folder.path, "private/notes",
 			"note %" PRIu64 ": %s", sequence, err.text);
 	else if (c.reached)
-		covered(x, head->size, &c);
+		covered(x, head->size, w->newest, &c);
 }
 
 void
@@ -171,8 +181,9 @@ witnessed_checkpoint(struct tally_export *x, const struct tally_note *note)
 	}
 }
 
-/* Whether the receipt's checkpoint is one of ours: at once where its note was seen lately. */
-static void
+/* Whether the receipt's checkpoint is one of ours: at once where its note was seen lately. Gives
+ * that note; for any other one the root is looked up at the end, and NULL is given. */
+static const struct witnessed_known *
 remember(struct tally_export *x, uint64_t index, uint64_t size, const uint8_t root[TALLY_HASH])
 {
 	struct witnessed *w = &x->witnessed;
@@ -181,7 +192,7 @@ remember(struct tally_export *x, uint64_t index, uint64_t size, const uint8_t ro
 	for (size_t i = 0; i < WITNESSED_KNOWN; i++)
 		if (w->known[i].size == size && size > 0 &&
 		    memcmp(w->known[i].root, root, TALLY_HASH) == 0)
-			return;
+			return &w->known[i];
 	if (w->claims == w->claims_cap) {
 		w->claims_cap = w->claims_cap ? 2 * w->claims_cap : 16;
 		w->claim = tally_realloc_array(w->claim, w->claims_cap, sizeof(*w->claim));
@@ -190,6 +201,7 @@ remember(struct tally_export *x, uint64_t index, uint64_t size, const uint8_t ro
 	claim->index = index;
 	claim->size = size;
 	memcpy(claim->root, root, TALLY_HASH);
+	return NULL;
 }
 
 void
@@ -197,6 +209,7 @@ witnessed_receipt(struct tally_export *x, uint64_t index, const struct tally_ope
 		  const char *file)
 {
 	struct tally_buf whole = TALLY_BUF_INIT, scratch = TALLY_BUF_INIT;
+	const struct witnessed_known *of;
 	struct witnessed *w = &x->witnessed;
 	struct tally_err err = TALLY_ERR_INIT;
 	struct tally_note note;
@@ -208,7 +221,7 @@ witnessed_receipt(struct tally_export *x, uint64_t index, const struct tally_ope
 			      "a receipt that is for no checkpoint before it");
 		return;
 	}
-	remember(x, index, o->receipt_size, o->receipt_root.p);
+	of = remember(x, index, o->receipt_size, o->receipt_root.p);
 	if (o->cosignatures.len == 0)
 		return;
 	tally_checkpoint_text(&whole, x->origin, o->receipt_size, o->receipt_root.p);
@@ -219,7 +232,9 @@ witnessed_receipt(struct tally_export *x, uint64_t index, const struct tally_ope
 		problem_entry(x->problems, "tpm-17", x->folder.path, file, index, "receipt: %s",
 			      err.text);
 	} else if (c.reached) {
-		covered(x, o->receipt_size, &c);
+		/* Which entry was the latest at an older note is not known any more. */
+		covered(x, o->receipt_size,
+			of ? of->newest : (struct witnessed_newest){ false, 0, 0 }, &c);
 		if (!w->window) {
 			w->window = true;
 			w->from = index;

@@ -54,9 +54,9 @@ policy(const struct ledger *l, const char *quorum)
 	return (char *)out.p;
 }
 
-/* Witness i signs the newest note, so many seconds after the ledgers' begin. */
-static void
-cosign(struct ledger *l, unsigned i, int64_t seconds, struct tally_buf *lines)
+/* Witness i signs the newest note, so many seconds after the ledgers' begin; gives its sequence. */
+static uint64_t
+sign(struct ledger *l, unsigned i, int64_t seconds, struct tally_buf *lines)
 {
 	struct tally_buf bytes = TALLY_BUF_INIT, scratch = TALLY_BUF_INIT;
 	struct tally_note note;
@@ -66,9 +66,18 @@ cosign(struct ledger *l, unsigned i, int64_t seconds, struct tally_buf *lines)
 	assert_int_equal(tally_note_parse(&note, tally_buf_view(&bytes), &scratch, &l->err), 0);
 	assert_int_equal(
 		tally_cosign(lines, note.text, key[i], (uint64_t)(START + seconds), &l->err), 0);
+	tally_buf_deinit(&bytes), tally_buf_deinit(&scratch);
+	return sequence;
+}
+
+/* And the line is kept with the note. */
+static void
+cosign(struct ledger *l, unsigned i, int64_t seconds, struct tally_buf *lines)
+{
+	uint64_t sequence = sign(l, i, seconds, lines);
+
 	if (tally_store_cosigned(l->store, sequence, tally_buf_view(lines), &l->err) < 0)
 		fail_msg("%s", l->err.text);
-	tally_buf_deinit(&bytes), tally_buf_deinit(&scratch);
 }
 
 /* A receipt of the newest note with these lines; gives its index. */
@@ -396,6 +405,45 @@ an_entry_outside_of_the_time_that_receipts_leave_it_does_not_hold(void **state)
 	unmake(&m);
 }
 
+/* The witnesses' answer may be long in coming, and what was appended meanwhile is not under
+ * their note. Where the lines stand in the receipt alone, it is as good as the note. */
+static void
+a_receipt_bounds_the_entries_of_its_note_and_none_behind_it(void **state)
+{
+	static const struct {
+		int64_t seconds;
+		int code;
+		const char *says;
+	} cases[] = {
+		{ 20, 0, "it holds" },
+		{ -400, 1, "but witnesses had signed it by 2026-02-28T23:53:20Z [tpm-17]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct tally_buf lines = TALLY_BUF_INIT;
+		struct ledger l;
+		char *dir, *pins;
+
+		ledger_init(&l, ORIGIN, "h1", false);
+		ledger_append(&l, 10);
+		ledger_checkpoint(&l);
+		(void)sign(&l, 0, cases[i].seconds, &lines);
+		test_clock_advance(&l.clock, 900 * TALLY_SECOND);
+		ledger_append(&l, 1);
+		(void)receipt(&l, &lines, 0);
+		ledger_append(&l, 1);
+		ledger_checkpoint(&l);
+		dir = ledger_export(&l, "export", false);
+		pins = policy(&l, "quorum w0");
+		gives(pins, false, dir, cases[i].code, cases[i].says);
+		free(pins);
+		free(dir);
+		tally_buf_deinit(&lines);
+		ledger_deinit(&l);
+	}
+}
+
 static void
 one_witness_that_lies_about_the_time_moves_nothing(void **state)
 {
@@ -512,6 +560,7 @@ main(void)
 		cmocka_unit_test(two_proofs_of_one_size_with_two_roots_are_two_histories),
 		cmocka_unit_test(a_cosignature_of_a_pinned_witness_must_verify),
 		cmocka_unit_test(an_entry_outside_of_the_time_that_receipts_leave_it_does_not_hold),
+		cmocka_unit_test(a_receipt_bounds_the_entries_of_its_note_and_none_behind_it),
 		cmocka_unit_test(one_witness_that_lies_about_the_time_moves_nothing),
 		cmocka_unit_test(a_receipt_of_another_history_is_told_with_its_entry),
 		cmocka_unit_test(a_receipt_that_is_none_is_told),
