@@ -5,8 +5,8 @@
  *	credential make EK_PUBLIC AK_NAME_HEX SECRET OUT    a file of tpm2_makecredential's form
  *	credential challenge FILE OUT                       such a file as a challenge of ours
  *	credential response FILE OUT                        a response's first secret, raw
- *	credential request FILE OUT                         its endorsement key; prints its AK's
- *name
+ *	credential request FILE OUT                         its endorsement key; prints the
+ *	                                                    name of its attestation key
  *
  * EK_PUBLIC is a TPM2B_PUBLIC, as tpm2_createek writes it.
  */
@@ -115,20 +115,28 @@ request(char **arg)
 {
 	struct tally_arena *arena = tally_arena_new(4096);
 	struct tally_buf in = TALLY_BUF_INIT, out = TALLY_BUF_INIT;
-	struct tally_enrolment_file f;
+	struct tally_enrolment_file f = { .scratch = TALLY_BUF_INIT };
 	struct tally_err err;
 	char hex[69];
 	uint8_t name[34];
+	int status;
 
 	if (!read_file(arg[0], &in) ||
-	    tally_enrolment_file_read(&f, arg[0], tally_buf_view(&in), true, arena, &err) < 0)
-		return fail("no request");
-	tally_tpm_name(name, f.e.ak_public);
-	tally_hex(hex, name, sizeof(name));
-	puts(hex);
-	tally_buf_add_u16(&out, (uint16_t)f.e.ek_public.len);
-	tally_buf_add_bytes(&out, f.e.ek_public);
-	return write_file(arg[1], tally_buf_view(&out));
+	    tally_enrolment_file_read(&f, arg[0], tally_buf_view(&in), true, arena, &err) < 0) {
+		status = fail("no request");
+	} else {
+		tally_tpm_name(name, f.e.ak_public);
+		tally_hex(hex, name, sizeof(name));
+		puts(hex);
+		tally_buf_add_u16(&out, (uint16_t)f.e.ek_public.len);
+		tally_buf_add_bytes(&out, f.e.ek_public);
+		status = write_file(arg[1], tally_buf_view(&out));
+	}
+	tally_enrolment_file_deinit(&f);
+	tally_buf_deinit(&out);
+	tally_buf_deinit(&in);
+	tally_arena_free(arena);
+	return status;
 }
 
 int

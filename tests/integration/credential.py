@@ -7,6 +7,7 @@ tpm2_makecredential; over one swtpm.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -21,8 +22,9 @@ TOOLS = ("swtpm", "tpm2_createek", "tpm2_create", "tpm2_load", "tpm2_activatecre
 
 
 def free_ports():
-    """Two in a row, for commands and control."""
-    for port in range(24000, 60000, 37):
+    """Two in a row, for commands and control; where the search begins is left to chance, as tests run beside one another."""
+    while True:
+        port = random.randrange(20000, 32000)
         with socket.socket() as a, socket.socket() as b:
             try:
                 a.bind(("127.0.0.1", port))
@@ -30,7 +32,6 @@ def free_ports():
                 return port
             except OSError:
                 continue
-    raise SystemExit("credential: no free ports")
 
 
 class Place:
@@ -51,6 +52,8 @@ class Place:
                 socket.create_connection(("127.0.0.1", self.port), 5).close()
                 return
             except OSError:
+                if self.tpm.poll() is not None:
+                    raise SystemExit(f"credential: swtpm ended with {self.tpm.returncode}") from None
                 time.sleep(0.05)
         raise SystemExit("credential: swtpm does not listen")
 
