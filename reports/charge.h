@@ -27,7 +27,7 @@ struct charge_owner {
 	uint32_t origin; /* text */
 	uint64_t index;
 };
-#define CHARGE_OWNERS 100 /* of a line, at most: the first by origin and index */
+#define CHARGE_OWNERS 100 /* of a line, at most: those recorded first */
 
 /* Texts are numbers of `strings`; 0, the empty one, is absent. */
 struct charge {

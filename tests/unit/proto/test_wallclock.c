@@ -27,6 +27,7 @@ a_step_beyond_all_time_neither_overflows_nor_goes_back(void **state)
 	assert_int_equal(skipped, 0);
 	assert_true(look(&t, 0, (uint64_t)INT64_MAX, &skipped) >= at);
 	assert_int_equal(skipped, 0);
+	assert_true(t.ahead > 0);
 	assert_true(look(&t, (uint64_t)TALLY_WALL_MAX - 1, 0, &skipped) >= at);
 	assert_true(skipped >= 0);
 }
