@@ -36,34 +36,43 @@ struct template
 {
 	uint16_t type, name_alg;
 	uint32_t attributes;
-	const uint8_t *policy;
-	uint16_t policy_len, aes, curve; /* curve 0: RSA 2048 */
+	uint16_t aes, curve; /* curve 0: RSA 2048 */
 	unsigned hash, unique;
 };
 static const struct template templates[TALLY_EK_TEMPLATES] = {
-	[TALLY_EK_L1] = { TPM_ALG_RSA, TPM_ALG_SHA256, LOW, policy_a, 32, 128, 0, 256, 256 },
-	[TALLY_EK_L2] = { TPM_ALG_ECC, TPM_ALG_SHA256, LOW, policy_a, 32, 128, 3, 256, 32 },
-	[TALLY_EK_H1] = { TPM_ALG_RSA, TPM_ALG_SHA256, HIGH, policy_b256, 32, 128, 0, 256, 256 },
-	[TALLY_EK_H2] = { TPM_ALG_ECC, TPM_ALG_SHA256, HIGH, policy_b256, 32, 128, 3, 256, 32 },
-	[TALLY_EK_H3] = { TPM_ALG_ECC, TPM_ALG_SHA384, HIGH, policy_b384, 48, 256, 4, 384, 48 },
+	[TALLY_EK_L1] = { TPM_ALG_RSA, TPM_ALG_SHA256, LOW, 128, 0, 256, 256 },
+	[TALLY_EK_L2] = { TPM_ALG_ECC, TPM_ALG_SHA256, LOW, 128, 3, 256, 32 },
+	[TALLY_EK_H1] = { TPM_ALG_RSA, TPM_ALG_SHA256, HIGH, 128, 0, 256, 256 },
+	[TALLY_EK_H2] = { TPM_ALG_ECC, TPM_ALG_SHA256, HIGH, 128, 3, 256, 32 },
+	[TALLY_EK_H3] = { TPM_ALG_ECC, TPM_ALG_SHA384, HIGH, 256, 4, 384, 48 },
 };
+
+struct tally_bytes
+tally_ek_policy(enum tally_ek_template t)
+{
+	if (templates[t].attributes == LOW)
+		return tally_bytes(policy_a, sizeof(policy_a));
+	return templates[t].hash == 384 ? tally_bytes(policy_b384, sizeof(policy_b384))
+					: tally_bytes(policy_b256, sizeof(policy_b256));
+}
 
 /* What comes before the parameters of the kind of key, as one string of bytes. */
 static struct tally_bytes
 head(const struct template *t, uint8_t out[18 + POLICY_MAX])
 {
-	uint8_t *p = out + 10 + t->policy_len;
+	struct tally_bytes policy = tally_ek_policy((enum tally_ek_template)(t - templates));
+	uint8_t *p = out + 10 + policy.len;
 
 	tally_put_u16(out, t->type);
 	tally_put_u16(out + 2, t->name_alg);
 	tally_put_u32(out + 4, t->attributes);
-	tally_put_u16(out + 8, t->policy_len);
-	memcpy(out + 10, t->policy, t->policy_len);
+	tally_put_u16(out + 8, (uint16_t)policy.len);
+	memcpy(out + 10, policy.p, policy.len);
 	tally_put_u16(p, TPM_ALG_AES);
 	tally_put_u16(p + 2, t->aes);
 	tally_put_u16(p + 4, TPM_ALG_CFB);
 	tally_put_u16(p + 6, TPM_ALG_NULL); /* no scheme */
-	return tally_bytes(out, 18U + t->policy_len);
+	return tally_bytes(out, 18U + policy.len);
 }
 
 static bool

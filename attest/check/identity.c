@@ -6,15 +6,9 @@
 #include <openssl/core_names.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tally/enrolment.h"
 #include "tally/err.h"
 #include "check_internal.h"
-
-/* PolicySecret(TPM_RH_ENDORSEMENT), TCG EK Credential Profile, PolicyA. */
-static const uint8_t policy_a[TALLY_HASH] = {
-	0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc,
-	0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52,
-	0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa,
-};
 
 /* Everything below PCR 16 is cleared by a TPM reset only. */
 #define FIRST_RESETTABLE_PCR 16
@@ -43,7 +37,7 @@ check_ek(const struct tally_statement *st, unsigned *check, struct tally_err *er
 	if (ek.name_alg != TPM_ALG_SHA256 || ek.attributes != TPM_EK_L2_ATTRIBUTES ||
 	    ek.symmetric != TPM_ALG_AES || ek.symmetric_bits != 128 ||
 	    ek.symmetric_mode != TPM_ALG_CFB || ek.scheme != TPM_ALG_NULL ||
-	    !tally_bytes_eq(ek.policy, tally_bytes(policy_a, sizeof(policy_a))))
+	    !tally_bytes_eq(ek.policy, tally_ek_policy(TALLY_EK_L2)))
 		return check_fail(check, 5, err, "endorsement key: not made from the template L-2");
 	tally_host_id(host_id, st->ek_public);
 	if (!tally_bytes_eq(st->host_id, tally_bytes(host_id, sizeof(host_id))))

@@ -19,48 +19,28 @@
 	 TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
 #define HIGH (LOW | TPMA_OBJECT_USERWITHAUTH)
 
-/* PolicySecret(endorsement), and the PolicyOR of it with PolicyAuthorizeNV. */
-static const uint8_t policy_a[] = {
-	0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc,
-	0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52,
-	0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa,
-};
-static const uint8_t policy_b256[] = {
-	0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06, 0xf7, 0xa3, 0x34,
-	0x24, 0x14, 0xef, 0xcf, 0xb3, 0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd,
-	0x45, 0x90, 0x89, 0xd1, 0x9b, 0x50, 0x71, 0xc0, 0xb7, 0xa0,
-};
-static const uint8_t policy_b384[] = {
-	0xb2, 0x6e, 0x7d, 0x28, 0xd1, 0x1a, 0x50, 0xbc, 0x53, 0xd8, 0x82, 0xbc,
-	0xf5, 0xfd, 0x3a, 0x1a, 0x07, 0x41, 0x48, 0xbb, 0x35, 0xd3, 0xb4, 0xe4,
-	0xcb, 0x1c, 0x0a, 0xd9, 0xbd, 0xe4, 0x19, 0xca, 0xcb, 0x47, 0xba, 0x09,
-	0x69, 0x96, 0x46, 0x15, 0x0f, 0x9f, 0xc0, 0x00, 0xf3, 0xf8, 0x0e, 0x12,
-};
-
 /* In the order of enum tally_ek_template. */
 struct kind {
 	TPM2_HANDLE certificate;
 	TPM2_ALG_ID hash;
 	TPMA_OBJECT attributes;
-	const uint8_t *policy;
-	uint16_t policy_len, aes;
+	uint16_t aes;
 	TPM2_ECC_CURVE curve; /* 0: RSA 2048 */
 	uint16_t unique;      /* zeros that the template has as its unique field */
 };
 static const struct kind kinds[TALLY_EK_TEMPLATES] = {
-	[TALLY_EK_L1] = { 0x01c00002, TPM2_ALG_SHA256, LOW, policy_a, 32, 128, 0, 256 },
-	[TALLY_EK_L2] = { 0x01c0000a, TPM2_ALG_SHA256, LOW, policy_a, 32, 128, TPM2_ECC_NIST_P256,
-			  32 },
-	[TALLY_EK_H1] = { 0x01c00012, TPM2_ALG_SHA256, HIGH, policy_b256, 32, 128, 0, 0 },
-	[TALLY_EK_H2] = { 0x01c00014, TPM2_ALG_SHA256, HIGH, policy_b256, 32, 128,
-			  TPM2_ECC_NIST_P256, 0 },
-	[TALLY_EK_H3] = { 0x01c00016, TPM2_ALG_SHA384, HIGH, policy_b384, 48, 256,
-			  TPM2_ECC_NIST_P384, 0 },
+	[TALLY_EK_L1] = { 0x01c00002, TPM2_ALG_SHA256, LOW, 128, 0, 256 },
+	[TALLY_EK_L2] = { 0x01c0000a, TPM2_ALG_SHA256, LOW, 128, TPM2_ECC_NIST_P256, 32 },
+	[TALLY_EK_H1] = { 0x01c00012, TPM2_ALG_SHA256, HIGH, 128, 0, 0 },
+	[TALLY_EK_H2] = { 0x01c00014, TPM2_ALG_SHA256, HIGH, 128, TPM2_ECC_NIST_P256, 0 },
+	[TALLY_EK_H3] = { 0x01c00016, TPM2_ALG_SHA384, HIGH, 256, TPM2_ECC_NIST_P384, 0 },
 };
 
 static void
-make_template(TPM2B_PUBLIC *out, const struct kind *k)
+make_template(TPM2B_PUBLIC *out, enum tally_ek_template template)
 {
+	const struct kind *k = &kinds[template];
+	struct tally_bytes policy = tally_ek_policy(template);
 	TPMT_PUBLIC *p = &out->publicArea;
 	TPMT_SYM_DEF_OBJECT symmetric = { .algorithm = TPM2_ALG_AES,
 					  .keyBits.aes = k->aes,
@@ -69,8 +49,8 @@ make_template(TPM2B_PUBLIC *out, const struct kind *k)
 	*out = (TPM2B_PUBLIC){ .size = 0 };
 	p->nameAlg = k->hash;
 	p->objectAttributes = k->attributes;
-	p->authPolicy.size = k->policy_len;
-	memcpy(p->authPolicy.buffer, k->policy, k->policy_len);
+	p->authPolicy.size = (UINT16)policy.len;
+	memcpy(p->authPolicy.buffer, policy.p, policy.len);
 	if (k->curve == 0) {
 		p->type = TPM2_ALG_RSA;
 		p->parameters.rsaDetail.symmetric = symmetric;
@@ -99,7 +79,7 @@ chip_make_ek(struct chip *c, enum tally_ek_template template, ESYS_TR *ek, struc
 	size_t len = 0;
 	TSS2_RC rc;
 
-	make_template(&wanted, &kinds[template]);
+	make_template(&wanted, template);
 	rc = Esys_CreatePrimary(c->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 				ESYS_TR_NONE, &sensitive, &wanted, &outside, &no_pcr, ek, &made,
 				NULL, NULL, NULL);

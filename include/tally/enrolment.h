@@ -21,6 +21,9 @@ enum tally_ek_template {
 	TALLY_EK_H3, /* ECC P-384 */
 	TALLY_EK_TEMPLATES
 };
+/* Its authPolicy: PolicySecret(endorsement), of the high ones the PolicyOR of that with
+ * PolicyAuthorizeNV. */
+struct tally_bytes tally_ek_policy(enum tally_ek_template t);
 struct tally_ek {
 	enum tally_ek_template template;
 	bool rsa;
