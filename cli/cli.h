@@ -28,6 +28,7 @@ int cli_prove(int argc, char **argv, struct tally_err *err);
 int cli_export(int argc, char **argv, struct tally_err *err);
 int cli_verify(int argc, char **argv, struct tally_err *err);
 int cli_report(int argc, char **argv, struct tally_err *err);
+int cli_bundle(int argc, char **argv, struct tally_err *err);
 int cli_rules(int argc, char **argv, struct tally_err *err);
 int cli_simulate(int argc, char **argv, struct tally_err *err);
 int cli_scrub(int argc, char **argv, struct tally_err *err);

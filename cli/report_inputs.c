@@ -15,7 +15,6 @@
 
 #define HELD_MAX   (64U << 20)
 #define ROSTER_MAX (1U << 20)
-#define TEXT_WIDTH 100 /* of a text that does not go to a terminal */
 
 error_t
 cli_report_take(struct cli_report_inputs *in, struct cli_input *input, int key, char *arg)
@@ -152,7 +151,7 @@ cli_text_width(const char *out)
 
 	if (strcmp(out, "-") == 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40)
 		return w.ws_col;
-	return TEXT_WIDTH;
+	return TALLY_REPORT_WIDTH;
 }
 
 int

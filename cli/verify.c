@@ -62,7 +62,8 @@ static const struct argp argp = {
 	argp_options,
 	parse,
 	"PATH...",
-	"Check exports, public mirrors, proofs, and reports together with their exports (and what "
+	"Check bundles, exports, public mirrors, proofs, and reports together with their exports "
+	"(and what "
 	"else they were made from; installed rule packs are found). Nothing "
 	"in them "
 	"can anchor itself: without --anchor the best answer is exit 4, consistent but not "

@@ -74,6 +74,8 @@ export_narrower(struct tally_export *x, int level, uint64_t n, unsigned width,
 	int fd, r = 0;
 	enum found found;
 
+	if (x->folder.archive) /* which has none: they would be strays */
+		return 0;
 	export_tile_name(name, level, n, TILE);
 	memcpy(name + strlen(name), ".p", 3);
 	found = folder_list(&x->folder, name, &fd, err);
@@ -152,11 +154,9 @@ check(struct tally_export *x, const struct anchors *anchors, struct tally_err *e
 	struct tally_buf file = TALLY_BUF_INIT;
 	size_t before = x->problems->count;
 	enum found found;
-	int r, fd = -1;
+	int r;
 
-	found = folder_list(&x->folder, "private", &fd, err);
-	if (fd >= 0)
-		close(fd);
+	found = folder_has(&x->folder, "private", err);
 	if (found == BROKEN)
 		return -1;
 	x->private = found == FOUND;
@@ -178,14 +178,14 @@ check(struct tally_export *x, const struct anchors *anchors, struct tally_err *e
 }
 
 int
-export_check(struct tally_export **out, const char *path, const struct anchors *anchors,
+export_check(struct tally_export **out, const struct place *place, const struct anchors *anchors,
 	     struct problems *problems, struct tally_err *err)
 {
 	struct tally_export *x = tally_alloc(sizeof(*x));
 
 	x->problems = problems ? problems : &x->own;
 	x->anchors = anchors;
-	if (folder_open(&x->folder, path, err) < 0 || check(x, anchors, err) < 0) {
+	if (folder_open(&x->folder, place, err) < 0 || check(x, anchors, err) < 0) {
 		tally_export_close(x);
 		return -1;
 	}
@@ -234,8 +234,9 @@ int
 tally_export_open(struct tally_export **out, const char *dir, struct tally_err *err)
 {
 	struct anchors none = { .roots = tally_roots_new() };
+	struct place place = { .path = dir };
 	struct tally_export *x;
-	int r = export_check(&x, dir, &none, NULL, err);
+	int r = export_check(&x, &place, &none, NULL, err);
 
 	anchors_deinit(&none);
 	if (r < 0)

@@ -40,7 +40,7 @@ take_note(struct history *h, struct tally_err *err)
 	size_t left, length;
 	int r;
 
-	if (h->reader.fd < 0)
+	if (h->reader.file.fd < 0)
 		return 0;
 	r = reader_take(&h->reader, 4, &p, &left, err);
 	if (r < 0 || (r == 0 && left == 0))
@@ -142,7 +142,7 @@ history_open(struct history **out, struct tally_export *x, struct session *sessi
 
 	h->x = x;
 	h->checkpoint = checkpoint;
-	h->reader.fd = h->rows.reader.fd = -1;
+	h->reader.file.fd = h->rows.reader.file.fd = -1;
 	r = reader_open(&h->reader, x, NOTES, err);
 	h->complete = r > 0;
 	if (r < 0 || rows_open(&h->rows, x, session, err) < 0 || load(h, err) < 0) {

@@ -57,6 +57,8 @@ target_text(const struct target *t, struct tally_buf *out)
 		tally_buf_add_str(out, ": proof");
 	else if (t->kind == TARGET_REPORT)
 		tally_buf_add_str(out, ": report");
+	else if (t->kind == TARGET_BUNDLE)
+		tally_buf_add_str(out, ": bundle");
 	else
 		tally_buf_addf(out, ": %s of ",
 			       t->export && t->export->private ? "export" : "public mirror");

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file of any length through a buffer of fixed size. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "verify_internal.h"
 
 #define BUFFER (2 * (TALLY_NOTE_MAX + 4))
@@ -12,9 +10,9 @@ int
 reader_open(struct reader *r, struct tally_export *x, const char *name, struct tally_err *err)
 {
 	memset(r, 0, sizeof(*r));
-	r->fd = -1;
+	r->file.fd = -1;
 	r->name = name;
-	switch (folder_file(&x->folder, name, &r->fd, err)) {
+	switch (folder_file(&x->folder, name, &r->file, err)) {
 	case FOUND:
 		r->buffer = tally_alloc(BUFFER);
 		r->dir = tally_strdup(x->folder.path);
@@ -28,16 +26,14 @@ reader_open(struct reader *r, struct tally_export *x, const char *name, struct t
 	case BROKEN:
 		return -1;
 	}
-	r->fd = -1;
+	r->file.fd = -1;
 	return 0;
 }
 
 void
 reader_close(struct reader *r)
 {
-	if (r->fd >= 0)
-		close(r->fd);
-	r->fd = -1;
+	stretch_close(&r->file);
 	free(r->buffer);
 	free(r->dir);
 	r->buffer = NULL;
@@ -52,9 +48,7 @@ fill(struct reader *r, struct tally_err *err)
 	memmove(r->buffer, r->buffer + r->at, r->len - r->at);
 	r->len -= r->at;
 	r->at = 0;
-	do
-		got = read(r->fd, r->buffer + r->len, BUFFER - r->len);
-	while (got < 0 && errno == EINTR);
+	got = stretch_read(&r->file, r->buffer + r->len, BUFFER - r->len);
 	if (got < 0)
 		return tally_err_sys(err, "%s/%s", r->dir, r->name);
 	r->len += (size_t)got;

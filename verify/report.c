@@ -151,7 +151,7 @@ take_old(struct tally_verify *v, struct target *t, struct claims *c)
 		struct target *other = &v->targets[i];
 		struct tally_bytes name;
 
-		if (other->kind != TARGET_REPORT || other == t)
+		if (other->kind != TARGET_REPORT || other == t || other->bundle != t->bundle)
 			continue;
 		name = input_name(inputs, tally_buf_view(&other->content));
 		if (!name.p)
@@ -172,7 +172,7 @@ static void
 tell_absent(struct tally_verify *v, struct target *t, struct tally_bytes name,
 	    struct tally_bytes hash)
 {
-	const struct input *other = verify_find_other(v, name);
+	const struct input *other = verify_find_other(v, t->bundle, name);
 	char hex[2 * TALLY_HASH + 1] = "";
 
 	if (other)
@@ -187,7 +187,7 @@ static bool
 take_pack(struct tally_verify *v, struct target *t, struct claims *c, const struct tally_json *is)
 {
 	struct tally_bytes hash = text(is, "sha256"), id = text(is, "id");
-	const struct input *in = verify_find_input(v, hash);
+	const struct input *in = verify_find_input(v, t->bundle, hash);
 	struct tally_err err = TALLY_ERR_INIT;
 
 	if (!in) {
@@ -268,7 +268,7 @@ take_input(struct tally_verify *v, struct target *t, struct claims *c, const str
 
 	if (c->options.old && is_content(hash, c->old.content))
 		return true;
-	in = verify_find_input(v, hash);
+	in = verify_find_input(v, t->bundle, hash);
 	if (!in) {
 		tell_absent(v, t, name, hash);
 		return false;
@@ -325,14 +325,15 @@ beyond(const struct claims *c, struct tally_bytes host)
 }
 
 static struct tally_export *
-find_export(struct tally_verify *v, struct tally_bytes origin, uint64_t size)
+find_export(struct tally_verify *v, size_t bundle, struct tally_bytes origin, uint64_t size)
 {
 	struct tally_export *found = NULL;
 
 	for (size_t i = 0; i < v->count; i++) {
 		struct tally_export *x = v->targets[i].export;
 
-		if (x && x->origin && tally_bytes_eq(tally_bytes_str(x->origin), origin) &&
+		if (x && v->targets[i].bundle == bundle && x->origin &&
+		    tally_bytes_eq(tally_bytes_str(x->origin), origin) &&
 		    (!found || found->size < size || !found->private))
 			found = x;
 	}
@@ -361,7 +362,7 @@ take_ledger(struct tally_verify *v, struct target *t, struct claims *c, size_t i
 		return 0;
 	}
 	out->size = (uint64_t)tally_json_int(size);
-	x = find_export(v, origin, out->size);
+	x = find_export(v, t->bundle, origin, out->size);
 	if (!x || (x->sound && (!x->private || x->size < out->size))) {
 		TELL(v, t, "%s of %.*s is among the paths",
 		     x ? "no export with its entries" : "no export", (int)origin.len,
@@ -474,6 +475,7 @@ recompute(struct tally_verify *v, struct target *t, struct claims *c, struct tal
 {
 	struct tally_buf made = TALLY_BUF_INIT;
 	struct tally_report *report;
+	int r = 0;
 
 	if (tally_report_make(&report, c->ledgers, c->count, &c->options, err) < 0) {
 		if (err->code != TALLY_USE && err->code != TALLY_FAILS)
@@ -483,9 +485,14 @@ recompute(struct tally_verify *v, struct target *t, struct claims *c, struct tal
 		return 0;
 	}
 	tally_report_json(report, &made);
-	tally_report_free(report);
 	compare(v, t, tally_buf_view(&made));
 	tally_buf_deinit(&made);
+	if (t->main)
+		r = bundle_report(v, t, tally_json_get(tally_json_root(c->doc), "report"), report,
+				  err);
+	tally_report_free(report);
+	if (r < 0)
+		return -1;
 	state_differences(v, t, c);
 	t->anchored = true;
 	for (size_t i = 0; i < c->count; i++)

@@ -305,7 +305,7 @@ rows_at(struct rows *r, uint64_t sequence, const struct tally_note *note, struct
 		r->has = false;
 	}
 	/* Without rows nothing says which lines there should be. */
-	if (note && r->reader.fd >= 0)
+	if (note && r->reader.file.fd >= 0)
 		check_lines(r, sequence, note, q, done);
 	return 0;
 }

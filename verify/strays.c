@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "archived.h"
 #include "verify_internal.h"
 
 #define DEPTH 12
@@ -90,11 +91,45 @@ list(struct tally_export *x, int fd, const char *path, unsigned depth, struct ta
 	return r < 0 ? -1 : 0;
 }
 
+/* In an archive every name is one of the export's own, and no tile has a narrower one. */
+static bool
+member_belongs(const struct tally_export *x, const char *path)
+{
+	static const char payload[] = "private/payload/";
+	size_t prefix = strncmp(path, payload, sizeof(payload) - 1) == 0 ? sizeof(payload) - 1 : 0;
+	struct tally_err err = TALLY_ERR_INIT;
+	unsigned width;
+	uint64_t n;
+	int level;
+
+	if (strcmp(path, "checkpoint") == 0 || strcmp(path, "vkey") == 0)
+		return true;
+	if (!file_belongs(x, path))
+		return false;
+	return tally_tile_parse(path + prefix, &level, &n, &width, &err) < 0 ||
+	       width == tally_tile_width(x->size, level > 0 ? (unsigned)level : 0, n);
+}
+
+static int
+check_members(struct tally_export *x)
+{
+	const struct archive *a = x->folder.archive;
+	size_t skip = strlen(x->folder.prefix), i, end;
+
+	for (archive_range(a, x->folder.prefix, &i, &end); i < end; i++)
+		if (!member_belongs(x, a->files[i].name + skip))
+			problem(x->problems, "format", x->folder.path, a->files[i].name + skip,
+				"does not belong there");
+	return 0;
+}
+
 int
 strays_check(struct tally_export *x, struct tally_err *err)
 {
 	static const char *const roots[] = { "tile", "private" };
 
+	if (x->folder.archive)
+		return check_members(x);
 	for (size_t i = 0; i < sizeof(roots) / sizeof(*roots); i++) {
 		int fd;
 

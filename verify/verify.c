@@ -10,6 +10,7 @@
 #include "tally/file.h"
 #include "tally/parse.h"
 #include "tally/report.h"
+#include "archived.h"
 #include "verify_internal.h"
 
 int
@@ -31,7 +32,13 @@ tally_verify_free(struct tally_verify *v)
 		tally_buf_deinit(&v->targets[i].content);
 		free(v->targets[i].path);
 		free(v->targets[i].origin);
+		free(v->targets[i].prefix);
+		if (v->targets[i].fd >= 0)
+			close(v->targets[i].fd);
 	}
+	/* Exports may lie in them. */
+	for (size_t i = 0; i < v->count; i++)
+		archive_close(v->targets[i].archive);
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		tally_buf_deinit(&v->inputs[i].content);
 		free(v->inputs[i].name);
@@ -71,16 +78,16 @@ tally_verify_require(struct tally_verify *v, const char *list, struct tally_err 
 	return 0;
 }
 
-static struct target *
-add_target(struct tally_verify *v, const char *path)
+struct target *
+verify_add_target(struct tally_verify *v, const char *path)
 {
 	v->targets = tally_realloc_array(v->targets, v->count + 1, sizeof(*v->targets));
-	v->targets[v->count] = (struct target){ .path = tally_strdup(path) };
+	v->targets[v->count] = (struct target){ .path = tally_strdup(path), .fd = -1 };
 	return &v->targets[v->count++];
 }
 
-static struct input *
-add_input(struct tally_verify *v, const char *name, struct tally_bytes content, bool of_path)
+struct input *
+verify_add_input(struct tally_verify *v, const char *name, struct tally_bytes content, bool of_path)
 {
 	struct input *in;
 
@@ -95,11 +102,11 @@ add_input(struct tally_verify *v, const char *name, struct tally_bytes content, 
 void
 tally_verify_input(struct tally_verify *v, const char *name, struct tally_bytes content)
 {
-	(void)add_input(v, name, content, false);
+	(void)verify_add_input(v, name, content, false);
 }
 
 const struct input *
-verify_find_input(struct tally_verify *v, struct tally_bytes hash)
+verify_find_input(struct tally_verify *v, size_t bundle, struct tally_bytes hash)
 {
 	const struct input *found = NULL;
 	uint8_t raw[TALLY_HASH];
@@ -108,7 +115,8 @@ verify_find_input(struct tally_verify *v, struct tally_bytes hash)
 		return NULL;
 	/* The same file may be installed and among the paths, too. */
 	for (size_t i = 0; i < v->n_inputs; i++)
-		if (memcmp(v->inputs[i].hash, raw, TALLY_HASH) == 0) {
+		if (v->inputs[i].bundle == bundle &&
+		    memcmp(v->inputs[i].hash, raw, TALLY_HASH) == 0) {
 			v->inputs[i].named = true;
 			found = found ? found : &v->inputs[i];
 		}
@@ -116,13 +124,14 @@ verify_find_input(struct tally_verify *v, struct tally_bytes hash)
 }
 
 const struct input *
-verify_find_other(const struct tally_verify *v, struct tally_bytes name)
+verify_find_other(const struct tally_verify *v, size_t bundle, struct tally_bytes name)
 {
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		const char *slash = strrchr(v->inputs[i].name, '/');
 		const char *base = slash ? slash + 1 : v->inputs[i].name;
 
-		if (v->inputs[i].of_path && tally_bytes_eq(tally_bytes_str(base), name))
+		if (v->inputs[i].of_path && v->inputs[i].bundle == bundle &&
+		    tally_bytes_eq(tally_bytes_str(base), name))
 			return &v->inputs[i];
 	}
 	return NULL;
@@ -171,8 +180,32 @@ add_folder(struct tally_verify *v, const char *path, struct tally_err *err)
 			"%s: a ledger: 'tally export' makes the export that can be verified", path);
 	if (!recognised)
 		return tally_err_set(err, TALLY_USE, "%s: not an export", path);
-	add_target(v, path)->kind = TARGET_EXPORT;
+	verify_add_target(v, path)->kind = TARGET_EXPORT;
 	return 0;
+}
+
+/* 1 where it is an archive, 0 where it is none, -1. */
+static int
+add_archive(struct tally_verify *v, const char *path, struct tally_err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct target *t;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		(void)tally_err_sys(err, "%s", path);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	if (!archive_recognised(fd, (uint64_t)st.st_size)) {
+		close(fd);
+		return 0;
+	}
+	t = verify_add_target(v, path);
+	t->kind = TARGET_BUNDLE;
+	t->fd = fd;
+	return 1;
 }
 
 static int
@@ -194,13 +227,14 @@ add_file(struct tally_verify *v, const char *path, struct tally_err *err)
 		return r < 0 ? -1 : tally_err_set(err, TALLY_SYS, "%s: not there", path);
 	}
 	if (content.len >= sizeof(proof) - 1 && memcmp(content.p, proof, sizeof(proof) - 1) == 0) {
-		t = add_target(v, path);
+		t = verify_add_target(v, path);
 		t->kind = TARGET_PROOF;
 	} else if (report_recognised(tally_buf_view(&content))) {
-		t = add_target(v, path);
+		t = verify_add_target(v, path);
 		t->kind = TARGET_REPORT;
 	} else {
-		add_input(v, path, tally_buf_view(&content), true)->foreign = !is_input(path);
+		verify_add_input(v, path, tally_buf_view(&content), true)->foreign =
+			!is_input(path);
 		tally_buf_deinit(&content);
 		return 0;
 	}
@@ -212,6 +246,7 @@ int
 tally_verify_path(struct tally_verify *v, const char *path, struct tally_err *err)
 {
 	struct stat st;
+	int r;
 
 	if (stat(path, &st) < 0)
 		return tally_err_sys(err, "%s", path);
@@ -219,6 +254,8 @@ tally_verify_path(struct tally_verify *v, const char *path, struct tally_err *er
 		return add_folder(v, path, err);
 	if (!S_ISREG(st.st_mode))
 		return tally_err_set(err, TALLY_USE, "%s: neither a file nor a folder", path);
+	if ((r = add_archive(v, path, err)) != 0)
+		return r < 0 ? -1 : 0;
 	return add_file(v, path, err);
 }
 
@@ -272,15 +309,30 @@ run_exports(struct tally_verify *v, struct tally_err *err)
 {
 	for (size_t i = 0; i < v->count; i++) {
 		struct target *t = &v->targets[i];
+		struct place place = { t->path, NULL, t->prefix };
 
 		if (t->kind != TARGET_EXPORT)
 			continue;
-		if (export_check(&t->export, t->path, &v->anchors, &v->problems, err) < 0)
+		if (t->bundle > 0)
+			place.archive = v->targets[t->bundle - 1].archive;
+		if (export_check(&t->export, &place, &v->anchors, &v->problems, err) < 0)
 			return -1;
 		t->anchored = t->export->anchored;
 		t->class = enrolment_class(t->export);
 	}
 	return compare_histories(v, err) < 0 ? -1 : compare_hosts(v, err);
+}
+
+/* What they hold goes the way of all paths. */
+static int
+run_bundles(struct tally_verify *v, struct tally_err *err)
+{
+	size_t given = v->count;
+
+	for (size_t i = 0; i < given; i++)
+		if (v->targets[i].kind == TARGET_BUNDLE && bundle_open(v, i, err) < 0)
+			return -1;
+	return 0;
 }
 
 static int
@@ -296,13 +348,16 @@ run_others(struct tally_verify *v, struct tally_err *err)
 
 		if (t->kind == TARGET_PROOF)
 			r = proof_check(v, t, err);
-		else if (t->kind == TARGET_REPORT && exports == 0)
+		else if (t->kind == TARGET_REPORT && exports == 0 && t->bundle == 0)
 			r = tally_err_set(err, TALLY_USE,
 					  "%s: a report is checked together with its exports",
 					  t->path);
 		else if (t->kind == TARGET_REPORT)
 			r = report_check(v, t, err);
 	}
+	for (size_t i = 0; i < v->count && r == 0; i++)
+		if (v->targets[i].kind == TARGET_BUNDLE)
+			bundle_close(v, i);
 	return r;
 }
 
@@ -311,7 +366,7 @@ check_inputs(const struct tally_verify *v, struct tally_err *err)
 {
 	/* Where something does not hold, it may be that this file is not what it was. */
 	for (size_t i = 0; i < v->n_inputs && v->problems.count == 0; i++)
-		if (v->inputs[i].of_path && !v->inputs[i].named)
+		if (v->inputs[i].of_path && !v->inputs[i].bundle && !v->inputs[i].named)
 			return tally_err_set(
 				err, TALLY_USE,
 				"%s: %sno report among the paths was "
@@ -330,7 +385,7 @@ lowest_class(const struct tally_verify *v)
 	bool any = false;
 
 	for (size_t i = 0; i < v->count; i++) {
-		if (v->targets[i].kind == TARGET_REPORT)
+		if (v->targets[i].kind == TARGET_REPORT || v->targets[i].kind == TARGET_BUNDLE)
 			continue;
 		any = true;
 		lowest = v->targets[i].class < lowest ? v->targets[i].class : lowest;
@@ -359,7 +414,8 @@ tally_verify_run(struct tally_verify *v, struct tally_err *err)
 			       ? -1
 			       : tally_err_set(err, TALLY_USE, "nothing to verify");
 	v->ran = true;
-	if (run_exports(v, err) < 0 || run_others(v, err) < 0 || check_inputs(v, err) < 0)
+	if (run_bundles(v, err) < 0 || run_exports(v, err) < 0 || run_others(v, err) < 0 ||
+	    check_inputs(v, err) < 0)
 		return -1;
 	check_required(v);
 	v->view = tally_alloc((v->problems.count + 1) * sizeof(*v->view));

@@ -6,6 +6,7 @@
  * what is wrong with it becomes a problem with its file; only what this machine
  * cannot do (I/O) is an error.
  */
+#include <sys/types.h>
 #include "tally/bytes.h"
 #include "tally/entry.h"
 #include "tally/enrolment.h"
@@ -39,18 +40,36 @@ void remark(struct problems *p, const char *fmt, ...) __attribute__((format(prin
 #define PROBLEMS_MAX 1000
 
 /* folder.c: files of an export. No symbolic link below its path is followed. */
+struct archive;
+struct place {
+	const char *path;              /* as problems tell it; without an archive, what to open */
+	const struct archive *archive; /* NULL: none; outlives the export */
+	const char *prefix;            /* of its names there, with a slash at the end */
+};
 struct folder {
 	int fd;
-	char *path;             /* as it was given */
+	char *path;
+	const struct archive *archive; /* in place of `fd` */
+	char *prefix;
 	char parent[PATH_ROOM]; /* the folder that was opened last, and its descriptor */
 	int parent_fd;
 };
 enum found { FOUND, ABSENT, STRANGE, BROKEN }; /* STRANGE: no regular file; BROKEN: err is set */
-int folder_open(struct folder *f, const char *path, struct tally_err *err);
+int folder_open(struct folder *f, const struct place *place, struct tally_err *err);
 void folder_close(struct folder *f);
-/* A regular file, open for reading. */
-enum found folder_file(struct folder *f, const char *name, int *fd, struct tally_err *err);
-/* A folder, for reading its names. */
+/* A regular file, or its place in the archive, open for reading. */
+struct stretch {
+	int fd;
+	bool own;
+	uint64_t at, end;
+};
+enum found folder_file(struct folder *f, const char *name, struct stretch *out,
+		       struct tally_err *err);
+ssize_t stretch_read(struct stretch *s, void *p, size_t n); /* 0: the end; -1: errno */
+void stretch_close(struct stretch *s);
+/* Whether a folder of this name is there. */
+enum found folder_has(struct folder *f, const char *name, struct tally_err *err);
+/* A folder (of no archive), for reading its names. */
 enum found folder_list(struct folder *f, const char *name, int *fd, struct tally_err *err);
 /* Fills `out` anew with at most max + 1 bytes: one more than max means too long. */
 enum found folder_read(struct folder *f, const char *name, size_t max, struct tally_buf *out,
@@ -149,8 +168,8 @@ int anchors_take(struct anchors *a, const char *name, struct tally_bytes text,
 void anchors_deinit(struct anchors *a);
 
 /* 0: looked at, -1: the machine failed. `sound` and the problems say the rest. */
-int export_check(struct tally_export **out, const char *path, const struct anchors *anchors,
-		 struct problems *problems, struct tally_err *err);
+int export_check(struct tally_export **out, const struct place *place,
+		 const struct anchors *anchors, struct problems *problems, struct tally_err *err);
 /* Reads what is expected, and tells where it is missing, strange, or not of its
  * size. 1 read, 0 a problem was told, -1. */
 int export_read(struct tally_export *x, const char *name, size_t size, bool exact,
@@ -259,7 +278,7 @@ void witnessed_json(const struct tally_verify *v, struct tally_jsonw *j);
 
 /* reader.c: a long file, piece by piece. */
 struct reader {
-	int fd; /* -1: not open */
+	struct stretch file; /* its fd -1: not open */
 	uint8_t *buffer;
 	size_t at, len;
 	bool end;
@@ -319,8 +338,13 @@ int strays_check(struct tally_export *x, struct tally_err *err);
 
 /* proof.c, report.c. */
 struct target {
-	enum { TARGET_EXPORT, TARGET_PROOF, TARGET_REPORT } kind;
+	enum { TARGET_EXPORT, TARGET_PROOF, TARGET_REPORT, TARGET_BUNDLE } kind;
 	char *path;
+	size_t bundle;            /* the number of the bundle that it is of, from 1; 0: of none */
+	bool main;                /* the report that the bundle is about */
+	struct archive *archive;  /* of a bundle; NULL: not whole */
+	int fd;                   /* of a bundle before it is opened, else -1 */
+	char *prefix;             /* of an export: its names in the archive */
 	struct tally_buf content; /* of a proof or a report */
 	struct tally_export *export;
 	struct witnessed witnessed; /* of a proof, ... */
@@ -337,6 +361,7 @@ struct input {
 	struct tally_buf content;
 	bool of_path, named; /* given as a path; by a report */
 	bool foreign;        /* nothing but a report's word makes it one */
+	size_t bundle;       /* as in a target: a bundle's reports take its own inputs only */
 };
 struct tally_verify {
 	struct anchors anchors;
@@ -349,12 +374,27 @@ struct tally_verify {
 	struct tally_problem *view;
 	bool ran;
 };
-/* The one among the paths with this base name; NULL: none is. */
-const struct input *verify_find_other(const struct tally_verify *v, struct tally_bytes name);
+struct target *verify_add_target(struct tally_verify *v, const char *path);
+struct input *verify_add_input(struct tally_verify *v, const char *name, struct tally_bytes content,
+			       bool of_path);
+/* The one among the paths (or in this bundle) with this base name; NULL: none is. */
+const struct input *verify_find_other(const struct tally_verify *v, size_t bundle,
+				      struct tally_bytes name);
 /* The input with this SHA-256, in hex, now named; NULL: it is not there. */
-const struct input *verify_find_input(struct tally_verify *v, struct tally_bytes hash);
+const struct input *verify_find_input(struct tally_verify *v, size_t bundle,
+				      struct tally_bytes hash);
 int proof_check(struct tally_verify *v, struct target *t, struct tally_err *err);
 bool report_recognised(struct tally_bytes content);
 int report_check(struct tally_verify *v, struct target *t, struct tally_err *err);
+
+/* bundle.c: what is in the archive becomes targets and inputs. */
+int bundle_open(struct tally_verify *v, size_t target, struct tally_err *err);
+/* Its report as it came out of the entries: the other formats, and bundle.json. */
+struct tally_json;
+struct tally_report;
+int bundle_report(struct tally_verify *v, const struct target *t, const struct tally_json *head,
+		  const struct tally_report *r, struct tally_err *err);
+/* At the end, when all reports were checked. */
+void bundle_close(struct tally_verify *v, size_t target);
 
 #endif
