@@ -16,7 +16,7 @@
 
 #define PRICES_MAX (1U << 20)
 
-enum format { TEXT, JSON, CSV, FOCUS, RUM };
+enum format { TEXT, JSON, CSV, FOCUS, RUM, HTML };
 struct options {
 	struct cli_input input;
 	struct cli_report_inputs inputs;
@@ -28,16 +28,15 @@ struct options {
 static error_t
 take_format(struct options *o, const char *arg)
 {
-	static const char *const names[] = { "text", "json", "csv", "focus", "rum" };
+	static const char *const names[] = { "text", "json", "csv", "focus", "rum", "html" };
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strcmp(arg, names[i]) == 0) {
 			o->format = (enum format)i;
 			return 0;
 		}
-	if (strcmp(arg, "html") == 0)
-		return cli_refuse(&o->input, "--format: '%s' is not there in this version", arg);
-	return cli_refuse(&o->input, "--format: '%s' is none of text, json, csv, focus, rum", arg);
+	return cli_refuse(&o->input, "--format: '%s' is none of text, json, csv, html, focus, rum",
+			  arg);
 }
 
 static error_t
@@ -66,7 +65,7 @@ parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option argp_options[] = {
 	CLI_REPORT_INPUTS,
-	{ "format", 'F', "FORMAT", 0, "text (the default), json, csv, focus or rum", 0 },
+	{ "format", 'F', "FORMAT", 0, "text (the default), json, csv, html, focus or rum", 0 },
 	{ NULL, 'o', "OUT", 0, "The file to write; - is standard output", 0 },
 	{ "compare", 'c', "OLD", 0, "The JSON report that this one supersedes: tell what changed",
 	  0 },
@@ -127,6 +126,8 @@ write_report(const struct options *o, const struct tally_report *r, struct tally
 		tally_report_csv(r, &text);
 	else if (o->format == RUM)
 		tally_report_rum(r, &text);
+	else if (o->format == HTML)
+		tally_report_html(r, tally_bytes_str("null"), &text);
 	else
 		tally_report_text(r, &text, cli_text_width(o->out));
 	status = tally_report_fits(text.len, err);
@@ -221,7 +222,7 @@ check(const struct options *o, struct tally_err *err)
 static int
 run(struct options *o, struct tally_err *err)
 {
-	struct tally_report_options ro = { 0 };
+	struct tally_report_options ro = { .stays = o->format == HTML };
 	struct tally_report_input old;
 	struct tally_prices *prices = NULL;
 	struct tally_buf content = TALLY_BUF_INIT;

@@ -261,9 +261,9 @@ put_vm(struct tally_jsonw *w, const struct tally_report *r, const struct vm_row 
 }
 
 void
-tally_report_json(const struct tally_report *r, struct tally_buf *out)
+report_json(const struct tally_report *r, struct tally_buf *out, bool one_line)
 {
-	struct tally_jsonw *w = tally_jsonw_new(out, false);
+	struct tally_jsonw *w = tally_jsonw_new(out, one_line);
 
 	tally_jsonw_object(w);
 	tally_jsonw_key(w, "charges");
@@ -296,5 +296,11 @@ tally_report_json(const struct tally_report *r, struct tally_buf *out)
 	tally_jsonw_end(w);
 	tally_jsonw_end(w);
 	tally_jsonw_free(w);
+}
+
+void
+tally_report_json(const struct tally_report *r, struct tally_buf *out)
+{
+	report_json(r, out, false);
 	tally_buf_add_u8(out, '\n');
 }

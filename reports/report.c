@@ -273,7 +273,7 @@ reach(const struct tally_report *r, const struct tally_report_options *o)
 static struct estate *
 begin_estate(struct tally_report *r, const struct tally_report_options *o)
 {
-	if (o->n_packs == 0 && !o->prices && !o->roster)
+	if (o->n_packs == 0 && !o->prices && !o->roster && !o->stays)
 		return NULL;
 	estate_init(&r->estate, &r->strings, reach(r, o), r->to);
 	r->has_estate = true;

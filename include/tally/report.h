@@ -50,6 +50,8 @@ struct tally_report_options {
 	/* What is held, in YAML or CSV, and who must report; NULL: not told. TALLY_USE, with
 	 * name and place: malformed. */
 	const struct tally_report_input *entitlements, *roster;
+	/* Keep who stood where, for tally_report_html; rules and prices need it anyway. */
+	bool stays;
 };
 /* What is written is no longer than what --compare and verify read: bytes of a report in
  * any format. TALLY_USE: it is longer. */
@@ -80,6 +82,10 @@ int tally_report_focus_metadata(const struct tally_report *r, const char *name, 
 				struct tally_buf *out, struct tally_err *err);
 /* Usage in the shape of ISO/IEC 19770-4, XML; FORMAT.md section 23. */
 void tally_report_rum(const struct tally_report *r, struct tally_buf *out);
+/* One HTML file that needs no other (FORMAT.md section 29), of a report that was made with
+ * `stays`. `evidence` is JSON: what the page checks itself by; `null` where it has none. */
+void tally_report_html(const struct tally_report *r, struct tally_bytes evidence,
+		       struct tally_buf *out);
 /* An overview with rounded figures; `width` is at least 40. */
 void tally_report_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
 #define TALLY_REPORT_WIDTH 100 /* of a text that does not go to a terminal */

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the page's pictures are drawn from: who stood where from when to when, and how
+ * many ran at once. Times are milliseconds from the report's begin, rounded down. The
+ * figures beside the pictures are the report's own; of the pictures, the page computes
+ * again what it can from the entries.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "report_internal.h"
+
+#define LANES_MAX 40000 /* what a page still draws quickly */
+#define STEPS_MAX 2000  /* of one curve; else the most of each of so many parts of the period */
+#define MS        1000000
+
+/* States of a lane: those of the clock, then: */
+enum { LANE_UNCERTAIN = CLOCKS, LANE_STANDBY };
+
+struct page_lane {
+	int64_t from, to; /* ns from the report's begin */
+	uint32_t vm, host, product;
+	unsigned state;
+	uint64_t entry;
+};
+struct page {
+	const struct tally_report *r;
+	struct product {
+		uint32_t os, edition;
+	} * products;
+	size_t n_products, cap_products;
+	struct page_lane *lanes; /* by VM, then begin, then host */
+	size_t n_lanes;
+};
+
+static uint32_t
+product_of(struct page *p, const struct stay_claims *c)
+{
+	for (size_t i = p->n_products; i > 0; i--)
+		if (p->products[i - 1].os == c->os && p->products[i - 1].edition == c->edition)
+			return (uint32_t)(i - 1);
+	p->products =
+		array_grow(p->products, &p->cap_products, p->n_products, sizeof(*p->products));
+	p->products[p->n_products] = (struct product){ c->os, c->edition };
+	return (uint32_t)p->n_products++;
+}
+
+static int
+compare_lanes(const void *a, const void *b)
+{
+	const struct page_lane *x = a, *y = b;
+
+	if (x->vm != y->vm)
+		return x->vm < y->vm ? -1 : 1;
+	if (x->from != y->from)
+		return x->from < y->from ? -1 : 1;
+	if (x->host != y->host)
+		return x->host < y->host ? -1 : 1;
+	return x->state < y->state ? -1 : x->state > y->state;
+}
+
+static bool
+goes_on(const struct page_lane *a, const struct page_lane *b, int64_t gap)
+{
+	return a->vm == b->vm && a->host == b->host && a->state == b->state &&
+	       a->product == b->product && b->from - a->to <= gap;
+}
+
+/* Lanes that follow one another as one. */
+static void
+merge_lanes(struct page *p, int64_t gap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_lanes; i++) {
+		struct page_lane *last = n > 0 ? &p->lanes[n - 1] : NULL;
+
+		if (last && goes_on(last, &p->lanes[i], gap)) {
+			if (p->lanes[i].to > last->to)
+				last->to = p->lanes[i].to;
+		} else {
+			p->lanes[n++] = p->lanes[i];
+		}
+	}
+	p->n_lanes = n;
+}
+
+static void
+collect_lanes(struct page *p)
+{
+	const struct estate *e = &p->r->estate;
+
+	p->lanes = tally_alloc((e->n_stays + 1) * sizeof(*p->lanes));
+	for (size_t i = 0; i < e->n_stays; i++) {
+		const struct stay *s = &e->stays[i];
+		int64_t from = s->from > p->r->from ? s->from : p->r->from;
+		int64_t to = s->to < p->r->to ? s->to : p->r->to;
+
+		if (from >= to)
+			continue;
+		p->lanes[p->n_lanes++] = (struct page_lane){
+			.from = from - p->r->from,
+			.to = to - p->r->from,
+			.vm = s->vm,
+			.host = s->host,
+			.product = product_of(p, &e->claims[s->claims]),
+			.state = s->uncertain ? (unsigned)LANE_UNCERTAIN
+				 : s->standby ? (unsigned)LANE_STANDBY
+					      : s->state,
+			.entry = s->entry,
+		};
+	}
+	if (p->n_lanes > 1)
+		qsort(p->lanes, p->n_lanes, sizeof(*p->lanes), compare_lanes);
+	merge_lanes(p, 0);
+}
+
+struct step {
+	int64_t at;
+	int change;
+};
+
+static int
+compare_steps(const void *a, const void *b)
+{
+	const struct step *x = a, *y = b;
+
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return x->change < y->change ? -1 : x->change > y->change;
+}
+
+/* All changes of one product, in order; returns how many. */
+static size_t
+collect_steps(const struct page *p, uint32_t product, struct step *steps)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_lanes; i++) {
+		const struct page_lane *l = &p->lanes[i];
+
+		if (l->product != product || (l->state != RUNNING && l->state != PAUSED))
+			continue;
+		steps[n++] = (struct step){ l->from, 1 };
+		steps[n++] = (struct step){ l->to, -1 };
+	}
+	if (n > 1)
+		qsort(steps, n, sizeof(*steps), compare_steps);
+	return n;
+}
+
+static void
+put_point(struct tally_jsonw *w, int64_t at, int64_t count)
+{
+	tally_jsonw_i64(w, at / MS);
+	tally_jsonw_i64(w, count);
+}
+
+/* The number after each instant; or, of too many, the most in each part of the period. */
+static void
+put_points(struct tally_jsonw *w, const struct step *steps, size_t n, int64_t length)
+{
+	int64_t count = 0, part = n > STEPS_MAX ? length / STEPS_MAX + 1 : 0, end = part, most = 0;
+
+	for (size_t i = 0; i < n;) {
+		int64_t at = steps[i].at;
+
+		while (part > 0 && at >= end) {
+			put_point(w, end - part, most);
+			most = count;
+			end += part;
+		}
+		for (; i < n && steps[i].at == at; i++)
+			count += steps[i].change;
+		if (part == 0)
+			put_point(w, at, count);
+		if (count > most)
+			most = count;
+	}
+	if (part > 0)
+		put_point(w, end - part, most);
+}
+
+static void
+put_text(struct tally_jsonw *w, const char *key, struct tally_bytes text)
+{
+	tally_jsonw_key(w, key);
+	tally_jsonw_string(w, text);
+}
+
+static struct tally_bytes
+os_of(const struct page *p, const struct product *product)
+{
+	struct tally_bytes os = report_text(p->r, product->os);
+
+	return os.len > 0 ? os : tally_bytes_str("unclassified");
+}
+
+static void
+put_curves(struct tally_jsonw *w, const struct page *p)
+{
+	struct step *steps = tally_alloc((2 * p->n_lanes + 1) * sizeof(*steps));
+
+	tally_jsonw_array(w);
+	for (uint32_t i = 0; i < p->n_products; i++) {
+		size_t n = collect_steps(p, i, steps);
+
+		if (n == 0)
+			continue;
+		tally_jsonw_object(w);
+		put_text(w, "edition", report_text(p->r, p->products[i].edition));
+		tally_jsonw_key(w, "exact");
+		tally_jsonw_bool(w, n <= STEPS_MAX);
+		tally_jsonw_key(w, "points");
+		tally_jsonw_array(w);
+		put_points(w, steps, n, p->r->to - p->r->from);
+		tally_jsonw_end(w);
+		put_text(w, "product", os_of(p, &p->products[i]));
+		tally_jsonw_end(w);
+	}
+	tally_jsonw_end(w);
+	free(steps);
+}
+
+static void
+put_lanes(struct tally_jsonw *w, const struct page *p)
+{
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < p->n_lanes && i < LANES_MAX; i++) {
+		const struct page_lane *l = &p->lanes[i];
+
+		tally_jsonw_u64(w, l->vm);
+		tally_jsonw_u64(w, l->host);
+		tally_jsonw_i64(w, l->from / MS);
+		tally_jsonw_i64(w, l->to / MS);
+		tally_jsonw_u64(w, l->state);
+		tally_jsonw_u64(w, l->entry);
+		tally_jsonw_u64(w, l->product);
+	}
+	tally_jsonw_end(w);
+}
+
+/* When its ledger tells of a host. */
+static void
+put_seen(struct tally_jsonw *w, const struct tally_report *r, const struct estate_host *h)
+{
+	int64_t from = h->seen_from > r->from ? h->seen_from : r->from;
+	int64_t to = h->seen_to < r->to ? h->seen_to : r->to;
+
+	if (from >= to) {
+		tally_jsonw_null(w);
+		tally_jsonw_null(w);
+		return;
+	}
+	tally_jsonw_i64(w, (from - r->from) / MS);
+	tally_jsonw_i64(w, (to - r->from) / MS);
+}
+
+static void
+put_names(struct tally_jsonw *w, const struct page *p)
+{
+	const struct estate *e = &p->r->estate;
+	char uuid[TALLY_UUID_TEXT];
+
+	tally_jsonw_key(w, "products");
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < p->n_products; i++) {
+		tally_jsonw_string(w, os_of(p, &p->products[i]));
+		tally_jsonw_string(w, report_text(p->r, p->products[i].edition));
+	}
+	tally_jsonw_end(w);
+	tally_jsonw_key(w, "seen");
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < e->n_hosts; i++)
+		put_seen(w, p->r, &e->hosts[i]);
+	tally_jsonw_end(w);
+	tally_jsonw_key(w, "vms");
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < e->n_vms; i++) {
+		tally_uuid_text(uuid, e->vms[i].uuid);
+		tally_jsonw_str(w, uuid);
+	}
+	tally_jsonw_end(w);
+}
+
+static void
+put_page(struct tally_jsonw *w, struct page *p)
+{
+	const struct estate *e = &p->r->estate;
+	int64_t gap = (p->r->to - p->r->from) / STEPS_MAX;
+	bool drawn_whole = p->n_lanes <= LANES_MAX;
+
+	tally_jsonw_object(w);
+	tally_jsonw_key(w, "curves");
+	put_curves(w, p);
+	while (p->n_lanes > LANES_MAX && gap < p->r->to - p->r->from) {
+		merge_lanes(p, gap);
+		gap *= 4;
+	}
+	tally_jsonw_key(w, "exact");
+	tally_jsonw_bool(w, drawn_whole);
+	tally_jsonw_key(w, "hosts");
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < e->n_hosts; i++)
+		tally_jsonw_string(w, report_text(p->r, e->hosts[i].name));
+	tally_jsonw_end(w);
+	tally_jsonw_key(w, "lanes");
+	put_lanes(w, p);
+	tally_jsonw_key(w, "needs");
+	tally_jsonw_array(w);
+	tally_jsonw_end(w);
+	put_names(w, p);
+	tally_jsonw_end(w);
+}
+
+void
+report_page_json(const struct tally_report *r, struct tally_buf *out)
+{
+	struct page p = { .r = r };
+	struct tally_jsonw *w = tally_jsonw_new(out, true);
+
+	TALLY_ASSERT(r->has_estate);
+	collect_lanes(&p);
+	put_page(w, &p);
+	tally_jsonw_free(w);
+	free(p.products);
+	free(p.lanes);
+}

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The report's page: what is in its bytes, and what a real browser makes of it."""
+
+import argparse
+import json
+import re
+import sys
+
+from pages import HOSTILE, ROOT, Page, hostile, many, small, write_events
+from scenario import Suite, check
+from webdriver import Browser, Driver, Missing
+
+PERIOD = ("--from", "2026-01-01", "--to", "2026-01-02")
+YEAR = ("--from", "2026-01", "--to", "2027-01")
+HELD = ("--entitlements", ROOT / "examples" / "entitlements.yaml")
+PRICES = ("--prices", ROOT / "examples" / "prices.yaml")
+SHELL_MAX, PAGE_MAX = 200_000, 2_000_000
+
+
+def make(suite, name, events, *options):
+    """An estate of these events, and its page and JSON report."""
+    folder = suite.scratch / name
+    write_events(suite.scratch / f"{name}.jsonl", events)
+    suite.must("record", folder, "--from", suite.scratch / f"{name}.jsonl")
+    ledgers = sorted(folder.iterdir())
+    for kind in ("html", "json"):
+        suite.must("report", *ledgers, *options, "--format", kind, "-o", suite.scratch / f"{name}.{kind}")
+    return Page(suite.scratch / f"{name}.html")
+
+
+def check_bytes(suite, page, bad):
+    with suite.case("a_page_carries_the_report_and_nothing_from_elsewhere"):
+        report = json.loads((suite.scratch / "small.json").read_text(encoding="utf-8"))
+        check(page.data("report-data") == report, "the block is not the report")
+        check(list(page.blocks) == ["report-data", "chart-data", "rule-data", "evidence-data"], list(page.blocks))
+        check(not re.search(r"""(?:src|href)\s*=\s*["']?(?!#)[a-z]|url\(|@import|fetch\(|XMLHttp|WebSocket|innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function""",
+                            page.shell.replace("http://www.w3.org/2000/svg", "")), "something reaches out, or writes markup")
+        check(len(page.shell.encode()) < SHELL_MAX, f"the page without data has {len(page.shell)} bytes")
+    with suite.case("the_policy_allows_one_script_and_one_style_by_their_hashes"):
+        script, style = page.hashes()
+        check(page.policy() == f"default-src 'none'; script-src {script}; style-src {style}; base-uri 'none'; form-action 'none'", page.policy())
+    with suite.case("the_same_page_comes_out_again_and_differs_only_in_its_blocks"):
+        again = suite.scratch / "again.html"
+        suite.must("report", *sorted((suite.scratch / "small").iterdir()), *PERIOD, *HELD, *PRICES, "--format", "html", "-o", again)
+        check(again.read_bytes() == page.path.read_bytes(), "another page")
+        check(bad.shell == page.shell, "a report changes what is around its blocks")
+    with suite.case("a_report_cannot_leave_its_block"):
+        for name, block in bad.blocks.items():
+            check(not set("<>&\n") & set(block), f"{name} is open")
+        names = {row["name"] for row in bad.data("report-data")["vms"]}
+        check(names == set(HOSTILE), f"names are lost: {set(HOSTILE) ^ names}")
+    with suite.case("the_timeline_and_the_curves_say_what_the_report_says"):
+        chart, report = page.data("chart-data"), page.data("report-data")
+        peaks = {(c["product"], c["edition"]): max(c["points"][1::2]) for c in chart["curves"]}
+        check(peaks == {(u["product"], u["edition"]): u["peak"] for u in report["usage"] if u["scope"] == "fleet" and u["peak"]}, peaks)
+        lanes = [chart["lanes"][i:i + 7] for i in range(0, len(chart["lanes"]), 7)]
+        for uuid in chart["vms"]:
+            ran = sum(lane[3] - lane[2] for lane in lanes if chart["vms"][lane[0]] == uuid and lane[4] < 2)
+            told = sum(float(row["run_seconds"]) for row in report["vms"] if row["vm"] == uuid)
+            check(abs(ran - told * 1000) <= len(lanes), f"{uuid}: {ran} ms drawn, {told} s reported")
+
+
+def look(suite, browser, page):
+    """What has to be so of every page."""
+    browser.open(page.path)
+    check(browser.wait("return document.documentElement.classList.contains('drawn')"), "it is not drawn")
+    complaints = [line for line in browser.console() if "favicon" not in line]
+    check(not complaints, complaints)
+    wide = browser.run("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    check(wide[0] <= wide[1], f"wider than its window: {wide}")
+
+
+def check_overview(suite, browser, page):
+    with suite.case("the_overview_says_what_was_asked_and_what_came_out"):
+        browser.emulate(width=1280)
+        look(suite, browser, page)
+        text = " ".join(browser.text("#asked, #overview"))
+        for words in ("2026-01-01 00:00:00 UTC to 2026-01-02", "Self-declared", "4 machines", "short of what is held", "imported"):
+            check(words in text, f"it does not say {words!r}: {text}")
+        ids = browser.run("return [...document.querySelectorAll('main > section')].map(s => s.id)")
+        check(ids == ["overview", "coverage", "positions", "curve", "timeline", "cost", "findings", "tables", "made-of"], ids)
+    with suite.case("a_gap_is_seen_in_the_strip_of_its_host"):
+        said = browser.run("return [...document.querySelectorAll('#coverage svg')].map(s => s.getAttribute('aria-label'))")
+        check(any(label.startswith("h3:") and "1 gap" in label for label in said), said)
+        check(browser.run("return document.querySelectorAll('#coverage svg .gap').length") == 1, "not one gap is drawn")
+    with suite.case("a_migration_is_seen_moving_between_hosts"):
+        label = browser.run("return document.querySelector('#timeline svg').getAttribute('aria-label')")
+        check("h1 \u2192 h2" in label and "h2 \u2192 h1" in label, label)
+        check(browser.run("return document.querySelectorAll('#timeline figure .move').length") == 2, "not two arrows")
+
+
+def check_use(suite, browser, page):
+    with suite.case("every_number_of_a_position_opens_its_rule_instants_hosts_machines_and_entries"):
+        look(suite, browser, page)
+        numbers = browser.run("return document.querySelectorAll('#positions button.num, #position-table button.num').length")
+        check(numbers > 20, f"{numbers} numbers")
+        browser.run("document.querySelector('#positions button.num[aria-label*=\"measured of windows-server-standard/host\"]').click()")
+        text = browser.text("#why")[0]
+        for words in ("windows-server-standard/host", "host-cores", "h1", "web", "entry ", "what ran"):
+            check(words in text, f"it does not say {words!r}: {text[:400]}")
+    with suite.case("the_keyboard_reaches_opens_and_closes_and_comes_back"):
+        browser.press("\ue00c")  # escape
+        check(browser.run("return !document.getElementById('why').open"), "it stays open")
+        browser.run("document.querySelector('#positions button.num').focus()")
+        browser.press("\ue007")  # enter
+        check(browser.run("return document.getElementById('why').open"), "enter does not open it")
+        browser.press("\ue00c")
+        check(browser.run("return document.activeElement === document.querySelector('#positions button.num')"), "the focus is lost")
+    with suite.case("tables_are_searched_and_ordered"):
+        browser.type("#vm-table-search", "globex")
+        check(browser.run("return document.querySelectorAll('#vm-table tbody tr').length") == 1, "not one row")
+        browser.run("document.querySelectorAll('#usage-table th button')[3].click()")
+        check(browser.run("return document.querySelectorAll('#usage-table th')[3].getAttribute('aria-sort')") == "descending", "not ordered")
+
+
+def check_looks(suite, browser, page, bad):
+    with suite.case("it_fits_a_telephone_in_the_light_and_in_the_dark"):
+        paper = {}
+        for dark in (False, True):
+            browser.emulate(width=390, height=844, dark=dark)
+            look(suite, browser, page)
+            paper[dark] = browser.run("return getComputedStyle(document.body).backgroundColor")
+        check(paper[False] == "rgb(255, 255, 255)" and paper[True] != paper[False], paper)
+    with suite.case("it_prints_on_a4_with_its_tables"):
+        browser.emulate(width=1280)
+        look(suite, browser, page)
+        pdf = browser.pdf()
+        check(pdf.startswith(b"%PDF-") and 2 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 20, f"{len(pdf)} bytes")
+    with suite.case("hostile_names_stay_text"):
+        look(suite, browser, bad)
+        title = browser.run("return document.title")
+        check(title.startswith("Tallystick report"), title)
+        check(browser.run("return document.querySelectorAll('main script, main img, main iframe, main b, svg svg').length") == 0, "markup came of a name")
+        text = "".join(browser.text("#vm-table"))
+        for name in HOSTILE:
+            shown = re.sub(r"[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]", lambda c: f"\u2039U+{ord(c[0]):04X}\u203a", name)
+            check(shown in text, f"not shown: {shown!r}")
+        check(not re.search("[\u202a-\u202e\u2066-\u2069\u200b\ufeff]", browser.run("return document.body.innerText")), "a mark of direction is raw")
+
+
+def check_many(suite, browser):
+    with suite.case("two_hundred_machines_on_fifty_hosts_over_a_year_stay_quick_and_small"):
+        page = make(suite, "many", many(50, 200, 365, 25), *YEAR)
+        check(len(page.html.encode()) < PAGE_MAX, f"{len(page.html)} bytes")
+        look(suite, browser, page)
+        took = browser.run("const n = performance.getEntriesByType('navigation')[0]; return n.domComplete - n.responseEnd")
+        check(took < 5000, f"{took} ms to draw it")
+        took = browser.run("const t = performance.now(); const s = document.getElementById('vm-table-search'); s.value = 'app-19'; "
+                           "s.dispatchEvent(new Event('input')); document.body.getBoundingClientRect(); return performance.now() - t")
+        check(took < 500, f"{took} ms to search")
+
+
+def check_browser(suite, page, bad):
+    try:
+        driver = Driver(suite.scratch)
+    except Missing as why:
+        suite.skip("the page in a browser", str(why))
+        return
+    try:
+        browser = Browser(driver)
+        check_overview(suite, browser, page)
+        check_use(suite, browser, page)
+        check_looks(suite, browser, page, bad)
+        check_many(suite, browser)
+        browser.close()
+    finally:
+        driver.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tally")
+    parser.add_argument("--helper")
+    parser.add_argument("--no-browser", action="store_true", help="only what is in the bytes")
+    options = parser.parse_args()
+    suite = Suite(options.tally, options.helper)
+    try:
+        page = make(suite, "small", small(), *PERIOD, *HELD, *PRICES)
+        bad = make(suite, "hostile", hostile(), *PERIOD)
+        check_bytes(suite, page, bad)
+        if not options.no_browser:
+            check_browser(suite, page, bad)
+    finally:
+        code = suite.end()
+    return code
+
+
+sys.exit(main())
