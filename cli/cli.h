@@ -23,6 +23,7 @@ int cli_map(int argc, char **argv, struct tally_err *err);
 int cli_record(int argc, char **argv, struct tally_err *err);
 int cli_log(int argc, char **argv, struct tally_err *err);
 int cli_status(int argc, char **argv, struct tally_err *err);
+int cli_demo(int argc, char **argv, struct tally_err *err);
 int cli_checkpoint(int argc, char **argv, struct tally_err *err);
 int cli_prove(int argc, char **argv, struct tally_err *err);
 int cli_export(int argc, char **argv, struct tally_err *err);
@@ -34,6 +35,9 @@ int cli_simulate(int argc, char **argv, struct tally_err *err);
 int cli_scrub(int argc, char **argv, struct tally_err *err);
 int cli_witness(int argc, char **argv, struct tally_err *err);
 int cli_bench(int argc, char **argv, struct tally_err *err);
+
+/* What `tally report --format` takes, ending with NULL. */
+extern const char *const cli_report_formats[];
 
 /* The input of every subcommand's argp parser begins with this. */
 struct cli_input {

@@ -30,6 +30,7 @@ static const struct cli_command commands[] = {
 	{ "rules", "list, show and check the packs of licence rules", cli_rules },
 	{ "scrub", "read and hash all of a ledger again", cli_scrub },
 	{ "witness", "run a witness that cosigns the checkpoints of logs", cli_witness },
+	{ "demo", "make an estate that never was, with its reports", cli_demo },
 	{ "bench", "measure this machine against a plain baseline", cli_bench },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

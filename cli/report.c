@@ -25,13 +25,13 @@ struct options {
 	enum format format;
 };
 
+const char *const cli_report_formats[] = { "text", "json", "csv", "focus", "rum", "html", NULL };
+
 static error_t
 take_format(struct options *o, const char *arg)
 {
-	static const char *const names[] = { "text", "json", "csv", "focus", "rum", "html" };
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strcmp(arg, names[i]) == 0) {
+	for (unsigned i = 0; cli_report_formats[i]; i++)
+		if (strcmp(arg, cli_report_formats[i]) == 0) {
 			o->format = (enum format)i;
 			return 0;
 		}
