@@ -19,6 +19,7 @@ anchors_deinit(struct anchors *a)
 	for (size_t i = 0; i < a->n_records; i++)
 		tally_buf_deinit(&a->records[i]);
 	tally_roots_free(a->roots);
+	tally_roots_free(a->timestamps);
 	tally_policy_free(a->policy);
 	free(a->records);
 	free(a->enrollers);
@@ -141,7 +142,8 @@ struct reading {
 	struct anchors *a;
 	struct tally_buf block; /* of a certificate in PEM */
 	bool inside;
-	enum tally_class class; /* of the roots that come */
+	bool timestamps;        /* the roots that come are of authorities of timestamps */
+	enum tally_class class; /* that they lead to else */
 };
 
 static int
@@ -152,7 +154,8 @@ end_block(struct reading *r, struct tally_err *err)
 
 	r->inside = false;
 	if (status == 0)
-		status = tally_roots_add(r->a->roots, tally_buf_view(&der), r->class, err);
+		status = tally_roots_add(r->timestamps ? r->a->timestamps : r->a->roots,
+					 tally_buf_view(&der), r->class, err);
 	tally_buf_deinit(&der);
 	return status;
 }
@@ -175,7 +178,13 @@ take_line(struct reading *r, struct tally_bytes line, struct tally_err *err)
 	}
 	if (line.len == 0 || line.p[0] == '#')
 		return 0;
+	if (tally_bytes_eq(line, tally_bytes_str("roots timestamp"))) {
+		r->timestamps = true;
+		return 0;
+	}
 	status = tally_roots_line(line, &r->class, err);
+	if (status > 0)
+		r->timestamps = false;
 	return status == 0 ? take_key(r->a, line, err) : status;
 }
 
@@ -219,6 +228,8 @@ anchors_take(struct anchors *a, const char *name, struct tally_bytes text, struc
 {
 	if (!a->roots)
 		a->roots = tally_roots_new();
+	if (!a->timestamps)
+		a->timestamps = tally_roots_new();
 	if (tally_enrolment_recognised(text))
 		return take_record(a, name, text, err);
 	if (text.len > 2 && text.p[0] == 0x30 && text.p[1] >= 0x80)

@@ -58,8 +58,8 @@ tally_export_root_at(struct tally_export *x, uint64_t size, uint8_t root[TALLY_H
 }
 
 int
-export_root_at(struct tally_export *x, uint64_t size, uint8_t root[TALLY_HASH],
-	       struct tally_err *err)
+export_roots_at(struct tally_export *x, const uint64_t *size, size_t n, uint8_t (*root)[TALLY_HASH],
+		struct tally_err *err)
 {
 	struct tally_buf entries = TALLY_BUF_INIT, payload = TALLY_BUF_INIT;
 	struct tally_frontier f;
@@ -67,19 +67,29 @@ export_root_at(struct tally_export *x, uint64_t size, uint8_t root[TALLY_HASH],
 	int r = 0;
 
 	tally_frontier_init(&f);
-	while (r == 0 && f.size < size) {
-		if (f.size % TILE == 0)
-			r = export_bundle(x, f.size / TILE, &entries, &payload, err);
-		if (r == 0) {
-			tally_hash_leaf(leaf, tally_bytes(entries.p + f.size % TILE * ENTRY + 2,
-							  TALLY_RECORD));
-			tally_frontier_add(&f, leaf, NULL, NULL);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		while (r == 0 && f.size < size[i]) {
+			if (f.size % TILE == 0)
+				r = export_bundle(x, f.size / TILE, &entries, &payload, err);
+			if (r == 0) {
+				tally_hash_leaf(leaf,
+						tally_bytes(entries.p + f.size % TILE * ENTRY + 2,
+							    TALLY_RECORD));
+				tally_frontier_add(&f, leaf, NULL, NULL);
+			}
 		}
+		tally_frontier_root(&f, root[i]);
 	}
-	tally_frontier_root(&f, root);
 	tally_buf_deinit(&entries);
 	tally_buf_deinit(&payload);
 	return r;
+}
+
+int
+export_root_at(struct tally_export *x, uint64_t size, uint8_t root[TALLY_HASH],
+	       struct tally_err *err)
+{
+	return export_roots_at(x, &size, 1, (uint8_t(*)[TALLY_HASH])root, err);
 }
 
 static int

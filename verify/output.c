@@ -42,8 +42,10 @@ tally_verify_json(const struct tally_verify *v, struct tally_buf *out)
 	for (size_t i = 0; i < v->problems.count; i++)
 		problem_json(w, &v->problems.items[i]);
 	tally_jsonw_end(w);
+	tally_jsonw_key(w, "timestamped");
+	vouched_json(v, true, w);
 	tally_jsonw_key(w, "witnessed");
-	witnessed_json(v, w);
+	vouched_json(v, false, w);
 	tally_jsonw_end(w);
 	tally_jsonw_free(w);
 	tally_buf_add_u8(out, '\n');

@@ -88,15 +88,23 @@ compare_proofs(struct tally_verify *v, struct target *t, const struct tally_chec
 }
 
 static void
-check_witnesses(struct tally_verify *v, struct target *t, const struct tally_note *note)
+check_witnesses(struct tally_verify *v, struct target *t, const struct tally_note *note,
+		struct tally_bytes record)
 {
 	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_header h;
 	struct cosigned c;
 
 	if (witnesses_judge(&v->anchors, note, &c, &err) < 0)
 		TELL(v, t, "tpm-17", "%s", err.text);
 	else if (c.reached)
-		t->witnessed = (struct witnessed){ .reached = true, .size = t->size, .by = c.by };
+		t->witnessed.quorum =
+			(struct vouched){ .reached = true, .size = t->size, .by = c.by };
+	if (record.len == TALLY_RECORD && tally_record_read(&h, record.p, &err) == 0 &&
+	    vouched_late(&t->witnessed.quorum, (int64_t)h.wall))
+		problem_entry(&v->problems, "tpm-17", t->path, NULL, h.index,
+			      "it says that it was appended behind the time by which witnesses had "
+			      "signed it");
 }
 
 int
@@ -118,7 +126,7 @@ proof_check(struct tally_verify *v, struct target *t, struct tally_err *err)
 		check_signature(v, t, &note, head.origin);
 		check_inclusion(v, t, &p, &head);
 		compare_proofs(v, t, &head);
-		check_witnesses(v, t, &note);
+		check_witnesses(v, t, &note, p.extra);
 		r = compare_exports(v, t, &head, err);
 	}
 	t->class = tally_class_of(t->anchored, tally_bytes(NULL, 0));

@@ -68,10 +68,13 @@ tally_verify_require(struct tally_verify *v, const char *list, struct tally_err 
 			v->require_hardware = true;
 		else if (n == strlen("witness") && strncmp(list, "witness", n) == 0)
 			v->require_witness = true;
+		else if (n == strlen("timestamp") && strncmp(list, "timestamp", n) == 0)
+			v->require_timestamp = true;
 		else
-			return tally_err_set(err, TALLY_USE,
-					     "'%.*s' cannot be required (hardware, witness)",
-					     (int)n, list);
+			return tally_err_set(
+				err, TALLY_USE,
+				"'%.*s' cannot be required (hardware, timestamp, witness)", (int)n,
+				list);
 		more = list[n] == ',';
 		list += n + more;
 	}
@@ -401,8 +404,7 @@ check_required(struct tally_verify *v)
 	if (v->require_hardware && !hardware)
 		problem(&v->problems, "require", "hardware", NULL,
 			"no hardware TPM is proven for all of it");
-	if (v->require_witness)
-		witnessed_require(v);
+	vouched_require(v);
 }
 
 int

@@ -75,8 +75,9 @@ enum found folder_list(struct folder *f, const char *name, int *fd, struct tally
 enum found folder_read(struct folder *f, const char *name, size_t max, struct tally_buf *out,
 		       struct tally_err *err);
 
-/* witnessed.c: what pinned witnesses say of an export or a proof. Times are theirs, seconds. */
-#define WITNESSED_KNOWN 64
+/* witnessed.c, timestamped.c, vouched.c: what pinned witnesses and authorities of timestamps say
+ * of an export or a proof. Times are theirs, seconds. */
+#define WITNESSED_KNOWN 512
 struct witnessed_claim {
 	uint64_t index, size; /* of a receipt; of its checkpoint */
 	uint8_t root[TALLY_HASH];
@@ -87,12 +88,22 @@ struct witnessed_newest {
 	int64_t wall;
 	uint64_t index;
 };
-struct witnessed {
+struct vouched {
 	bool reached;
-	uint64_t size, by; /* of the newest checkpoint with a quorum */
+	uint64_t size, by; /* of the newest checkpoint that is vouched for */
 	bool window;
-	uint64_t from, since;       /* of the first receipt with one */
-	uint64_t floor, floor_told; /* the newest such time so far; whether it was told */
+	uint64_t from, since; /* of the first receipt */
+};
+struct cosigned {
+	bool reached;
+	uint64_t by, since;
+};
+struct witnessed {
+	struct vouched quorum, stamp;
+	char authority[128], policy[128]; /* of the newest timestamp */
+	size_t strangers;                 /* timestamps that lead to no pinned root */
+	struct cosigned head;             /* the checkpoint of a mirror */
+	uint64_t floor, floor_told;       /* the newest `since` so far; whether it was told */
 	struct witnessed_newest newest;
 	int64_t latest; /* wall clock, of all, whatever was told */
 	struct witnessed_known {
@@ -158,8 +169,9 @@ struct anchors {
 	size_t count;
 	struct enroller *enrollers;
 	size_t n_enrollers;
-	struct tally_roots *roots; /* never NULL when exports are checked */
-	struct tally_buf *records; /* texts of pinned records */
+	struct tally_roots *roots;      /* never NULL when exports are checked */
+	struct tally_roots *timestamps; /* of authorities of timestamps; NULL: none is pinned */
+	struct tally_buf *records;      /* texts of pinned records */
 	size_t n_records;
 	struct tally_policy *policy; /* NULL: none */
 };
@@ -185,6 +197,9 @@ void export_tile_name(char out[PATH_ROOM], int level, uint64_t n, unsigned width
 /* The root of the first `size` entries, read again. 1, 0 where they changed. */
 int export_root_at(struct tally_export *x, uint64_t size, uint8_t root[TALLY_HASH],
 		   struct tally_err *err);
+/* The same for many sizes, ascending, in one pass. */
+int export_roots_at(struct tally_export *x, const uint64_t *size, size_t n,
+		    uint8_t (*root)[TALLY_HASH], struct tally_err *err);
 /* The digest that was kept of a bundle, and that of two files now. */
 void export_digest(uint8_t out[TALLY_HASH], struct tally_bytes entries, struct tally_bytes payload);
 /* A bundle and its payload as they were checked: -1 where they changed. */
@@ -251,12 +266,7 @@ void attested_entry(struct tally_export *x, const struct tally_header *h);
 void attested_note(struct tally_export *x, uint64_t size);
 bool attested_reaches(const struct tally_export *x);
 
-/* witnessed.c */
-struct cosigned {
-	bool reached;
-	uint64_t by, since;
-};
-/* Whether anything is pinned that asks for witnesses. */
+/* witnessed.c: whether anything is pinned that asks for witnesses. */
 bool witnesses_pinned(const struct anchors *a);
 /* -1: the line of a pinned witness does not verify. */
 int witnesses_judge(const struct anchors *a, const struct tally_note *note, struct cosigned *out,
@@ -271,10 +281,23 @@ void witnessed_receipt(struct tally_export *x, uint64_t index, const struct tall
 /* The checkpoint of an export that has no notes. */
 void witnessed_checkpoint(struct tally_export *x, const struct tally_note *note);
 int witnessed_end(struct tally_export *x, bool sound, struct tally_err *err);
-/* What --require witness asks for, and what is there. */
-void witnessed_require(struct tally_verify *v);
+
+/* timestamped.c: a receipt with a token. `newest`: of the entries under its note. */
+bool timestamps_pinned(const struct anchors *a);
+void timestamped_receipt(struct tally_export *x, uint64_t index, const struct tally_operations *o,
+			 struct witnessed_newest newest, const char *file);
+
+/* vouched.c: all entries under `size` were there by `by`; `newest` is the latest of them. */
+void vouched_covered(struct tally_export *x, struct vouched *v, uint64_t size,
+		     struct witnessed_newest newest, uint64_t by);
+/* What stands behind entry `index` came after `since`. */
+void vouched_since(struct tally_export *x, struct vouched *v, uint64_t index, uint64_t since);
+/* Whether an entry with this wall clock cannot have been there by then. */
+bool vouched_late(const struct vouched *v, int64_t wall);
+/* What --require witness and timestamp ask for, and what is there. */
+void vouched_require(struct tally_verify *v);
 struct tally_jsonw;
-void witnessed_json(const struct tally_verify *v, struct tally_jsonw *j);
+void vouched_json(const struct tally_verify *v, bool stamps, struct tally_jsonw *j);
 
 /* reader.c: a long file, piece by piece. */
 struct reader {
@@ -367,7 +390,7 @@ struct tally_verify {
 	struct anchors anchors;
 	struct input *inputs;
 	size_t n_inputs;
-	bool require_hardware, require_witness;
+	bool require_hardware, require_witness, require_timestamp;
 	struct target *targets;
 	size_t count;
 	struct problems problems;

@@ -159,8 +159,8 @@ check_leaf(X509 *x, const struct tally_ek *ek, int64_t at, struct tally_err *err
 }
 
 /* Signatures by which a stranger could make another certificate do not count. */
-static bool
-is_strong(X509 *x, X509 *issuer)
+bool
+chain_is_strong(X509 *x, X509 *issuer)
 {
 	EVP_PKEY *key = X509_get0_pubkey(issuer);
 	int digest = NID_undef;
@@ -172,8 +172,8 @@ is_strong(X509 *x, X509 *issuer)
 	return digest == NID_sha256 || digest == NID_sha384 || digest == NID_sha512;
 }
 
-static bool
-is_unknown(int error)
+bool
+chain_is_unknown(int error)
 {
 	return error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
 	       error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
@@ -231,7 +231,7 @@ take_chain(const struct tally_roots *roots, STACK_OF(X509) * found, struct tally
 	if (n < 2 || n > TALLY_CHAIN_MAX)
 		return tally_err_set(err, TALLY_FAILS, "certificate: a chain of %d", n);
 	for (int i = 0; i + 1 < n; i++)
-		if (!is_strong(sk_X509_value(found, i), sk_X509_value(found, i + 1)))
+		if (!chain_is_strong(sk_X509_value(found, i), sk_X509_value(found, i + 1)))
 			return tally_err_set(err, TALLY_FAILS,
 					     "certificate: number %d of its chain has a weak "
 					     "signature (SHA-256 and RSA %d at least)",
@@ -256,7 +256,7 @@ climb(const struct tally_roots *roots, X509 *leaf, STACK_OF(X509) * helpers, int
 	error = X509_STORE_CTX_get_error(ctx);
 	if (r == 1)
 		r = take_chain(roots, X509_STORE_CTX_get0_chain(ctx), out, err);
-	else if (is_unknown(error))
+	else if (chain_is_unknown(error))
 		r = 0;
 	else
 		r = tally_err_set(err, TALLY_FAILS, "certificate: number %d of its chain: %s",

@@ -21,5 +21,8 @@ struct tally_roots {
 
 /* NULL where these bytes are not one certificate. */
 X509 *certificate_parse(struct tally_bytes der);
+/* chain.c: whether a signature counts at all; whether a chain found no pinned root. */
+bool chain_is_strong(X509 *x, X509 *issuer);
+bool chain_is_unknown(int error);
 
 #endif

@@ -99,7 +99,9 @@ tally_roots_line(struct tally_bytes line, enum tally_class *class, struct tally_
 	else if (tally_bytes_eq(line, tally_bytes_str("cloud-vtpm")))
 		*class = TALLY_CLASS_CLOUD;
 	else
-		return tally_err_set(err, TALLY_USE, "roots are 'hardware' or 'cloud-vtpm'");
+		return tally_err_set(err, TALLY_USE,
+				     "roots are 'hardware' or 'cloud-vtpm' (or, of "
+				     "anchors, 'timestamp')");
 	return 1;
 }
 

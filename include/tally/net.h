@@ -103,6 +103,47 @@ struct tally_witness_standing {
 void tally_witness_client_standing(const struct tally_witness_client *c,
 				   struct tally_witness_standing *out);
 
+/* Timestamps (RFC 3161) over the newest note, FORMAT.md section 28: one an interval, from the
+ * first authority that answers well. One thread at a time. */
+struct tally_roots;
+struct tally_timestamped {
+	void *ctx;
+	/* As of struct tally_witnessed. */
+	int (*newest)(void *ctx, uint64_t *sequence, struct tally_buf *note, struct tally_err *err);
+	/* A token over the checkpoint's text. */
+	int (*granted)(void *ctx, const struct tally_checkpoint *head, struct tally_bytes token,
+		       struct tally_err *err);
+};
+struct tally_timestamp_client;
+struct tally_timestamp_client_options {
+	char *const *url; /* of authorities; outlive the client */
+	size_t count;
+	const struct tally_roots *roots; /* to one of which they must lead; NULL: any */
+	const struct tally_timestamped *log;
+	const struct tally_http *http;
+	const struct tally_disk *disk;
+	const struct tally_clock *clock; /* its wall time is what a timestamp is held against */
+	int dir;                         /* for the file `timestamps`, open; stays the caller's */
+	struct tally_span interval;
+};
+/* TALLY_USE where a URL is none. */
+int tally_timestamp_client_open(struct tally_timestamp_client **out,
+				const struct tally_timestamp_client_options *o,
+				struct tally_err *err);
+void tally_timestamp_client_free(struct tally_timestamp_client *c); /* NULL ok */
+/* Does what is due; when it wants to be called again. */
+struct tally_uptime tally_timestamp_client_step(struct tally_timestamp_client *c,
+						struct tally_uptime now);
+struct tally_timestamp_standing {
+	size_t authorities;
+	uint64_t owed;     /* the size that none has stamped when asked; 0 none */
+	uint64_t size;     /* the newest size with a timestamp, 0 none yet, ... */
+	uint64_t time;     /* ... and by when, seconds since 1970 */
+	char failure[320]; /* of the authority that was asked last; empty: none */
+};
+void tally_timestamp_client_standing(const struct tally_timestamp_client *c,
+				     struct tally_timestamp_standing *out);
+
 /* Serves it on ADDRESS:PORT (numeric; an IPv6 address in brackets; port 0 takes any), in a
  * thread of its own, until it is stopped. */
 struct tally_witness_server;

@@ -118,6 +118,8 @@ testca_issue(struct tally_buf *out, const struct testca *ca, EVP_PKEY *key,
 	X509 *x = blank(key, wanted->from, wanted->to);
 
 	TALLY_ASSERT(X509_set_issuer_name(x, X509_get_subject_name(ca->certificate)) == 1);
+	if (wanted->cn)
+		add_name(X509_get_subject_name(x), wanted->cn);
 	add_extension(x, ca->certificate, "basicConstraints",
 		      wanted->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
 	add_extension(x, ca->certificate, "keyUsage",

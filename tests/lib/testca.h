@@ -14,6 +14,7 @@ struct testca {
 	X509 *certificate;
 };
 struct testca_leaf {
+	const char *cn;        /* NULL: no subject */
 	const char *eku;       /* dotted; NULL: 2.23.133.8.1; "": no such extension */
 	const char *model;     /* tpmModel of the alternative name; NULL: "SLB 9672" */
 	const char *from, *to; /* ASN.1 times; NULL: 2025 to 2035 */
