@@ -283,7 +283,10 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 	resume_release(&r);
 	if (a->threads && witnesses_start(&a->witnesses, a->recorder, a->config, a->clock, err) < 0)
 		return -1;
-	return recorder_start(a->recorder, err);
+	if (recorder_start(a->recorder, err) < 0)
+		return -1;
+	return a->threads ? timestamps_start(&a->timestamps, a->recorder, a->config, a->clock, err)
+			  : 0;
 }
 
 int
@@ -330,6 +333,7 @@ agent_close(struct agent *a, bool orderly, struct tally_err *err)
 		stop(a);
 	if (a->connected)
 		a->source->disconnect(a->source->ctx);
+	timestamps_stop(a->timestamps);
 	if (orderly && a->witnesses != NULL)
 		recorder_finish(a->recorder);
 	witnesses_stop(a->witnesses, orderly);
@@ -372,6 +376,14 @@ agent_witnesses(const struct agent *a, struct tally_witness_standing *out)
 	if (a->witnesses != NULL)
 		witnesses_standing(a->witnesses, out);
 	return a->witnesses != NULL;
+}
+
+bool
+agent_timestamps(const struct agent *a, struct tally_timestamp_standing *out)
+{
+	if (a->timestamps != NULL)
+		timestamps_standing(a->timestamps, out);
+	return a->timestamps != NULL;
 }
 
 int

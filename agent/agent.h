@@ -42,6 +42,8 @@ struct agent_status {
 void agent_status(const struct agent *a, struct agent_status *out);
 /* From any thread, where there are threads. */
 struct tally_span agent_uptime(const struct agent *a); /* of this agent */
+/* false: no timestamps are asked for. */
+bool agent_timestamps(const struct agent *a, struct tally_timestamp_standing *out);
 /* false: no witness is asked. */
 bool agent_witnesses(const struct agent *a, struct tally_witness_standing *out);
 void agent_recorder_status(const struct agent *a, struct recorder_status *out);

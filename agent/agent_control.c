@@ -113,6 +113,27 @@ answer_attested(struct tally_jsonw *w, const struct recorder_status *r)
 }
 
 static void
+answer_timestamp(struct tally_jsonw *w, const struct agent_control *c)
+{
+	struct tally_timestamp_standing s;
+	tally_jsonw_key(w, "timestamp");
+	if (!agent_timestamps(c->agent, &s)) {
+		tally_jsonw_null(w);
+		return;
+	}
+	tally_jsonw_object(w);
+	key_u64(w, "authorities", s.authorities);
+	key_text(w, "failure", s.failure[0] != '\0' ? s.failure : NULL);
+	key_u64(w, "owed", s.owed);
+	key_u64(w, "size", s.size);
+	key_wall(w, "time",
+		 (struct tally_wall){ s.time < TALLY_WALL_MAX / TALLY_SECOND
+					      ? (int64_t)s.time * TALLY_SECOND
+					      : 0 });
+	tally_jsonw_end(w);
+}
+
+static void
 answer_witness(struct tally_jsonw *w, const struct agent_control *c)
 {
 	struct tally_witness_standing s;
@@ -177,6 +198,7 @@ answer_status(struct agent_control *c, struct tally_buf *out)
 	key_u64(w, "queued", r.queued);
 	key_u64(w, "records", r.appended);
 	key_u64(w, "running", s.running);
+	answer_timestamp(w, c);
 	key_text(w, "uptime", uptime);
 	key_text(w, "version", TALLY_VERSION);
 	answer_witness(w, c);

@@ -5,6 +5,7 @@
 #include "agent.h"
 #include "machine.h"
 #include "resume.h"
+#include "timestamps.h"
 #include "witnesses.h"
 
 struct agent {
@@ -13,7 +14,8 @@ struct agent {
 	const struct tally_clock *clock;
 	struct recorder *recorder;
 	struct machine *machine;
-	struct witnesses *witnesses; /* NULL: none are asked */
+	struct witnesses *witnesses;   /* NULL: none are asked */
+	struct timestamps *timestamps; /* NULL: none are asked for */
 	bool threads;
 	uint8_t boot_id[16];
 	bool connected, lost;

@@ -57,6 +57,14 @@ static const struct tally_field witness_fields[] = {
 	  SECONDS(3600), NULL },
 	{ 0 }
 };
+static const struct tally_field timestamps_fields[] = {
+	{ "urls", TALLY_F_STRINGS, offsetof(struct config_timestamps, urls), true, 0, 0, NULL },
+	{ "roots", TALLY_F_STRING, offsetof(struct config_timestamps, roots), false, 1,
+	  PATH_MAX - 1, NULL },
+	{ "interval", TALLY_F_SPAN, offsetof(struct config_timestamps, interval), false, SECONDS(1),
+	  SECONDS(86400), NULL },
+	{ 0 }
+};
 static const struct tally_field processes_fields[] = {
 	{ "unmanaged", TALLY_F_BOOL, offsetof(struct config_processes, unmanaged), false, 0, 0,
 	  NULL },
@@ -87,6 +95,8 @@ static const struct tally_field fields[] = {
 	  checkpoint_fields },
 	{ "tpm", TALLY_F_MAP, offsetof(struct config, tpm), false, 0, 0, tpm_fields },
 	{ "witness", TALLY_F_MAP, offsetof(struct config, witness), false, 0, 0, witness_fields },
+	{ "timestamps", TALLY_F_MAP, offsetof(struct config, timestamps), false, 0, 0,
+	  timestamps_fields },
 	{ "queue", TALLY_F_MAP, offsetof(struct config, queue), false, 0, 0, queue_fields },
 	{ "processes", TALLY_F_MAP, offsetof(struct config, processes), false, 0, 0,
 	  processes_fields },
@@ -115,6 +125,7 @@ set_defaults(struct config *c)
 	c->tpm.attest = true;
 	c->tpm.attest_interval.ns = CONFIG_BY_TRANSPORT;
 	c->witness.interval.ns = 60 * TALLY_SECOND;
+	c->timestamps.interval.ns = 3600 * TALLY_SECOND;
 	c->processes.unmanaged = true;
 	c->queue.records = 65536;
 }

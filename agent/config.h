@@ -36,6 +36,11 @@ struct config {
 		char *policy; /* a file; NULL: no witness is asked */
 		struct tally_span interval;
 	} witness;
+	struct config_timestamps {
+		struct tally_strings urls; /* of authorities; none: no timestamps */
+		char *roots;               /* a file; NULL: whoever they are */
+		struct tally_span interval;
+	} timestamps;
 	struct config_tpm {
 		bool attest;
 		struct tally_span attest_interval; /* see config_attest_interval */

@@ -9,6 +9,7 @@
 #include "source_libvirt.h"
 #include "tally/err.h"
 #include "tally/store.h"
+#include "timestamps.h"
 #include "witnesses.h"
 
 struct args {
@@ -68,6 +69,8 @@ main(int argc, char **argv)
 	rc = config_load(&config, a.config, &err);
 	if (rc == 0)
 		rc = witnesses_check(&config, &err);
+	if (rc == 0)
+		rc = timestamps_check(&config, &err);
 	if (rc == 0 && !a.check) {
 		rc = source_libvirt_new(&source, config.libvirt.uri, config.libvirt.pids,
 					tally_clock_real(), &err);

@@ -2,20 +2,17 @@
 /* The client of witnesses over the recorder's ledger. */
 #include "witnesses.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "errand.h"
 #include "tally/err.h"
 #include "tally/event.h"
 #include "tally/log.h"
 
 #define POLICY_MAX (1 << 20)
-#define PATIENCE   (10 * TALLY_SECOND) /* at a start, and at a stop */
+#define PATIENCE   (10 * TALLY_SECOND) /* at a start */
 
 struct witnesses {
 	struct recorder *recorder;
@@ -24,11 +21,9 @@ struct witnesses {
 	struct tally_http_client *http;
 	struct tally_witness_client *client;
 	int dir;
-	pthread_t thread;
-	bool runs;
-	pthread_mutex_t lock; /* of these: */
-	pthread_cond_t wake;
-	bool stop, last, ended, held;
+	struct errand errand;
+	bool held;            /* notes wait for the first word; of the thread, once it runs */
+	pthread_mutex_t lock; /* of this: */
 	struct tally_witness_standing standing;
 };
 
@@ -99,12 +94,8 @@ reached(void *ctx, const struct tally_checkpoint *head, struct tally_bytes lines
 {
 	struct tally_event ev = { .kind = TALLY_RECEIPT };
 	struct witnesses *w = ctx;
-	bool stop;
 	(void)err;
-	pthread_mutex_lock(&w->lock);
-	stop = w->stop;
-	pthread_mutex_unlock(&w->lock);
-	if (stop) /* the last note is made: nothing comes behind it */
+	if (errand_stops(&w->errand)) /* the last note is made: nothing comes behind it */
 		return 0;
 	ev.o.has_source = ev.o.has_receipt_size = true;
 	ev.o.source = TALLY_SRC_AGENT;
@@ -145,54 +136,36 @@ witnesses_check(const struct config *config, struct tally_err *err)
 	return rc < 0 ? -1 : 0;
 }
 
-/* With the lock held; nobody waits longer for what was said by now. */
+/* Nobody waits longer for what was said by now. */
 static void
 publish(struct witnesses *w)
 {
-	tally_witness_client_standing(w->client, &w->standing);
-	if (w->held && w->standing.asked) {
+	struct tally_witness_standing standing;
+	tally_witness_client_standing(w->client, &standing);
+	pthread_mutex_lock(&w->lock);
+	w->standing = standing;
+	pthread_mutex_unlock(&w->lock);
+	if (w->held && standing.asked) {
 		w->held = false;
 		recorder_hold(w->recorder, (struct tally_uptime){ 0 });
 	}
 }
 
-static void
-wait_until(struct witnesses *w, int64_t at)
-{
-	int64_t ns = 60 * TALLY_SECOND;
-	struct timespec t;
-	if (at != INT64_MAX && at - tally_clock_now(w->clock).uptime.ns < ns)
-		ns = at - tally_clock_now(w->clock).uptime.ns;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	ns = (ns < 0 ? 0 : ns) + t.tv_nsec;
-	t.tv_sec += (time_t)(ns / TALLY_SECOND);
-	t.tv_nsec = (long)(ns % TALLY_SECOND);
-	(void)pthread_cond_timedwait(&w->wake, &w->lock, &t);
-}
-
-static void *
-run(void *ctx)
+static struct tally_uptime
+step(void *ctx, struct tally_uptime now, bool last)
 {
 	struct witnesses *w = ctx;
-	pthread_mutex_lock(&w->lock);
-	while (!w->stop) {
-		struct tally_uptime now = tally_clock_now(w->clock).uptime, next;
-		pthread_mutex_unlock(&w->lock);
-		next = tally_witness_client_step(w->client, now, false);
-		pthread_mutex_lock(&w->lock);
+	struct tally_uptime next = tally_witness_client_step(w->client, now, last);
+	if (!last)
 		publish(w);
-		if (!w->stop)
-			wait_until(w, next.ns);
-	}
-	if (w->last) {
-		pthread_mutex_unlock(&w->lock);
-		(void)tally_witness_client_step(w->client, tally_clock_now(w->clock).uptime, true);
-		pthread_mutex_lock(&w->lock);
-	}
-	w->ended = true;
-	pthread_cond_broadcast(&w->wake);
-	pthread_mutex_unlock(&w->lock);
-	return NULL;
+	return next;
+}
+
+static void
+cancel(void *ctx)
+{
+	struct witnesses *w = ctx;
+	tally_http_cancel(w->http);
 }
 
 static int
@@ -221,34 +194,23 @@ open_client(struct witnesses *w, const struct config *config, struct tally_err *
 	return 0;
 }
 
-static void
-init(struct witnesses *w)
-{
-	pthread_condattr_t attr;
-	w->dir = -1;
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->wake, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 int
 witnesses_start(struct witnesses **out, struct recorder *r, const struct config *config,
 		const struct tally_clock *clock, struct tally_err *err)
 {
 	const char *closed = tally_store_closed(recorder_store(r));
 	struct witnesses *w;
-	int rc;
 	*out = NULL;
 	if (closed != NULL)
 		tally_log(TALLY_LOG_ERR, "this ledger signs no more: %s", closed);
 	if (closed != NULL || config->witness.policy == NULL)
 		return 0;
 	w = tally_alloc(sizeof(*w));
-	init(w);
 	w->recorder = r;
 	w->clock = clock;
+	w->dir = -1;
+	pthread_mutex_init(&w->lock, NULL);
+	errand_init(&w->errand, &(struct errand_work){ w, step, cancel }, clock);
 	if (read_policy(&w->policy, config->witness.policy, err) < 0 ||
 	    open_client(w, config, err) < 0) {
 		witnesses_stop(w, false);
@@ -256,34 +218,12 @@ witnesses_start(struct witnesses **out, struct recorder *r, const struct config 
 	}
 	w->held = true;
 	recorder_hold(r, (struct tally_uptime){ tally_clock_now(clock).uptime.ns + PATIENCE });
-	rc = pthread_create(&w->thread, NULL, run, w);
-	if (rc != 0) {
+	if (errand_start(&w->errand, "witnesses", err) < 0) {
 		witnesses_stop(w, false);
-		errno = rc;
-		return tally_err_sys(err, "witnesses: thread");
+		return -1;
 	}
-	w->runs = true;
 	*out = w;
 	return 0;
-}
-
-static void
-end_thread(struct witnesses *w, bool last)
-{
-	struct timespec end;
-	int rc = 0;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += last ? PATIENCE / TALLY_SECOND : 0;
-	pthread_mutex_lock(&w->lock);
-	w->stop = true;
-	w->last = last;
-	pthread_cond_broadcast(&w->wake);
-	while (!w->ended && rc == 0)
-		rc = pthread_cond_timedwait(&w->wake, &w->lock, &end);
-	pthread_mutex_unlock(&w->lock);
-	if (rc != 0)
-		tally_http_cancel(w->http);
-	pthread_join(w->thread, NULL);
 }
 
 void
@@ -291,14 +231,12 @@ witnesses_stop(struct witnesses *w, bool last)
 {
 	if (w == NULL)
 		return;
-	if (w->runs)
-		end_thread(w, last);
+	errand_end(&w->errand, last);
 	tally_witness_client_free(w->client);
 	tally_http_close(w->http);
 	tally_policy_free(w->policy);
 	if (w->dir >= 0)
 		close(w->dir);
-	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
 }

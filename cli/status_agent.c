@@ -18,17 +18,23 @@
 static const char *const keys[] = { "append_p50_us", "append_p99_us", "attested", "checkpoints",
 				    "closed",        "connected",     "evidence", "evidence_error",
 				    "gap",           "heartbeat",     "lost",     "pid",
-				    "queued",        "records",       "running",  "uptime",
-				    "version",       "witness",       NULL };
+				    "queued",        "records",       "running",  "timestamp",
+				    "uptime",        "version",       "witness",  NULL };
 static const char *const attested_keys[] = { "note", "size", "time", NULL };
 static const char *const gap_keys[] = { "reason", "since", NULL };
 static const char *const witness_keys[] = { "failing", "failure",   "owed", "size",
 					    "time",    "witnesses", NULL };
+static const char *const timestamp_keys[] = {
+	"authorities", "failure", "owed", "size", "time", NULL
+};
 /* The keys of the objects. */
 static const struct {
 	const char *key;
 	const char *const *names;
-} objects[] = { { "attested", attested_keys }, { "gap", gap_keys }, { "witness", witness_keys } };
+} objects[] = { { "attested", attested_keys },
+		{ "gap", gap_keys },
+		{ "timestamp", timestamp_keys },
+		{ "witness", witness_keys } };
 
 void
 status_agent_take(struct status_agent *a, struct tally_bytes answer)
@@ -283,6 +289,32 @@ add_witnesses(struct tally_buf *out, const struct tally_json *v, struct tally_wa
 }
 
 static void
+add_timestamps(struct tally_buf *out, const struct tally_json *v, struct tally_wall now)
+{
+	const struct tally_json *t = member(v, "timestamp", TALLY_JSON_OBJECT);
+	const struct tally_json *size = t ? member(t, "size", TALLY_JSON_INT) : NULL;
+	const struct tally_json *owed = t ? member(t, "owed", TALLY_JSON_INT) : NULL;
+
+	if (!size || !owed)
+		return;
+	if (tally_json_int(size) > 0) {
+		tally_buf_addf(out, "timestamps   one covers %" PRId64 " entries, by ",
+			       tally_json_int(size));
+		add_text(out, t, "time");
+		add_age(out, t, "time", now);
+	} else {
+		tally_buf_add_str(out, "timestamps   NONE yet");
+	}
+	if (tally_json_int(owed) > 0)
+		tally_buf_addf(out, "; still owed for %" PRId64, tally_json_int(owed));
+	if (member(t, "failure", TALLY_JSON_STRING)) {
+		tally_buf_add_str(out, "; FAILING: ");
+		add_text(out, t, "failure");
+	}
+	tally_buf_add_u8(out, '\n');
+}
+
+static void
 add_writing(struct tally_buf *out, const struct tally_json *v)
 {
 	const struct tally_json *queued = member(v, "queued", TALLY_JSON_INT);
@@ -322,6 +354,7 @@ status_agent_text(const struct status_agent *a, uint64_t holder, struct tally_wa
 		add_hypervisor(out, a->answer, now);
 		add_evidence(out, a->answer, now);
 		add_witnesses(out, a->answer, now);
+		add_timestamps(out, a->answer, now);
 		add_writing(out, a->answer);
 	}
 }

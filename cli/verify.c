@@ -54,8 +54,10 @@ static const struct argp_option argp_options[] = {
 	  "or a folder of "
 	  "such files; may be given again",
 	  0 },
-	{ "require", 'r', "LIST", 0, "What must be there too, with commas: hardware, witness", 0 },
-	{ "json", 'j', NULL, 0, "One JSON object: holds, anchored, class, problems, witnessed", 0 },
+	{ "require", 'r', "LIST", 0,
+	  "What must be there too, with commas: hardware, timestamp, witness", 0 },
+	{ "json", 'j', NULL, 0,
+	  "One JSON object: holds, anchored, class, problems, timestamped, witnessed", 0 },
 	{ 0 },
 };
 static const struct argp argp = {

@@ -224,7 +224,7 @@ vouched_require(struct tally_verify *v)
 		const struct target *t = &v->targets[i];
 		const struct witnessed *w = t->export ? &t->export->witnessed : &t->witnessed;
 
-		if (t->kind == TARGET_REPORT)
+		if (t->kind == TARGET_REPORT || t->kind == TARGET_BUNDLE)
 			continue;
 		if (v->require_witness)
 			require(v, t, &w->quorum, witnesses_pinned(&v->anchors), witness);

@@ -103,7 +103,7 @@ struct tally_witness_standing {
 void tally_witness_client_standing(const struct tally_witness_client *c,
 				   struct tally_witness_standing *out);
 
-/* Timestamps (RFC 3161) over the newest note, FORMAT.md section 28: one an interval, from the
+/* Timestamps (RFC 3161) over the newest note, FORMAT.md section 25: one an interval, from the
  * first authority that answers well. One thread at a time. */
 struct tally_roots;
 struct tally_timestamped {

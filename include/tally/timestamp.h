@@ -3,7 +3,7 @@
 #define TALLY_TIMESTAMP_H
 /*
  * Timestamps of RFC 3161 over a checkpoint: the query, the reply, and the token
- * that stays (FORMAT.md section 28). The imprint is the SHA-256 of the
+ * that stays (FORMAT.md section 25). The imprint is the SHA-256 of the
  * checkpoint's note text. PURE: no network, no clock.
  */
 #include "tally/bytes.h"

@@ -57,6 +57,7 @@ only_the_ledger_is_required(void **state)
 	assert_int_equal(c.tpm.ledger_pcr, 0);
 	assert_true(c.processes.unmanaged);
 	assert_int_equal(c.claims.count, 0);
+	assert_int_equal(c.timestamps.urls.count, 0);
 	config_release(&c);
 }
 
@@ -73,6 +74,8 @@ every_key_is_read(void **state)
 		     "heartbeat:\n  interval: 2s\n  record: 1m\n"
 		     "checkpoint:\n  interval: 500ms\n"
 		     "tpm:\n  attest: false\n  attest_interval: 1m\n  ledger_pcr: 15\n"
+		     "timestamps:\n  urls: ['http://a', 'https://b']\n  roots: /r\n  interval: "
+		     "24h\n"
 		     "processes:\n  unmanaged: false\n"
 		     "queue:\n  records: 128\n"
 		     "claims:\n"
@@ -91,6 +94,10 @@ every_key_is_read(void **state)
 	assert_int_equal(c.tpm.attest_interval.ns, 60 * TALLY_SECOND);
 	assert_int_equal(c.tpm.ledger_pcr, 15);
 	assert_false(c.processes.unmanaged);
+	assert_int_equal(c.timestamps.urls.count, 2);
+	assert_string_equal(c.timestamps.urls.items[1], "https://b");
+	assert_string_equal(c.timestamps.roots, "/r");
+	assert_int_equal(c.timestamps.interval.ns, 24 * 3600 * TALLY_SECOND);
 	assert_int_equal(c.claims.count, 2);
 	assert_string_equal(claim(&c, 0)->name, "web-*");
 	assert_string_equal(claim(&c, 0)->tenant, "t");

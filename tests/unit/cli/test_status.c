@@ -14,7 +14,9 @@
 	"\"checkpoints\":9,\"closed\":null,\"connected\":true,\"evidence\":\"on\",\"evidence_"     \
 	"error\":null,"                                                                            \
 	"\"gap\":null,\"heartbeat\":\"2026-03-01T00:00:57.5Z\",\"lost\":0,\"ok\":true,\"pid\":42," \
-	"\"queued\":1,\"records\":41,\"running\":3,\"uptime\":\"93784.25\",\"version\":\"0.1.0\"," \
+	"\"queued\":1,\"records\":41,\"running\":3,\"timestamp\":{\"authorities\":2,\"failure\":"  \
+	"\"none\",\"owed\":40,\"size\":20,\"time\":\"2026-03-01T00:00:30Z\"},\"uptime\":\"93784."  \
+	"25\",\"version\":\"0.1.0\","                                                              \
 	"\"witness\":{\"failing\":1,\"failure\":\"w: "                                             \
 	"gone\",\"owed\":40,\"size\":30,\"time\":\"2026-03-01T00:00:40Z\",\"witnesses\":3}}"
 
@@ -67,6 +69,8 @@ an_operator_reads_how_the_agent_is(void **state)
 		"witnesses    a quorum has signed 30 entries, by 2026-03-01T00:00:40Z, 20 s ago; "
 		"still "
 		"owed for 40; 1 of 3 FAILING: w: gone\n"
+		"timestamps   one covers 20 entries, by 2026-03-01T00:00:30Z, 30 s ago; still owed "
+		"for 40; FAILING: none\n"
 		"writing      41 entries since its start, 1 waiting, 0 lost\n"
 		"to the disk  1.2 ms at the median, 8.0 ms at the 99th percentile\n");
 	tally_buf_deinit(&out);
@@ -79,6 +83,9 @@ what_is_wrong_stands_out(void **state)
 	says("{\"ok\":true,\"witness\":{\"failing\":0,\"failure\":null,\"owed\":7,\"size\":0,"
 	     "\"time\":null,\"witnesses\":2}}",
 	     "witnesses    NO QUORUM yet; still owed for 7\n");
+	says("{\"ok\":true,\"timestamp\":{\"authorities\":1,\"failure\":null,\"owed\":0,\"size\":0,"
+	     "\"time\":null}}",
+	     "timestamps   NONE yet\n");
 	says("{\"connected\":false,\"ok\":true,\"running\":3,\"gap\":{\"since\":\"2026-02-28T23:00:"
 	     "00Z\","
 	     "\"reason\":\"connection lost: end of file\"}}",
@@ -148,8 +155,10 @@ the_object_has_every_known_key_and_no_other(void **state)
 		"\"checkpoints\":9,\"closed\":null,\"connected\":true,\"evidence\":\"on\","
 		"\"evidence_error\":null,"
 		"\"gap\":null,\"heartbeat\":\"2026-03-01T00:00:57.5Z\",\"lost\":0,\"pid\":42,"
-		"\"queued\":1,\"records\":41,\"running\":3,\"uptime\":\"93784.25\",\"version\":\"0."
-		"1.0\",\"witness\":{\"failing\":1,\"failure\":\"w: gone\",\"owed\":40,\"size\":30,"
+		"\"queued\":1,\"records\":41,\"running\":3,"
+		"\"timestamp\":{\"authorities\":2,\"failure\":\"none\",\"owed\":40,\"size\":20,"
+		"\"time\":\"2026-03-01T00:00:30Z\"},\"uptime\":\"93784.25\",\"version\":\"0.1.0\","
+		"\"witness\":{\"failing\":1,\"failure\":\"w: gone\",\"owed\":40,\"size\":30,"
 		"\"time\":\"2026-03-01T00:00:40Z\",\"witnesses\":3}}");
 	status_agent_deinit(&a);
 	tally_buf_clear(&out);
