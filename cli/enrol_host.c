@@ -121,31 +121,41 @@ read_facts(struct facts *f, struct cli_ledger *l, const char *asset, struct tall
 
 /* What was made is read again before anybody gets it: no file that is refused. */
 static int
-write_request(const struct facts *f, struct tally_store *store, const char *out,
-	      struct tally_err *err)
+sign_request(const struct facts *f, struct tally_store *store, struct tally_buf *out,
+	     struct tally_err *err)
 {
 	struct tally_signer signer = tally_store_signer(store);
-	struct tally_buf text = TALLY_BUF_INIT, note = TALLY_BUF_INIT;
 	struct tally_enrolment_file again = { 0 };
+	struct tally_buf text = TALLY_BUF_INIT;
 	int status;
 
 	tally_enrolment_write(&text, &f->e);
-	status = tally_note_sign(&note, tally_buf_view(&text), &signer, err);
+	status = tally_note_sign(out, tally_buf_view(&text), &signer, err);
 	if (status == 0)
-		status = tally_enrolment_file_read(&again, "request", tally_buf_view(&note), true,
+		status = tally_enrolment_file_read(&again, "request", tally_buf_view(out), true,
 						   f->arena, err);
-	if (status == 0)
-		status = tally_output_write(out, tally_buf_view(&note), err);
 	tally_enrolment_file_deinit(&again);
 	tally_buf_deinit(&text);
-	tally_buf_deinit(&note);
+	return status;
+}
+
+int
+enrol_host_request(struct cli_ledger *l, const char *asset, struct tally_buf *out,
+		   struct tally_err *err)
+{
+	struct facts f = { .arena = tally_arena_new(4096) };
+	int status = read_facts(&f, l, asset, err);
+
+	if (status == 0)
+		status = sign_request(&f, l->store, out, err);
+	facts_deinit(&f);
 	return status;
 }
 
 int
 enrol_request(const struct enrol_options *o, struct tally_err *err)
 {
-	struct facts f = { .arena = tally_arena_new(4096) };
+	struct tally_buf note = TALLY_BUF_INIT;
 	struct cli_ledger l;
 	int status = cli_ledger_open(&l, o->arg[0], false, err);
 
@@ -153,13 +163,13 @@ enrol_request(const struct enrol_options *o, struct tally_err *err)
 	if (status == 0)
 		status = cli_ledger_seal(&l, false, err);
 	if (status == 0)
-		status = read_facts(&f, &l, o->asset, err);
+		status = enrol_host_request(&l, o->asset, &note, err);
 	if (status == 0)
-		status = write_request(&f, l.store, o->out ? o->out : "-", err);
+		status = tally_output_write(o->out ? o->out : "-", tally_buf_view(&note), err);
 	if (status < 0)
 		(void)cli_ledger_prefix(o->arg[0], err);
 	cli_ledger_close(&l);
-	facts_deinit(&f);
+	tally_buf_deinit(&note);
 	return status;
 }
 
@@ -185,38 +195,36 @@ open_secrets(struct facts *f, struct tally_tpm *tpm, const struct tally_challeng
 	return 0;
 }
 
-static int
-answer(struct facts *f, const struct enrol_options *o, struct tally_tpm *tpm,
-       struct tally_bytes text, struct tally_err *err)
+int
+enrol_host_answer(struct tally_tpm *tpm, const char *name, struct tally_bytes text,
+		  struct tally_buf *out, struct tally_err *err)
 {
 	struct tally_buf secret[TALLY_CREDENTIALS] = { TALLY_BUF_INIT, TALLY_BUF_INIT };
-	struct tally_buf out = TALLY_BUF_INIT;
+	struct facts f = { .arena = tally_arena_new(4096) };
 	struct tally_challenge c;
 	struct tally_response r = { 0 };
-	int status = tally_challenge_parse(&c, text, f->arena, err);
+	int status = tally_challenge_parse(&c, text, f.arena, err);
 
 	if (status < 0)
-		(void)tally_lines_place(o->arg[1], err);
-	else if ((status = open_secrets(f, tpm, &c, secret, err)) < 0)
-		(void)tally_err_prefix(err, "%s", o->arg[1]);
+		(void)tally_lines_place(name, err);
+	else if ((status = open_secrets(&f, tpm, &c, secret, err)) < 0)
+		(void)tally_err_prefix(err, "%s", name);
 	if (status == 0) {
 		tally_sha256(r.challenge, text);
 		for (r.secrets = 0; r.secrets < c.credentials; r.secrets++)
 			r.secret[r.secrets] = tally_buf_view(&secret[r.secrets]);
-		tally_response_write(&out, &r);
-		status = tally_output_write(o->out ? o->out : "-", tally_buf_view(&out), err);
+		tally_response_write(out, &r);
 	}
 	for (size_t i = 0; i < TALLY_CREDENTIALS; i++)
 		tally_buf_deinit(&secret[i]);
-	tally_buf_deinit(&out);
+	facts_deinit(&f);
 	return status;
 }
 
 int
 enrol_respond(const struct enrol_options *o, struct tally_err *err)
 {
-	struct facts f = { .arena = tally_arena_new(4096) };
-	struct tally_buf text = TALLY_BUF_INIT, dir = TALLY_BUF_INIT;
+	struct tally_buf text = TALLY_BUF_INIT, dir = TALLY_BUF_INIT, out = TALLY_BUF_INIT;
 	struct cli_ledger l = { 0 };
 	int status = cli_read_input(o->arg[1], ENROL_FILE_MAX, &text, err);
 
@@ -230,11 +238,13 @@ enrol_respond(const struct enrol_options *o, struct tally_err *err)
 			(void)cli_ledger_prefix(o->arg[0], err);
 	}
 	if (status == 0)
-		status = answer(&f, o, l.tpm, tally_buf_view(&text), err);
+		status = enrol_host_answer(l.tpm, o->arg[1], tally_buf_view(&text), &out, err);
+	if (status == 0)
+		status = tally_output_write(o->out ? o->out : "-", tally_buf_view(&out), err);
 	cli_ledger_close(&l);
 	tally_buf_deinit(&text);
 	tally_buf_deinit(&dir);
-	facts_deinit(&f);
+	tally_buf_deinit(&out);
 	return status;
 }
 
@@ -249,26 +259,46 @@ check_record(const struct tally_enrolment_file *f, struct tally_store *store, co
 	return 0;
 }
 
-static int
-append_here(struct cli_ledger *l, const struct tally_event *ev, struct tally_err *err)
+static void
+make_entry(struct tally_event *ev, struct tally_bytes record)
 {
-	uint64_t index;
-	int status = cli_ledger_seal(l, false, err);
+	*ev = (struct tally_event){ .kind = TALLY_ENROLMENT };
+	ev->o.has_source = true;
+	ev->o.source = TALLY_SRC_OPERATOR;
+	ev->o.enrolment = record;
+}
 
-	if (status == 0)
-		status = tally_store_append_event(l->store, ev, &index, err);
-	if (status == 0 && cli_ledger_checkpoint(l, err) < 0)
-		status = -1;
-	return status;
+static int
+append_here(struct cli_ledger *l, struct tally_bytes record, struct tally_err *err)
+{
+	struct tally_event ev;
+	uint64_t index;
+
+	make_entry(&ev, record);
+	if (tally_store_append_event(l->store, &ev, &index, err) < 0 ||
+	    cli_ledger_checkpoint(l, err) < 0)
+		return -1;
+	return 0;
+}
+
+int
+enrol_host_accept(struct cli_ledger *l, const struct tally_enrolment_file *f, const char *name,
+		  struct tally_bytes record, struct tally_err *err)
+{
+	return check_record(f, l->store, name, err) < 0 ? -1 : append_here(l, record, err);
 }
 
 /* Through the agent's control socket. */
 static int
-append_there(const char *path, const struct tally_event *ev, struct tally_err *err)
+append_there(const char *path, struct tally_bytes record, struct tally_err *err)
 {
+	struct tally_event ev;
 	struct tally_buf groups[TALLY_GROUPS] = { TALLY_BUF_INIT, TALLY_BUF_INIT, TALLY_BUF_INIT };
 	struct tally_buf request = TALLY_BUF_INIT;
-	int status = tally_event_encode(ev, groups, err);
+	int status;
+
+	make_entry(&ev, record);
+	status = tally_event_encode(&ev, groups, err);
 
 	tally_buf_add_str(&request, "{\"op\":\"append\",\"entries\":[{\"groups\":[");
 	for (size_t i = 0; i < TALLY_GROUPS; i++) {
@@ -277,7 +307,7 @@ append_there(const char *path, const struct tally_event *ev, struct tally_err *e
 		tally_buf_add_str(&request, "\"");
 		tally_buf_deinit(&groups[i]);
 	}
-	tally_buf_addf(&request, "],\"kind\":%u}]}", ev->kind);
+	tally_buf_addf(&request, "],\"kind\":%u}]}", ev.kind);
 	if (status == 0)
 		status = cli_ledger_ask(path, tally_buf_cstr(&request), err);
 	if (status == 0)
@@ -287,32 +317,17 @@ append_there(const char *path, const struct tally_event *ev, struct tally_err *e
 }
 
 static int
-store_record(const char *path, const struct tally_enrolment_file *f, const char *name,
+accept_there(const char *path, const struct tally_enrolment_file *f, const char *name,
 	     struct tally_bytes record, struct tally_err *err)
 {
-	struct tally_event ev = { .kind = TALLY_ENROLMENT };
 	struct tally_store *reader;
-	struct cli_ledger l;
-	int status = cli_ledger_open(&l, path, true, err);
+	int status = tally_store_open(&reader, path, TALLY_STORE_READ, tally_clock_real(), err);
 
-	ev.o.has_source = true;
-	ev.o.source = TALLY_SRC_OPERATOR;
-	ev.o.enrolment = record;
-	if (status == 0 && l.store) {
-		status = check_record(f, l.store, name, err);
-		if (status == 0)
-			status = append_here(&l, &ev, err);
-	} else if (status == 0) {
-		status = tally_store_open(&reader, path, TALLY_STORE_READ, tally_clock_real(), err);
-		if (status == 0) {
-			status = check_record(f, reader, name, err);
-			tally_store_close(reader);
-		}
-		if (status == 0)
-			status = append_there(path, &ev, err);
+	if (status == 0) {
+		status = check_record(f, reader, name, err);
+		tally_store_close(reader);
 	}
-	cli_ledger_close(&l);
-	return status;
+	return status == 0 ? append_there(path, record, err) : -1;
 }
 
 int
@@ -321,13 +336,22 @@ enrol_accept(const struct enrol_options *o, struct tally_err *err)
 	struct tally_arena *arena = tally_arena_new(4096);
 	struct tally_buf record = TALLY_BUF_INIT;
 	struct tally_enrolment_file f = { 0 };
+	struct cli_ledger l = { 0 };
 	int status = cli_read_input(o->arg[1], ENROL_FILE_MAX, &record, err);
 
 	if (status == 0)
 		status = tally_enrolment_file_read(&f, o->arg[1], tally_buf_view(&record), false,
 						   arena, err);
 	if (status == 0)
-		status = store_record(o->arg[0], &f, o->arg[1], tally_buf_view(&record), err);
+		status = cli_ledger_open(&l, o->arg[0], true, err);
+	if (status == 0 && !l.store) {
+		status = accept_there(o->arg[0], &f, o->arg[1], tally_buf_view(&record), err);
+	} else if (status == 0) {
+		status = cli_ledger_seal(&l, false, err);
+		if (status == 0)
+			status = enrol_host_accept(&l, &f, o->arg[1], tally_buf_view(&record), err);
+	}
+	cli_ledger_close(&l);
 	tally_enrolment_file_deinit(&f);
 	tally_buf_deinit(&record);
 	tally_arena_free(arena);

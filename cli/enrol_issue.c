@@ -60,8 +60,8 @@ enrol_key(const struct enrol_options *o, struct tally_err *err)
 	return status;
 }
 
-static int
-read_key(struct tally_logkey **out, const char *path, struct tally_err *err)
+int
+enrol_read_key(struct tally_logkey **out, const char *path, struct tally_err *err)
 {
 	struct tally_buf text = TALLY_BUF_INIT;
 	int status = cli_read_input(path, 4096, &text, err);
@@ -97,7 +97,7 @@ desk_open(struct desk *d, const struct enrol_options *o, struct tally_err *err)
 {
 	*d = (struct desk){ .arena = tally_arena_new(4096),
 			    .now = tally_clock_now(tally_clock_real()).wall.ns };
-	if (read_key(&d->key, o->key, err) < 0 ||
+	if (enrol_read_key(&d->key, o->key, err) < 0 ||
 	    cli_read_input(o->arg[0], ENROL_FILE_MAX, &d->content, err) < 0)
 		return -1;
 	return tally_enrolment_file_read(&d->request, o->arg[0], tally_buf_view(&d->content), true,
@@ -148,53 +148,80 @@ check_response(const struct desk *d, const struct enrol_options *o, struct tally
 	return status;
 }
 
-/* --class lowers; only a TPM without any certificate goes by the enroller's word. */
-static int
-choose_class(const struct enrol_options *o, const struct tally_enrolment *e,
-	     enum tally_class *class, struct tally_err *err)
+int
+enrol_choose_class(const char *given, const struct tally_enrolment *e, enum tally_class *class,
+		   struct tally_err *err)
 {
 	enum tally_class wanted;
 
-	if (!o->class)
+	if (!given)
 		return 0;
-	if (tally_class_find(tally_bytes_str(o->class), &wanted) == 0)
-		return tally_err_set(err, TALLY_USE, "--class: '%s' is no class", o->class);
+	if (tally_class_find(tally_bytes_str(given), &wanted) == 0)
+		return tally_err_set(err, TALLY_USE, "--class: '%s' is no class", given);
 	if (wanted == TALLY_CLASS_SELF_DECLARED ||
 	    (wanted > *class && !(wanted == TALLY_CLASS_UNCERTIFIED && e->certificates == 0)))
 		return tally_err_set(err, TALLY_USE,
-				     "--class: '%s' is more than its certificates give, %s",
-				     o->class, tally_class_name(*class));
+				     "--class: '%s' is more than its certificates give, %s", given,
+				     tally_class_name(*class));
 	*class = wanted;
 	return 0;
 }
 
-/* To standard error: what was found, for the one who signs it. */
 static void
-tell(const struct tally_enrolment *e, enum tally_class class, const char *why, bool again)
+tell_old(struct tally_buf *text, const struct tally_enrolment *e)
 {
-	struct tally_buf text = TALLY_BUF_INIT;
-	char id[17], root[2 * TALLY_HASH + 1];
+	char root[2 * TALLY_HASH + 1];
+
+	tally_hex(root, e->prev_root, TALLY_HASH);
+	tally_printable(text, e->prev_origin);
+	tally_buf_addf(text, " with %" PRIu64 " entries and the root %s", e->prev_size, root);
+}
+
+int
+enrol_check_succession(const struct tally_enrolment *e, const char *const *succeeds, size_t n,
+		       struct tally_err *err)
+{
+	struct tally_buf old = TALLY_BUF_INIT, origin = TALLY_BUF_INIT;
+	bool named = !e->succeeds;
+	int r = 0;
+
+	for (size_t i = 0; i < n && !named; i++)
+		named = tally_bytes_eq(tally_bytes_str(succeeds[i]), e->prev_origin);
+	if (!named) {
+		tell_old(&old, e);
+		tally_printable(&origin, e->prev_origin);
+		r = tally_err_set(err, TALLY_FAILS,
+				  "its ledger succeeds log %s: compare that with what is known of "
+				  "the old log, and confirm it with --succeeds '%s'",
+				  tally_buf_cstr(&old), tally_buf_cstr(&origin));
+	}
+	tally_buf_deinit(&old);
+	tally_buf_deinit(&origin);
+	return r;
+}
+
+void
+enrol_tell(struct tally_buf *text, const struct tally_enrolment *e, enum tally_class class,
+	   const char *why, bool again)
+{
+	char id[17];
 
 	tally_hex(id, e->host_id, 8);
-	tally_buf_addf(&text, "TPM %s", id);
+	tally_buf_addf(text, "TPM %s", id);
 	if (e->asset.len > 0) {
-		tally_buf_add_str(&text, " of ");
-		tally_printable(&text, e->asset);
+		tally_buf_add_str(text, " of ");
+		tally_printable(text, e->asset);
 	}
-	tally_buf_add_str(&text, ", log ");
-	tally_printable(&text, e->origin);
-	tally_buf_addf(&text, ": %s: %s%s\n", tally_class_name(class), why,
+	tally_buf_add_str(text, ", log ");
+	tally_printable(text, e->origin);
+	tally_buf_addf(text, ": %s: %s%s\n", tally_class_name(class), why,
 		       again ? " (enrolled again)" : "");
 	if (e->succeeds) {
 		/* The signature confirms it: compare it with what is known of the old log. */
-		tally_hex(root, e->prev_root, TALLY_HASH);
-		tally_buf_add_str(&text, "It succeeds log ");
-		tally_printable(&text, e->prev_origin);
-		tally_buf_addf(&text, " with %" PRIu64 " entries and the root %s\n", e->prev_size,
-			       root);
+		tally_buf_add_str(text, "It succeeds log ");
+		tell_old(text, e);
+		tally_buf_add_u8(text, '\n');
 	}
-	fputs(tally_buf_cstr(&text), stderr);
-	tally_buf_deinit(&text);
 }
 
 static int
@@ -203,7 +230,8 @@ issue(const struct desk *d, const struct enrol_options *o, const struct tally_ro
 {
 	const struct tally_enrolment *e = &d->request.e;
 	struct tally_chain chain = { .class = TALLY_CLASS_SOFTWARE };
-	struct tally_buf record = TALLY_BUF_INIT;
+	struct tally_buf record = TALLY_BUF_INIT, told = TALLY_BUF_INIT;
+	struct enrol_register *known = NULL;
 	enum tally_class class;
 	bool again = false;
 	char why[256];
@@ -212,19 +240,27 @@ issue(const struct desk *d, const struct enrol_options *o, const struct tally_ro
 	if (status < 0)
 		(void)tally_err_prefix(err, "%s", o->arg[0]);
 	if (status == 0)
-		status = choose_class(o, e, &class, err);
+		status = enrol_choose_class(o->class, e, &class, err);
 	if (status == 0 && o->record_dir)
-		status = enrol_register_check(o->record_dir, e, &again, err);
+		status = enrol_register_open(&known, o->record_dir, err);
+	if (status == 0 && known)
+		status = enrol_register_check(known, e, &again, err);
+	if (status == 0)
+		status = enrol_check_succession(e, o->succeeds, o->succeeds_count, err);
 	if (status == 0)
 		status =
 			tally_record_make(&record, &d->request, &chain, class, d->now, d->key, err);
-	if (status == 0 && o->record_dir)
-		status = enrol_register_add(o->record_dir, e, tally_buf_view(&record), err);
+	if (status == 0 && known)
+		status = enrol_register_add(known, e, tally_buf_view(&record), err);
 	if (status == 0)
 		status = tally_output_write(o->out ? o->out : "-", tally_buf_view(&record), err);
-	if (status == 0)
-		tell(e, class, why, again);
+	if (status == 0) {
+		enrol_tell(&told, e, class, why, again);
+		fputs(tally_buf_cstr(&told), stderr);
+	}
+	enrol_register_close(known);
 	tally_chain_deinit(&chain);
+	tally_buf_deinit(&told);
 	tally_buf_deinit(&record);
 	return status;
 }
@@ -236,14 +272,23 @@ take_roots(void *ctx, const char *name, struct tally_bytes content, struct tally
 }
 
 int
+enrol_read_roots(struct tally_roots *roots, const struct enrol_options *o, struct tally_err *err)
+{
+	for (size_t i = 0; i < o->root_count; i++)
+		if (pins_each(o->roots[i], take_roots, roots, err) < 0)
+			return -1;
+	return 0;
+}
+
+int
 enrol_issue(const struct enrol_options *o, struct tally_err *err)
 {
 	struct tally_roots *roots = tally_roots_new();
 	struct desk d;
 	int status = desk_open(&d, o, err);
 
-	for (size_t i = 0; i < o->root_count && status == 0; i++)
-		status = pins_each(o->roots[i], take_roots, roots, err);
+	if (status == 0)
+		status = enrol_read_roots(roots, o, err);
 	if (status == 0)
 		status = check_response(&d, o, err);
 	if (status == 0)

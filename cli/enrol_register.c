@@ -2,12 +2,14 @@
 /*
  * An enroller's register: a folder with every record that was issued, one file each.
  * It answers one question: does this machine, or this TPM, already stand here as
- * something else?
+ * something else? Whoever opens it has it alone until he closes it, so that what was
+ * checked is still so when the record is added.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "tally/csv.h"
@@ -17,139 +19,208 @@
 #include "enrol.h"
 #include "pins.h"
 
-struct looking {
-	const struct tally_enrolment *e;
-	bool *again;
-	struct tally_buf succeeded; /* origins that others go on from, a line each */
+#define LOCK ".lock" /* of no record's name, and no file of pins */
+
+/* What a record says, in the arena. */
+struct known {
+	const char *name; /* of its file */
+	struct tally_bytes origin, vkey, asset, prev_origin;
+	bool succeeds;
+	uint8_t host_id[TALLY_HASH];
+};
+struct enrol_register {
+	char *dir;
+	int fd, lock;
+	struct tally_arena *arena;
+	struct known *known;
+	size_t n;
 };
 
-static bool
-is_history(const struct looking *l, struct tally_bytes origin)
+static struct tally_bytes
+keep(struct tally_arena *arena, struct tally_bytes b)
 {
-	struct tally_bytes rest = tally_buf_view(&l->succeeded);
+	uint8_t *p = tally_arena_alloc(arena, b.len + 1);
 
-	while (rest.len > 0) {
-		const uint8_t *end = memchr(rest.p, '\n', rest.len);
-		size_t n = (size_t)(end - rest.p);
+	if (b.len > 0)
+		memcpy(p, b.p, b.len);
+	p[b.len] = 0;
+	return tally_bytes(p, b.len);
+}
 
-		if (tally_bytes_eq(tally_bytes(rest.p, n), origin))
-			return true;
-		rest = tally_bytes(end + 1, rest.len - n - 1);
-	}
-	return false;
+static void
+learn(struct enrol_register *r, const char *name, const struct tally_enrolment *e)
+{
+	struct known k = { .origin = keep(r->arena, e->origin),
+			   .vkey = keep(r->arena, e->vkey),
+			   .asset = keep(r->arena, e->asset),
+			   .succeeds = e->succeeds };
+
+	k.name = (const char *)keep(r->arena, tally_bytes_str(name)).p;
+	if (e->succeeds)
+		k.prev_origin = keep(r->arena, e->prev_origin);
+	memcpy(k.host_id, e->host_id, TALLY_HASH);
+	r->known = tally_realloc_array(r->known, r->n + 1, sizeof(*r->known));
+	r->known[r->n++] = k;
 }
 
 static int
-refuse(const char *name, const char *what, const struct tally_enrolment *old, struct tally_err *err)
+take(void *ctx, const char *name, struct tally_bytes content, struct tally_err *err)
+{
+	struct tally_arena *arena = tally_arena_new(4096);
+	const char *slash = strrchr(name, '/');
+	struct enrol_register *r = ctx;
+	struct tally_enrolment_file f;
+	int status = tally_enrolment_file_read(&f, name, content, false, arena, err);
+
+	if (status == 0)
+		learn(r, slash ? slash + 1 : name, &f.e);
+	tally_enrolment_file_deinit(&f);
+	tally_arena_free(arena);
+	return status;
+}
+
+static int
+take_lock(struct enrol_register *r, struct tally_err *err)
+{
+	r->lock = openat(r->fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (r->lock < 0)
+		return tally_err_sys(err, "%s/%s", r->dir, LOCK);
+	if (flock(r->lock, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? tally_err_set(err, TALLY_HELD,
+							    "%s: another enroller is at it", r->dir)
+					    : tally_err_sys(err, "%s/%s", r->dir, LOCK);
+	return 0;
+}
+
+int
+enrol_register_open(struct enrol_register **out, const char *dir, struct tally_err *err)
+{
+	struct enrol_register *r;
+
+	if (tally_dir_make(dir, 0700, err) < 0)
+		return -1;
+	r = tally_alloc(sizeof(*r));
+	r->dir = tally_strdup(dir);
+	r->arena = tally_arena_new(65536);
+	r->lock = -1;
+	r->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->fd < 0)
+		(void)tally_err_sys(err, "%s", dir);
+	if (r->fd < 0 || take_lock(r, err) < 0 || pins_each(dir, take, r, err) < 0) {
+		enrol_register_close(r);
+		return -1;
+	}
+	*out = r;
+	return 0;
+}
+
+void
+enrol_register_close(struct enrol_register *r)
+{
+	if (!r)
+		return;
+	if (r->lock >= 0)
+		close(r->lock);
+	if (r->fd >= 0)
+		close(r->fd);
+	tally_arena_free(r->arena);
+	free(r->known);
+	free(r->dir);
+	free(r);
+}
+
+static int
+refuse(const struct enrol_register *r, const struct known *old, const char *what,
+       struct tally_err *err)
 {
 	struct tally_buf origin = TALLY_BUF_INIT;
 	char id[17];
-	int r;
+	int status;
 
 	tally_hex(id, old->host_id, 8);
 	tally_printable(&origin, old->origin);
-	r = tally_err_set(err, TALLY_FAILS,
-			  "alarm: %s (TPM %s, log %s, in %s), and the new ledger does not succeed "
-			  "that log: 'tally host replace' makes one that does",
-			  what, id, tally_buf_cstr(&origin), name);
+	status = tally_err_set(
+		err, TALLY_FAILS,
+		"alarm: %s (TPM %s, log %s, in %s/%s), and the new ledger does not succeed "
+		"that log: 'tally host replace' makes one that does",
+		what, id, tally_buf_cstr(&origin), r->dir, old->name);
 	tally_buf_deinit(&origin);
-	return r;
+	return status;
+}
+
+/* Whether another log goes on from this one: the new one, or one that is known. */
+static bool
+is_history(const struct enrol_register *r, const struct tally_enrolment *e,
+	   struct tally_bytes origin)
+{
+	bool found = e->succeeds && tally_bytes_eq(e->prev_origin, origin);
+
+	for (size_t i = 0; i < r->n && !found; i++)
+		found = r->known[i].succeeds && tally_bytes_eq(r->known[i].prev_origin, origin);
+	return found;
 }
 
 static int
-look(void *ctx, const char *name, struct tally_bytes content, struct tally_err *err)
+look(const struct enrol_register *r, const struct known *k, const struct tally_enrolment *e,
+     bool *again, struct tally_err *err)
 {
-	const struct looking *l = ctx;
-	const struct tally_enrolment *e = l->e;
-	struct tally_arena *arena = tally_arena_new(4096);
-	struct tally_enrolment_file f;
-	int r = tally_enrolment_file_read(&f, name, content, false, arena, err);
-	bool same_tpm, same_log, same_key, same_asset;
+	bool same_tpm = memcmp(k->host_id, e->host_id, TALLY_HASH) == 0;
+	bool same_log = tally_bytes_eq(k->origin, e->origin);
+	bool same_key = tally_bytes_eq(k->vkey, e->vkey);
+	bool same_asset = e->asset.len > 0 && tally_bytes_eq(k->asset, e->asset);
+	bool same_past =
+		e->succeeds && k->succeeds && tally_bytes_eq(e->prev_origin, k->prev_origin);
 
-	if (r == 0) {
-		same_tpm = memcmp(f.e.host_id, e->host_id, TALLY_HASH) == 0;
-		same_log = tally_bytes_eq(f.e.origin, e->origin);
-		same_key = tally_bytes_eq(f.e.vkey, e->vkey);
-		same_asset = e->asset.len > 0 && tally_bytes_eq(f.e.asset, e->asset);
-		if (same_tpm && same_log && same_key)
-			*l->again = true;
-		else if (same_tpm && same_log)
-			r = refuse(name, "the log is enrolled with another key", &f.e, err);
-		else if (same_log)
-			r = refuse(name, "the log is enrolled with another TPM", &f.e, err);
-		else if (e->succeeds && f.e.succeeds &&
-			 tally_bytes_eq(e->prev_origin, f.e.prev_origin))
-			r = refuse(name, "another log succeeds the old one", &f.e, err);
-		else if (is_history(l, f.e.origin))
-			r = 0;
-		else if (same_tpm)
-			r = refuse(name, "the TPM is enrolled for another log", &f.e, err);
-		else if (same_asset)
-			r = refuse(name, "the machine is enrolled with another TPM", &f.e, err);
-	}
-	tally_enrolment_file_deinit(&f);
-	tally_arena_free(arena);
-	return r;
-}
-
-/* First of all: which logs are history. */
-static int
-note_succession(void *ctx, const char *name, struct tally_bytes content, struct tally_err *err)
-{
-	struct looking *l = ctx;
-	struct tally_arena *arena = tally_arena_new(4096);
-	struct tally_enrolment_file f;
-	int r = tally_enrolment_file_read(&f, name, content, false, arena, err);
-
-	if (r == 0 && f.e.succeeds) {
-		tally_buf_add_bytes(&l->succeeded, f.e.prev_origin);
-		tally_buf_add_u8(&l->succeeded, '\n');
-	}
-	tally_enrolment_file_deinit(&f);
-	tally_arena_free(arena);
-	return r;
+	if (same_tpm && same_log && same_key)
+		*again = true;
+	else if (same_tpm && same_log)
+		return refuse(r, k, "the log is enrolled with another key", err);
+	else if (same_log)
+		return refuse(r, k, "the log is enrolled with another TPM", err);
+	else if (same_past)
+		return refuse(r, k, "another log succeeds the old one", err);
+	else if ((same_tpm || same_asset) && !is_history(r, e, k->origin))
+		return refuse(r, k,
+			      same_tpm ? "the TPM is enrolled for another log"
+				       : "the machine is enrolled with another TPM",
+			      err);
+	return 0;
 }
 
 int
-enrol_register_check(const char *dir, const struct tally_enrolment *e, bool *again,
+enrol_register_check(const struct enrol_register *r, const struct tally_enrolment *e, bool *again,
 		     struct tally_err *err)
 {
-	struct looking l = { .e = e, .again = again };
-	int r = tally_dir_make(dir, 0700, err);
-
 	*again = false;
-	if (e->succeeds) {
-		tally_buf_add_bytes(&l.succeeded, e->prev_origin);
-		tally_buf_add_u8(&l.succeeded, '\n');
-	}
-	if (r == 0)
-		r = pins_each(dir, note_succession, &l, err);
-	if (r == 0)
-		r = pins_each(dir, look, &l, err);
-	tally_buf_deinit(&l.succeeded);
-	return r;
+	for (size_t i = 0; i < r->n; i++)
+		if (look(r, &r->known[i], e, again, err) < 0)
+			return -1;
+	return 0;
 }
 
 int
-enrol_register_add(const char *dir, const struct tally_enrolment *e, struct tally_bytes record,
-		   struct tally_err *err)
+enrol_register_add(struct enrol_register *r, const struct tally_enrolment *e,
+		   struct tally_bytes record, struct tally_err *err)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), status;
 	struct tally_buf name = TALLY_BUF_INIT;
 	uint8_t hash[TALLY_HASH];
 	char id[17], of[17];
+	bool known = false;
+	int status = 0;
 
-	if (fd < 0)
-		return tally_err_sys(err, "%s", dir);
 	tally_sha256(hash, record); /* no two records have one name */
 	tally_hex(id, e->host_id, 8);
 	tally_hex(of, hash, 8);
 	tally_buf_addf(&name, "%s-%s.record", id, of);
-	status = tally_file_replace(tally_disk_real(), fd, tally_buf_cstr(&name), record, 0600,
-				    false, err);
+	for (size_t i = 0; i < r->n && !known; i++)
+		known = strcmp(r->known[i].name, tally_buf_cstr(&name)) == 0;
+	if (!known)
+		status = tally_file_replace(tally_disk_real(), r->fd, tally_buf_cstr(&name), record,
+					    0600, false, err);
 	if (status < 0)
-		(void)tally_err_prefix(err, "%s", dir);
+		(void)tally_err_prefix(err, "%s", r->dir);
+	else if (!known)
+		learn(r, tally_buf_cstr(&name), e);
 	tally_buf_deinit(&name);
-	close(fd);
 	return status;
 }

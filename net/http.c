@@ -18,6 +18,7 @@
 
 struct tally_http_client {
 	CURL *curl; /* keeps its connections */
+	struct tally_http_identity identity;
 	atomic_bool cancelled;
 };
 
@@ -91,6 +92,34 @@ tally_http_cancel(struct tally_http_client *c)
 	atomic_store(&c->cancelled, true);
 }
 
+void
+tally_http_identify(struct tally_http_client *c, const struct tally_http_identity *identity)
+{
+	c->identity = *identity;
+}
+
+#define SET(option, value)                                                                         \
+	do {                                                                                       \
+		r = curl_easy_setopt(c, option, value);                                            \
+		if (r != CURLE_OK)                                                                 \
+			return r;                                                                  \
+	} while (0)
+
+/* Nobody whom the system trusts: the one authority alone. */
+static CURLcode
+set_identity(CURL *c, const struct tally_http_identity *identity)
+{
+	CURLcode r;
+
+	SET(CURLOPT_PROTOCOLS_STR, "https");
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_CAINFO, identity->ca);
+	SET(CURLOPT_CAPATH, NULL);
+	SET(CURLOPT_SSLCERT, identity->certificate);
+	SET(CURLOPT_SSLKEY, identity->key);
+	return CURLE_OK;
+}
+
 static CURLcode
 set_options(struct tally_http_client *h, const char *url, struct tally_bytes body,
 	    struct curl_slist *headers, struct answer *a, char error[CURL_ERROR_SIZE])
@@ -99,12 +128,6 @@ set_options(struct tally_http_client *h, const char *url, struct tally_bytes bod
 	CURLcode r;
 
 	curl_easy_reset(c); /* connections stay */
-#define SET(option, value)                                                                         \
-	do {                                                                                       \
-		r = curl_easy_setopt(c, option, value);                                            \
-		if (r != CURLE_OK)                                                                 \
-			return r;                                                                  \
-	} while (0)
 	SET(CURLOPT_ERRORBUFFER, error);
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -122,9 +145,9 @@ set_options(struct tally_http_client *h, const char *url, struct tally_bytes bod
 	SET(CURLOPT_NOPROGRESS, 0L);
 	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
 	SET(CURLOPT_XFERINFODATA, h);
-#undef SET
-	return CURLE_OK;
+	return h->identity.ca ? set_identity(c, &h->identity) : CURLE_OK;
 }
+#undef SET
 
 static int
 post(void *ctx, const char *url, const char *type, struct tally_bytes body, size_t max,

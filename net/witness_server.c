@@ -5,15 +5,13 @@
  * stranger can take is bounded: connections, the bytes of a body, the time of
  * a request, be it ever so lively.
  */
-#include <arpa/inet.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "tally/err.h"
 #include "tally/log.h"
-#include "tally/parse.h"
+#include "address.h"
 #include "witness_internal.h"
 
 #define CONNECTIONS 64U
@@ -116,37 +114,6 @@ on_end(void *ctx, struct MHD_Connection *c, void **slot, enum MHD_RequestTermina
 	*slot = NULL;
 }
 
-/* "127.0.0.1:80" or "[::1]:80". */
-static int
-read_address(const char *listen, struct sockaddr_storage *out, struct tally_err *err)
-{
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
-	struct sockaddr_in *four = (struct sockaddr_in *)out;
-	const char *colon = strrchr(listen, ':');
-	struct tally_buf host = TALLY_BUF_INIT;
-	uint64_t port = 0;
-	bool ok = colon && tally_parse_u64(&port, colon + 1, strlen(colon + 1), UINT16_MAX);
-	size_t n = ok ? (size_t)(colon - listen) : 0;
-	bool brackets = n >= 2 && listen[0] == '[' && listen[n - 1] == ']';
-
-	memset(out, 0, sizeof(*out));
-	tally_buf_add(&host, listen + brackets, n - 2 * brackets);
-	if (ok && brackets) {
-		six->sin6_family = AF_INET6;
-		six->sin6_port = htons((uint16_t)port);
-		ok = inet_pton(AF_INET6, tally_buf_cstr(&host), &six->sin6_addr) == 1;
-	} else if (ok) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons((uint16_t)port);
-		ok = inet_pton(AF_INET, tally_buf_cstr(&host), &four->sin_addr) == 1;
-	}
-	tally_buf_deinit(&host);
-	return ok ? 0
-		  : tally_err_set(err, TALLY_USE,
-				  "'%s' is no address and port (127.0.0.1:7380, [::1]:7380)",
-				  listen);
-}
-
 int
 tally_witness_serve(struct tally_witness_server **out, struct tally_witness *w, const char *listen,
 		    const struct tally_clock *clock, struct tally_err *err)
@@ -155,7 +122,7 @@ tally_witness_serve(struct tally_witness_server **out, struct tally_witness *w, 
 	struct sockaddr_storage address;
 	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD;
 
-	if (read_address(listen, &address, err) < 0)
+	if (address_parse(listen, &address, err) < 0)
 		return -1;
 	s = tally_alloc(sizeof(*s));
 	s->witness = w;

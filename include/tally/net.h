@@ -24,6 +24,12 @@ struct tally_http_client;
 int tally_http_open(struct tally_http_client **out, struct tally_err *err);
 void tally_http_close(struct tally_http_client *c); /* NULL ok */
 struct tally_http tally_http_client(struct tally_http_client *c);
+/* From now on https only: with that certificate and key, to servers of that authority and of
+ * no other. Paths of files in PEM, which outlive the client. */
+struct tally_http_identity {
+	const char *certificate, *key, *ca;
+};
+void tally_http_identify(struct tally_http_client *c, const struct tally_http_identity *identity);
 /* From any thread: what is under way fails, and all that comes. */
 void tally_http_cancel(struct tally_http_client *c);
 bool tally_http_url_valid(const char *url); /* http or https, without a user */
@@ -151,5 +157,37 @@ int tally_witness_serve(struct tally_witness_server **out, struct tally_witness 
 			const char *listen, const struct tally_clock *clock, struct tally_err *err);
 unsigned tally_witness_port(const struct tally_witness_server *s);
 void tally_witness_stop(struct tally_witness_server *s); /* NULL ok */
+
+/* A server of POSTs over TLS for clients that have a certificate of one authority; what they
+ * ask is the caller's affair. Bounds: 64 connections, 8 of an address, 10 s without a byte,
+ * `most` in all. It serves in tally_tls_run only, one request at a time. */
+struct tally_tls_peer {
+	uint8_t certificate[TALLY_HASH]; /* SHA-256 of its DER */
+	char name[128];                  /* its common name; empty: none, or a longer one */
+	char address[48];
+};
+struct tally_tls_answer {
+	unsigned status;
+	struct tally_buf body; /* text */
+};
+struct tally_tls_options {
+	const char *listen; /* as of tally_witness_serve */
+	/* In PEM, and what they are called in errors. `ca`: who certifies clients. */
+	struct tally_bytes certificate, key, ca;
+	const char *certificate_name, *key_name, *ca_name;
+	size_t body_max;
+	struct tally_span most; /* of a connection */
+	const struct tally_clock *clock;
+	void *ctx;
+	void (*answer)(void *ctx, const struct tally_tls_peer *peer, const char *path,
+		       struct tally_bytes body, struct tally_tls_answer *out);
+};
+struct tally_tls_server;
+int tally_tls_open(struct tally_tls_server **out, const struct tally_tls_options *o,
+		   struct tally_err *err);
+unsigned tally_tls_port(const struct tally_tls_server *s);
+/* Until `stop` can be read. */
+int tally_tls_run(struct tally_tls_server *s, int stop, struct tally_err *err);
+void tally_tls_close(struct tally_tls_server *s); /* NULL ok */
 
 #endif

@@ -224,9 +224,12 @@ def successions(suite, tpm, stranger, ledger, desk, authority):
     with suite.case("a replaced TPM: the new ledger succeeds the old one, is enrolled, and both hold"):
         new = suite.scratch / "new"
         suite.must("host", "replace", new, "--from", ledger, "--tpm", stranger.transport())
-        suite.must("enrol", "accept", new, desk.issue(new))
+        origin = json.loads(suite.must("status", ledger, "--json").text)["origin"]
+        desk.issue(new, code=1, names=["--succeeds", origin])
+        desk.issue(new, "--succeeds", "example.com/other", code=1, names=["--succeeds", origin])
+        suite.must("enrol", "accept", new, desk.issue(new, "--succeeds", origin))
         begin = kinds(suite, new, "ledger-begin")[0]["operations"]
-        check(begin["prev_origin"] == json.loads(suite.must("status", ledger, "--json").text)["origin"], str(begin))
+        check(begin["prev_origin"] == origin, str(begin))
         record = desk.top / f"{desk.count}.record"
         told = "It succeeds log {} with {} entries and the root {}\n".format(
             *[values(record, f"prev_{key}")[0] for key in ("origin", "size", "root")])
@@ -256,7 +259,7 @@ def successions(suite, tpm, stranger, ledger, desk, authority):
         desk.register = suite.scratch / "before"  # as it was before the TPM was replaced
         desk.register.mkdir()
         shutil.copy(desk.top / "1.record", desk.register)
-        suite.must("enrol", "accept", again, desk.issue(again))
+        suite.must("enrol", "accept", again, desk.issue(again, "--succeeds", origin))
         both_hold(suite, desk, authority, ledger, again)
     with suite.case("two successors of one log are a problem"):
         outs, words = both_hold(suite, desk, authority, again)
@@ -265,7 +268,7 @@ def successions(suite, tpm, stranger, ledger, desk, authority):
     with suite.case("a ledger that succeeds a successor is no alarm either"):
         last = suite.scratch / "last"
         suite.must("host", "replace", last, "--from", again, "--tpm", tpm.transport(), "--origin", "example.com/last")
-        suite.must("enrol", "accept", last, desk.issue(last))
+        suite.must("enrol", "accept", last, desk.issue(last, "--succeeds", "example.com/again"))
         both_hold(suite, desk, authority, ledger, again, last)
     with suite.case("wrong use of host says how"):
         suite.refused("host", code=2)
