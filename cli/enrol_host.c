@@ -22,6 +22,7 @@ struct facts {
 	struct tally_buf certified, certificate[TALLY_CHAIN_MAX], vkey, groups[TALLY_GROUPS],
 		record;
 	enum tally_ek_template template;
+	uint8_t nv[34]; /* name of the counter */
 	struct tally_enrolment e;
 	struct tally_arena *arena;
 };
@@ -111,6 +112,10 @@ read_facts(struct facts *f, struct cli_ledger *l, const char *asset, struct tall
 	e->asset = tally_bytes_str(asset);
 	e->ek_public = info.ek_public;
 	e->ak_public = info.ak_public;
+	if (info.nv_public.len > 0) {
+		tally_tpm_name(f->nv, info.nv_public);
+		e->nv = tally_bytes(f->nv, sizeof(f->nv));
+	}
 	tally_host_id(e->host_id, e->ek_public);
 	e->origin = tally_bytes_str(tally_store_origin(l->store));
 	e->vkey = tally_buf_view(&f->vkey);

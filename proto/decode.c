@@ -154,6 +154,11 @@ operations_numbers(struct tally_operations *to, const Tally__Pb__Operations *pb,
 	NUMBER(prev_size);
 	NUMBER(line);
 	NUMBER(receipt_size);
+	NUMBER(counter);
+	NUMBER(reset_count);
+	NUMBER(restart_count);
+	NUMBER(newest_receipt);
+	NUMBER(anchor);
 	if (pb->n_cpu_time == 0)
 		return;
 	list = tally_arena_alloc(arena, pb->n_cpu_time * sizeof(*list));
@@ -196,7 +201,9 @@ decode_operations(struct tally_operations *to, struct tally_bytes in, struct tal
 	BYTES(receipt_root, TALLY_HASH);
 	BYTES(cosignatures, PROTO_RAW);
 	BYTES(timestamp, PROTO_RAW);
+	BYTES(certification, PROTO_RAW);
 	BYTES(enrolment, PROTO_RAW);
+	BYTES(tpm_time, PROTO_RAW);
 	return 0;
 }
 

@@ -167,7 +167,9 @@ operations_bytes(Tally__Pb__Operations *out, const struct tally_operations *from
 	BYTES(receipt_root, TALLY_HASH);
 	BYTES(cosignatures, PROTO_RAW);
 	BYTES(timestamp, PROTO_RAW);
+	BYTES(certification, PROTO_RAW);
 	BYTES(enrolment, PROTO_RAW);
+	BYTES(tpm_time, PROTO_RAW);
 	*out = pb;
 	return 0;
 }
@@ -208,6 +210,11 @@ encode_operations(const struct tally_operations *from, struct tally_buf *out, st
 	NUMBER(prev_size);
 	NUMBER(line);
 	NUMBER(receipt_size);
+	NUMBER(counter);
+	NUMBER(reset_count);
+	NUMBER(restart_count);
+	NUMBER(newest_receipt);
+	NUMBER(anchor);
 	if (operations_bytes(&pb, from, err) < 0)
 		return -1;
 	cpu_times_out(&pb, &items, from);

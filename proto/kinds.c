@@ -180,7 +180,8 @@ bool
 tally_kind_is_apart(unsigned kind)
 {
 	return kind == TALLY_IMPORT || kind == TALLY_OPERATOR_ACTION ||
-	       kind == TALLY_SESSION_STATEMENT || kind == TALLY_ENROLMENT || kind == TALLY_RECEIPT;
+	       kind == TALLY_SESSION_STATEMENT || kind == TALLY_ENROLMENT ||
+	       kind == TALLY_RECEIPT || kind == TALLY_ANCHOR_INTENT || kind == TALLY_ANCHOR;
 }
 
 bool

@@ -2,7 +2,7 @@
 /*
  * The session statement (docs/FORMAT.md section 6). Its hash is quoted by the
  * TPM, so the bytes are made once and kept. Decoding wants every field but
- * `foreign`, and PCR numbers that exist, in ascending order.
+ * `foreign` and `nv_public`, and PCR numbers that exist, in ascending order.
  */
 #include "proto_internal.h"
 #include "statement.pb-c.h"
@@ -44,6 +44,7 @@ tally_statement_encode(const struct tally_statement *st, struct tally_buf *out,
 	BYTES(transport, PROTO_TEXT);
 	BYTES(ledger_pcr_value, TALLY_HASH);
 	NUMBER(foreign);
+	BYTES(nv_public, PROTO_RAW);
 	proto_pack(out, &pb.base);
 	return 0;
 }
@@ -82,7 +83,8 @@ statement_fields(struct tally_statement *st, const Tally__Pb__Statement *pb, str
 	BYTES(transport, PROTO_TEXT);
 	BYTES(ledger_pcr_value, TALLY_HASH);
 	st->foreign = pb->has_foreign && pb->foreign;
-	return 0;
+	return proto_bytes_in(&st->nv_public, pb->has_nv_public, &pb->nv_public, PROTO_RAW,
+			      "nv_public", err);
 }
 
 int

@@ -121,6 +121,7 @@ check_keys(struct taking *t)
 	const struct tally_enrolment *e = &t->f.e;
 	const struct enrolled *before = &t->x->enrolled;
 	const struct session *s = t->session;
+	uint8_t name[34];
 
 	if (s->blind)
 		return;
@@ -131,6 +132,11 @@ check_keys(struct taking *t)
 	else if (!tally_bytes_eq(e->ak_public, s->st.ak_public) &&
 		 !(before->any && tally_bytes_eq(tally_buf_view(&before->ak), s->st.ak_public)))
 		TELL(t, "tpm-5", "enrolment record: of another attestation key than the session's");
+	if (!s->open || e->nv.len == 0)
+		return;
+	tally_tpm_name(name, s->st.nv_public);
+	if (!s->st.nv_public.p || !tally_bytes_eq(e->nv, tally_bytes(name, sizeof(name))))
+		TELL(t, "tpm-12", "enrolment record: of another NV counter than the session's");
 }
 
 static void
@@ -178,6 +184,7 @@ accept(struct taking *t)
 	keep(&to->ek, e->ek_public);
 	keep(&to->ak, e->ak_public);
 	keep(&to->asset, e->asset);
+	keep(&to->nv, e->nv);
 	memcpy(to->host_id, e->host_id, TALLY_HASH);
 }
 

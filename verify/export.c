@@ -141,6 +141,7 @@ check_inside(struct tally_export *x, const struct anchors *anchors, struct tally
 		remark(x->problems,
 		       "%s: %" PRIu64 " quotes were made while the TPM's clock was not safe",
 		       x->folder.path, session.unsafe);
+	anchored_end(x);
 	history_free(history);
 	sessions_deinit(&session);
 	if (r == 0)
@@ -206,6 +207,9 @@ tally_export_close(struct tally_export *x)
 	tally_buf_deinit(&x->enrolled.ak);
 	tally_buf_deinit(&x->enrolled.before);
 	tally_buf_deinit(&x->enrolled.asset);
+	tally_buf_deinit(&x->enrolled.nv);
+	tally_buf_deinit(&x->clocks.ak);
+	anchored_deinit(&x->anchors_made);
 	free(x->digest);
 	free(x->witnessed.claim);
 	free(x->origin);

@@ -186,8 +186,10 @@ history_at(struct history *h, uint64_t size, const uint8_t root[2][TALLY_HASH],
 			    h->wrongs[side] < ROOTS)
 				h->wrong[side][h->wrongs[side]++] = h->sequence;
 		if (memcmp(h->head.root, root[0], TALLY_HASH) == 0 ||
-		    memcmp(h->head.root, root[1], TALLY_HASH) == 0)
+		    memcmp(h->head.root, root[1], TALLY_HASH) == 0) {
 			witnessed_note(h->x, h->sequence, &h->note, &h->head);
+			anchored_note(h->x, &h->note, size);
+		}
 		if (rows_at(&h->rows, h->sequence, &h->note, err) < 0)
 			return -1;
 		if (h->rows.quoted)

@@ -150,26 +150,28 @@ check_evidence(struct rows *r, uint64_t sequence, const struct tally_note *note,
 {
 	const struct tally_note_line *line = evidence_line(r, note);
 	struct tally_err err = TALLY_ERR_INIT;
-	uint8_t value[TALLY_HASH];
+	struct tally_quote quote;
 	unsigned check = 1;
-	char name[16];
+	char name[32];
 
 	if (!line) {
 		TELL(r, "missing", NOTES, "note %" PRIu64 ": no evidence line for row %u", sequence,
 		     r->row.number);
 		return;
 	}
-	if (!sessions_quote(r->session, tally_bytes(line->sig, line->sig_len), q, value, &check,
+	if (!sessions_quote(r->session, tally_bytes(line->sig, line->sig_len), q, &quote, &check,
 			    &err)) {
 		snprintf(name, sizeof(name), "tpm-%u", check);
 		TELL(r, name, NOTES, "note %" PRIu64 ": %s", sequence, err.text);
 	} else if (r->session->st.ledger_pcr != TALLY_NO_PCR &&
-		   memcmp(value, r->session->value, TALLY_HASH) != 0) {
+		   memcmp(quote.ledger_pcr, r->session->value, TALLY_HASH) != 0) {
 		TELL(r, "tpm-8", NOTES,
 		     "note %" PRIu64 ": PCR %u was quoted with another value than row %u says",
 		     sequence, r->row.pcr, r->row.number);
 	} else {
 		r->quoted = true;
+		snprintf(name, sizeof(name), "note %" PRIu64, sequence);
+		clocks_quote(r->x, &quote, NOTES, name);
 	}
 }
 
@@ -208,13 +210,15 @@ check_lines(struct rows *r, uint64_t sequence, const struct tally_note *note,
 	const struct tally_note_line *line = evidence_line(r, note);
 	struct tally_err err = TALLY_ERR_INIT;
 	uint8_t value[TALLY_HASH];
+	struct tally_quote quote;
 	unsigned check;
 	/* Those of other names are witnesses'. */
 	size_t own = tally_note_lines_of(note, tally_bytes_str(r->x->origin));
 
 	if (own > (done ? 2U : 1U) && !done && line && own == 2 &&
-	    sessions_quote(r->session, tally_bytes(line->sig, line->sig_len), q, value, &check,
+	    sessions_quote(r->session, tally_bytes(line->sig, line->sig_len), q, &quote, &check,
 			   &err)) {
+		memcpy(value, quote.ledger_pcr, TALLY_HASH);
 		if (!r->lenient)
 			TELL(r, "missing", FILE_NAME,
 			     "note %" PRIu64 " has evidence, but no row says that it was made",

@@ -20,17 +20,15 @@ sessions_deinit(struct session *s)
 
 bool
 sessions_quote(struct session *s, struct tally_bytes line, const uint8_t q[TALLY_HASH],
-	       uint8_t value[TALLY_HASH], unsigned *check, struct tally_err *err)
+	       struct tally_quote *quote, unsigned *check, struct tally_err *err)
 {
-	struct tally_quote quote;
 	struct tally_blob blob;
 
 	*check = 1;
 	if (tally_blob_parse(&blob, line, err) < 0 ||
-	    tally_quote_check(s->key, &s->st, &blob, q, &quote, check, err) < 0)
+	    tally_quote_check(s->key, &s->st, &blob, q, quote, check, err) < 0)
 		return false;
-	s->unsafe += !quote.safe;
-	memcpy(value, quote.ledger_pcr, TALLY_HASH);
+	s->unsafe += !quote->safe;
 	return true;
 }
 
@@ -62,22 +60,25 @@ check_claims(struct session *s, struct tally_export *x, const uint8_t root[2][TA
 static void
 check_quote(struct session *s, struct tally_export *x, struct tally_bytes line, const char *file)
 {
-	uint8_t q[TALLY_HASH], value[TALLY_HASH];
+	struct tally_quote quote;
+	uint8_t q[TALLY_HASH];
 	struct tally_err err = TALLY_ERR_INIT;
 	const char *dir = x->folder.path;
 	unsigned check = 0;
 	char name[16];
 
 	tally_q_statement(q, tally_buf_view(&s->bytes));
-	if (!sessions_quote(s, line, q, value, &check, &err)) {
+	if (!sessions_quote(s, line, q, &quote, &check, &err)) {
 		snprintf(name, sizeof(name), "tpm-%u", check);
 		problem_entry(x->problems, name, dir, file, s->index, "session statement: %s",
 			      err.text);
-	} else if (memcmp(value, s->st.ledger_pcr_value.p, TALLY_HASH) != 0) {
+		return;
+	}
+	if (memcmp(quote.ledger_pcr, s->st.ledger_pcr_value.p, TALLY_HASH) != 0)
 		problem_entry(x->problems, "tpm-8", dir, file, s->index,
 			      "session statement: PCR %u was quoted with another value",
 			      s->st.ledger_pcr);
-	}
+	clocks_quote(x, &quote, file, "session statement");
 }
 
 void
@@ -112,6 +113,7 @@ sessions_begin(struct session *s, struct tally_export *x, uint64_t index,
 	tally_buf_clear(&x->transport);
 	tally_buf_add_bytes(&x->transport, s->st.transport);
 	check_claims(s, x, root, file);
+	clocks_session(x, s, file);
 	check_quote(s, x, o->quote, file);
 	if (s->st.ledger_pcr == TALLY_NO_PCR && !s->told_no_pcr) {
 		remark(x->problems,

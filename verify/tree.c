@@ -129,6 +129,8 @@ check_withheld(struct pass *p, unsigned kind, uint64_t index, const char *file)
 			   : kind == TALLY_SESSION_STATEMENT ? "the session statement"
 			   : kind == TALLY_RECEIPT           ? "the receipt"
 			   : kind == TALLY_ENROLMENT         ? "the enrolment record"
+			   : kind == TALLY_ANCHOR_INTENT     ? "the anchor's intent"
+			   : kind == TALLY_ANCHOR            ? "the anchor"
 							     : NULL;
 
 	if (!what)
@@ -171,11 +173,19 @@ check_payload(struct pass *p, uint64_t index, const struct payload *payload, con
 		roots(p, root);
 		sessions_begin(p->session, p->x, index, &ev.o, (const uint8_t(*)[TALLY_HASH])root,
 			       file);
-		if (p->session->open)
+		if (p->session->open) {
 			enrolment_session(p->x, p->session, file);
+			anchored_session(p->x, p->session, file);
+		}
 	}
-	if (ev.kind == TALLY_RECEIPT)
+	if (ev.kind == TALLY_RECEIPT) {
 		witnessed_receipt(p->x, index, &ev.o, file);
+		anchored_receipt(p->x, index);
+	}
+	if (ev.kind == TALLY_ANCHOR_INTENT)
+		anchored_intent(p->x, p->session, index, &ev.o, file);
+	if (ev.kind == TALLY_ANCHOR)
+		anchored_take(p->x, p->session, index, &ev.o, file);
 	if (ev.kind == TALLY_ENROLMENT)
 		enrolment_take(p->x, p->anchors, p->session, index, tally_get_u64(record + 16),
 			       ev.o.enrolment, file);

@@ -129,10 +129,10 @@ struct tally_export {
 	struct tally_buf transport; /* of the newest session statement */
 	struct enrolled {           /* what pinned enrollers say of it */
 		bool any;
-		uint64_t first;          /* entry of the first record that counts */
-		struct tally_buf ek, ak; /* of the newest one */
-		struct tally_buf before; /* attestation key of the one before it */
-		struct tally_buf asset;
+		uint64_t first;             /* entry of the first record that counts */
+		struct tally_buf ek, ak;    /* of the newest one */
+		struct tally_buf before;    /* attestation key of the one before it */
+		struct tally_buf asset, nv; /* `nv`: TPM name of the counter; empty: none */
 		uint8_t host_id[TALLY_HASH];
 		enum tally_class class; /* the lowest of them */
 	} enrolled;
@@ -145,6 +145,33 @@ struct tally_export {
 		bool any;
 		struct tally_header last; /* the newest entry, where there is `any` */
 	} attested;
+	struct anchored {       /* anchored.c: its anchors so far */
+		bool any, open; /* an intent; the newest one, of which nothing has come */
+		uint64_t intent;
+		bool counts;      /* the open one has a counter: */
+		uint64_t counter; /* what it is to be */
+		bool bound;       /* a note covers the open one: */
+		uint8_t q[TALLY_HASH];
+		bool known; /* what the counter is by the ledger: */
+		uint64_t value;
+		bool has_receipt;
+		uint64_t receipt;              /* entry of the newest one */
+		struct tally_buf counter_name; /* of the first statement that has one */
+		struct anchored_value {        /* what was certified, in the order of the log */
+			uint64_t value, index;
+			uint8_t name[34], q[TALLY_HASH]; /* of the NV index; what it binds */
+		} * certified;
+		size_t count, cap;
+		uint64_t gaps;
+	} anchors_made;
+	struct clocks { /* clocks.c: what its TPM said of time and of its sessions */
+		bool any, has_time;
+		uint32_t reset_count, restart_count;
+		uint64_t clock;      /* ms, of the newest attestation */
+		uint64_t time, then; /* ms, of the session's newest anchor: time, and clock */
+		struct tally_buf ak; /* whose they are */
+		uint64_t boots, unlogged, suspends, set, unclean;
+	} clocks;
 	bool superseded; /* another export here succeeds it, by an enroller's word */
 	bool succeeds;   /* its first entry names a ledger before it */
 	struct tally_buf prev_origin;
@@ -243,7 +270,7 @@ void sessions_begin(struct session *s, struct tally_export *x, uint64_t index,
 		    const char *file);
 /* Whether an evidence line is a quote of this session over q. */
 bool sessions_quote(struct session *s, struct tally_bytes line, const uint8_t q[TALLY_HASH],
-		    uint8_t value[TALLY_HASH], unsigned *check, struct tally_err *err);
+		    struct tally_quote *quote, unsigned *check, struct tally_err *err);
 
 /* enrolment.c: a record in entry `index`, which was appended at `wall`. */
 void enrolment_take(struct tally_export *x, const struct anchors *anchors,
@@ -259,6 +286,29 @@ enum tally_class enrolment_class(struct tally_export *x);
  * either order, whether `a` succeeds `b`; then each pair once. */
 void enrolment_mark(const struct tally_export *a, struct tally_export *b);
 int enrolment_compare(struct tally_export *a, struct tally_export *b, struct tally_err *err);
+
+/* anchored.c, in the order of the tree: a session statement, each note when the tree has its
+ * size and root, each receipt, each anchor-intent and anchor. */
+void anchored_session(struct tally_export *x, const struct session *s, const char *file);
+void anchored_note(struct tally_export *x, const struct tally_note *note, uint64_t size);
+void anchored_receipt(struct tally_export *x, uint64_t index);
+void anchored_intent(struct tally_export *x, const struct session *s, uint64_t index,
+		     const struct tally_operations *o, const char *file);
+void anchored_take(struct tally_export *x, struct session *s, uint64_t index,
+		   const struct tally_operations *o, const char *file);
+void anchored_end(struct tally_export *x);
+/* Two exports: one value of one counter that binds two histories. */
+void anchored_compare(const struct tally_export *a, struct tally_export *b);
+void anchored_deinit(struct anchored *a);
+
+/* clocks.c (check 9): a session statement; any attestation's clock; an anchor's time. `where`
+ * says whose it is. */
+void clocks_session(struct tally_export *x, const struct session *s, const char *file);
+void clocks_quote(struct tally_export *x, const struct tally_quote *quote, const char *file,
+		  const char *where);
+void clocks_time(struct tally_export *x, const struct tally_tpm_time *t, const char *file,
+		 uint64_t entry);
+void clocks_end(struct tally_export *x);
 
 /* attested.c: each entry; behind its last one each note whose quote holds; at the end
  * whether that is enough for a class above software. */

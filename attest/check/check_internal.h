@@ -11,7 +11,9 @@
 #include "tally/evidence.h"
 
 #define TPM_GENERATED        0xff544347u
+#define TPM_ST_ATTEST_NV     0x8014u
 #define TPM_ST_ATTEST_QUOTE  0x8018u
+#define TPM_ST_ATTEST_TIME   0x8019u
 #define TPM_ALG_RSA          0x0001u
 #define TPM_ALG_AES          0x0006u
 #define TPM_ALG_SHA256       0x000bu
@@ -45,16 +47,28 @@ struct tpm_public {
 };
 int public_parse(struct tpm_public *out, struct tally_bytes in, struct tally_err *err);
 
-/* TPMS_ATTEST of a quote; views into the bytes. */
+/* TPMS_ATTEST; views into the bytes. */
 struct tpm_attest {
-	struct tally_bytes signer, extra, digest;
+	struct tally_bytes signer, extra;
 	uint64_t clock, firmware;
 	uint32_t reset_count, restart_count;
 	bool safe;
+	/* of a quote */
+	struct tally_bytes digest;
 	uint16_t bank;
 	uint8_t select[TPM_SELECT];
+	/* of a time: the clock once more, as it is attested */
+	struct tally_tpm_time time;
+	/* of an NV certification */
+	struct tally_bytes nv_name, nv_contents;
+	uint16_t nv_offset;
 };
-int attest_parse(struct tpm_attest *out, struct tally_bytes in, unsigned *check,
+/* Of the type that is wanted, or it is none. */
+int attest_parse(struct tpm_attest *out, unsigned type, struct tally_bytes in, unsigned *check,
+		 struct tally_err *err);
+/* Checks 1 to 4, 6 and 7 of any attestation over `q`. */
+int attest_check(struct tpm_attest *out, unsigned type, const struct tally_identity_key *k,
+		 const struct tally_attested *a, const uint8_t q[TALLY_HASH], unsigned *check,
 		 struct tally_err *err);
 
 /* TPMT_SIGNATURE, r and s in full length and in [1, n-1]. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A quote against the identity and the value that it must bind: checks 1 to 4,
- * 6, 7 and 8. The signature comes before anything that it covers is believed.
+ * A quote against the identity and the value that it must bind: check 8, behind
+ * those of any attestation.
  */
 #include <string.h>
 #include "tally/err.h"
@@ -43,24 +43,11 @@ tally_quote_check(const struct tally_identity_key *k, const struct tally_stateme
 		  const struct tally_blob *blob, const uint8_t q[TALLY_HASH],
 		  struct tally_quote *out, unsigned *check, struct tally_err *err)
 {
+	const struct tally_attested attested = { blob->attest, blob->signature };
 	struct tpm_attest a;
-	struct tpm_signature sig;
 
-	if (attest_parse(&a, blob->attest, check, err) < 0 ||
-	    signature_parse(&sig, blob->signature, check, err) < 0)
+	if (attest_check(&a, TPM_ST_ATTEST_QUOTE, k, &attested, q, check, err) < 0)
 		return -1;
-	if (signature_verify(&sig, k->key, blob->attest, err) < 0) {
-		*check = 4;
-		return -1;
-	}
-	if (!tally_bytes_eq(a.signer, tally_bytes(k->signer, TPM_NAME)))
-		return check_fail(check, 6, err,
-				  "attestation: its signer is not this key under this endorsement "
-				  "key");
-	if (!tally_bytes_eq(a.extra, tally_bytes(q, TALLY_HASH)))
-		return check_fail(
-			check, 7, err,
-			"attestation: it binds another value (a replay, or another note)");
 	if (check_pcrs(k, st, blob, &a, check, err) < 0)
 		return -1;
 	memset(out, 0, sizeof(*out));

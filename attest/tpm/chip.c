@@ -105,7 +105,9 @@ start(struct chip *c, const struct tpm_transport *t, bool create, const struct t
 		return -1;
 	if (chip_flush_leftovers(c, err) < 0)
 		return -1;
-	return chip_load_keys(c, create, disk, err);
+	if (chip_load_keys(c, create, disk, err) < 0)
+		return -1;
+	return chip_open_counter(c, create, disk, err);
 }
 
 static void
@@ -120,6 +122,7 @@ power_off(struct chip *c)
 	}
 	tally_buf_deinit(&c->ek_public);
 	tally_buf_deinit(&c->ak_public);
+	tally_buf_deinit(&c->nv_public);
 	if (c->dir >= 0)
 		close(c->dir);
 	sodium_memzero(c, sizeof(*c));
@@ -132,7 +135,7 @@ chip_open(struct chip *c, const char *dir, const struct tpm_transport *transport
 {
 	memset(c, 0, sizeof(*c));
 	c->dir = -1;
-	c->ak = ESYS_TR_NONE;
+	c->ak = c->nv = ESYS_TR_NONE;
 	if (sodium_init() < 0)
 		return tally_err_set(err, TALLY_SYS, "libsodium does not start");
 	if (open_folder(c, dir, create, err) == 0 &&
@@ -148,6 +151,7 @@ chip_close(struct chip *c, struct tally_err *err)
 	TSS2_RC rc = TSS2_RC_SUCCESS;
 	int r = 0;
 
+	chip_close_counter(c);
 	if (c->ak != ESYS_TR_NONE)
 		Esys_FlushContext(c->esys, c->ak);
 	if (c->kind == TPM_LIBTPMS)

@@ -18,8 +18,9 @@ struct chip {
 	uint8_t key[SEALED_KEY];
 	TSS2_TCTI_CONTEXT *tcti;
 	ESYS_CONTEXT *esys;
-	ESYS_TR ak;
+	ESYS_TR ak, nv;                        /* the counter, or ESYS_TR_NONE */
 	struct tally_buf ek_public, ak_public; /* TPMT_PUBLIC */
+	struct tally_buf nv_public;            /* TPMS_NV_PUBLIC; empty: no counter */
 };
 
 /* `dir` holds what is kept of the TPM: libtpms' state, and of each the sealed
@@ -44,6 +45,19 @@ int chip_quote(struct chip *c, const uint8_t *pcrs, size_t n, const uint8_t q[TA
  * with `create`, to make one where there is none). */
 int chip_load_keys(struct chip *c, bool create, const struct tally_disk *disk,
 		   struct tally_err *err);
+/* counter.c: takes up the NV counter that the sealed file `nv` names, with its auth; with
+ * `create` makes one where there is no such file. A TPM without one, or that
+ * gives none, is no error: its anchors have the time alone. */
+int chip_open_counter(struct chip *c, bool create, const struct tally_disk *disk,
+		      struct tally_err *err);
+void chip_close_counter(struct chip *c);
+int chip_counter_read(struct chip *c, uint64_t *value, struct tally_err *err);
+int chip_counter_increment(struct chip *c, struct tally_err *err);
+/* These append an attestation with its signature (FORMAT.md section 6). */
+int chip_counter_certify(struct chip *c, const uint8_t q[TALLY_HASH], struct tally_buf *out,
+			 struct tally_err *err);
+int chip_time(struct chip *c, const uint8_t q[TALLY_HASH], struct tally_buf *out,
+	      struct tally_err *err);
 /* A policy session that satisfies a low endorsement key once: PolicySecret(endorsement). */
 int chip_open_policy(struct chip *c, ESYS_TR *session, struct tally_err *err);
 /* endorsement.c: makes an endorsement key again and appends its TPMT_PUBLIC; the

@@ -32,7 +32,7 @@ struct client {
 	int cancelled;  /* an eventfd, readable once it is cancelled; -1 none */
 	char gone[256]; /* why */
 	uint8_t message[TPM_MESSAGE_MAX];
-	struct tally_buf request, ek_public, ak_public;
+	struct tally_buf request, ek_public, ak_public, nv_public;
 	const char *transport; /* its kind: what it is called is for the host only */
 };
 
@@ -135,7 +135,7 @@ static int
 client_info(void *ctx, struct tally_tpm_info *out, struct tally_err *err)
 {
 	struct client *c = begin(ctx, TPM_OP_INFO);
-	struct tally_bytes answer, ek, ak;
+	struct tally_bytes answer, ek, ak, nv;
 	struct tally_cursor cursor;
 
 	if (ask(c, &answer, err) < 0)
@@ -145,14 +145,18 @@ client_info(void *ctx, struct tally_tpm_info *out, struct tally_err *err)
 	out->restart_count = tally_cursor_u32(&cursor);
 	ek = tally_cursor_take(&cursor, tally_cursor_u16(&cursor));
 	ak = tally_cursor_take(&cursor, tally_cursor_u16(&cursor));
+	nv = tally_cursor_take(&cursor, tally_cursor_u16(&cursor));
 	if (!tally_cursor_done(&cursor))
 		return lost(c, "malformed answer", err);
 	tally_buf_clear(&c->ek_public);
 	tally_buf_add_bytes(&c->ek_public, ek);
 	tally_buf_clear(&c->ak_public);
 	tally_buf_add_bytes(&c->ak_public, ak);
+	tally_buf_clear(&c->nv_public);
+	tally_buf_add_bytes(&c->nv_public, nv);
 	out->ek_public = tally_buf_view(&c->ek_public);
 	out->ak_public = tally_buf_view(&c->ak_public);
+	out->nv_public = tally_buf_view(&c->nv_public);
 	out->transport = c->transport;
 	return 0;
 }
@@ -253,6 +257,55 @@ client_activate(void *ctx, enum tally_ek_template template, struct tally_bytes i
 	return 0;
 }
 
+static int
+client_counter_read(void *ctx, uint64_t *value, struct tally_err *err)
+{
+	struct client *c = begin(ctx, TPM_OP_COUNTER);
+	struct tally_bytes answer;
+
+	if (ask(c, &answer, err) < 0)
+		return -1;
+	if (answer.len != 8)
+		return lost(c, "malformed answer", err);
+	*value = tally_get_u64(answer.p);
+	return 0;
+}
+
+static int
+client_counter_increment(void *ctx, struct tally_err *err)
+{
+	struct client *c = begin(ctx, TPM_OP_INCREMENT);
+	struct tally_bytes answer;
+
+	return ask(c, &answer, err);
+}
+
+static int
+ask_attested(struct client *c, const uint8_t q[TALLY_HASH], struct tally_buf *out,
+	     struct tally_err *err)
+{
+	struct tally_bytes answer;
+
+	tally_buf_add(&c->request, q, TALLY_HASH);
+	if (ask(c, &answer, err) < 0)
+		return -1;
+	tally_buf_add_bytes(out, answer);
+	return 0;
+}
+
+static int
+client_counter_certify(void *ctx, const uint8_t q[TALLY_HASH], struct tally_buf *out,
+		       struct tally_err *err)
+{
+	return ask_attested(begin(ctx, TPM_OP_CERTIFY), q, out, err);
+}
+
+static int
+client_time(void *ctx, const uint8_t q[TALLY_HASH], struct tally_buf *out, struct tally_err *err)
+{
+	return ask_attested(begin(ctx, TPM_OP_TIME), q, out, err);
+}
+
 /* Orderly where the helper still listens; it is gone afterwards in any case. */
 static void
 client_close(void *ctx)
@@ -272,6 +325,7 @@ client_close(void *ctx)
 	tally_buf_deinit(&c->request);
 	tally_buf_deinit(&c->ek_public);
 	tally_buf_deinit(&c->ak_public);
+	tally_buf_deinit(&c->nv_public);
 	free(c);
 }
 
@@ -307,7 +361,11 @@ tally_tpm_start(struct tally_tpm **out, const char *helper, const char *dir, con
 				       .cancel = client_cancel,
 				       .endorsement = client_endorsement,
 				       .issuer = client_issuer,
-				       .activate = client_activate };
+				       .activate = client_activate,
+				       .counter_read = client_counter_read,
+				       .counter_increment = client_counter_increment,
+				       .counter_certify = client_counter_certify,
+				       .time = client_time };
 	c->cancelled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->transport = which.name;
 	c->timeout_ms = TIMEOUT_MS;

@@ -12,7 +12,9 @@
  *	operation   content               content of the answer with status 0
  *	INFO        -                     u32 resetCount || u32 restartCount ||
  *	                                  u16 length || TPMT_PUBLIC of the EK ||
- *	                                  u16 length || TPMT_PUBLIC of the AK
+ *	                                  u16 length || TPMT_PUBLIC of the AK ||
+ *	                                  u16 length || TPMS_NV_PUBLIC of the counter
+ *	                                  (length 0: there is none)
  *	PCR_READ    u8 PCR                32 bytes
  *	PCR_EXTEND  u8 PCR || 32 bytes    -
  *	QUOTE       u8 n || n times u8    an evidence blob (FORMAT.md section 6)
@@ -23,6 +25,11 @@
  *	ISSUER      u8 n                  the n-th issuer's certificate, or nothing
  *	ACTIVATE    u8 template ||        what was sealed for the AK
  *	            u16 length || ID object || encrypted secret
+ *	COUNTER     -                     u64, what the NV counter holds
+ *	INCREMENT   -                     -
+ *	CERTIFY     32 bytes q            an attestation with its signature (FORMAT.md
+ *	                                  section 6): TPM2_NV_Certify of the counter
+ *	TIME        32 bytes q            the same: TPM2_GetTime
  *
  * With another status the content is a text for a human. A helper that could
  * not start answers its first request so, and exits. The end of the stream is
@@ -37,7 +44,11 @@ enum {
 	TPM_OP_SHUTDOWN,
 	TPM_OP_ENDORSEMENT,
 	TPM_OP_ISSUER,
-	TPM_OP_ACTIVATE
+	TPM_OP_ACTIVATE,
+	TPM_OP_COUNTER,
+	TPM_OP_INCREMENT,
+	TPM_OP_CERTIFY,
+	TPM_OP_TIME
 };
 
 #define TPM_HELPER_FD   3

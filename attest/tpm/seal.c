@@ -61,8 +61,8 @@ seal_attest(struct tally_seal *s, struct tally_row *row, struct tally_err *err)
 	return r;
 }
 
-static int
-checkpoint(struct tally_seal *s, struct tally_err *err)
+int
+seal_checkpoint(struct tally_seal *s, struct tally_err *err)
 {
 	for (int i = 0; i < TRIES; i++) {
 		struct tally_row row = { .pcr = (uint8_t)s->st.ledger_pcr, .session = s->session };
@@ -114,7 +114,7 @@ tally_seal_checkpoint(struct tally_seal *s, struct tally_err *err)
 	if (!s->ready && seal_recover(s, &settled, err) < 0)
 		return tally_err_prefix(err, "attest");
 	s->ready = false;
-	r = checkpoint(s, err);
+	r = seal_checkpoint(s, err);
 	if (r < 0)
 		return tally_err_prefix(err, "attest");
 	s->ready = true;

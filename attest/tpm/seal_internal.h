@@ -26,7 +26,8 @@ struct tally_seal {
 	/* The ledger PCR where nobody else extends it: what the next row begins at.
 	 * Without a ledger PCR the rows chain all the same, from zero. */
 	uint8_t value[TALLY_HASH];
-	bool ready; /* nothing is pending, and the above is current */
+	bool ready;      /* nothing is pending, and the above is current */
+	bool unanchored; /* its session began here, and has no anchor yet */
 };
 
 static inline bool
@@ -56,6 +57,9 @@ int seal_quote(struct tally_seal *s, const uint8_t q[TALLY_HASH], struct tally_b
 int seal_attest(struct tally_seal *s, struct tally_row *row, struct tally_err *err);
 int seal_settle_foreign(struct tally_seal *s, struct tally_row *row,
 			const uint8_t found[TALLY_HASH], struct tally_err *err);
+
+/* One attested checkpoint of a seal that is ready: 1 made, 0 nothing new. */
+int seal_checkpoint(struct tally_seal *s, struct tally_err *err);
 
 /* recover.c */
 /* Brings journal and TPM together after a start or a failure. `*settled` is set

@@ -12,7 +12,7 @@
 struct tally_err;
 
 #define SEALED_KEY 32
-enum { SEALED_STATE = 1, SEALED_AK = 2 };
+enum { SEALED_STATE = 1, SEALED_AK = 2, SEALED_NV = 3 };
 
 /* `state.key`; made where it is missing and `create`. */
 int sealed_key(int dir, bool create, uint8_t key[SEALED_KEY], struct tally_err *err);

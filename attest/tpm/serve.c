@@ -64,6 +64,8 @@ answer_info(struct chip *c, struct tally_buf *out, struct tally_err *err)
 	tally_buf_add_bytes(out, tally_buf_view(&c->ek_public));
 	tally_buf_add_u16(out, (uint16_t)c->ak_public.len);
 	tally_buf_add_bytes(out, tally_buf_view(&c->ak_public));
+	tally_buf_add_u16(out, (uint16_t)c->nv_public.len);
+	tally_buf_add_bytes(out, tally_buf_view(&c->nv_public));
 	return 0;
 }
 
@@ -122,6 +124,39 @@ answer_activate(struct chip *c, struct tally_cursor *in, struct tally_buf *out,
 	return chip_activate(c, template, object, secret, out, err);
 }
 
+static int
+answer_counter(struct chip *c, struct tally_buf *out, struct tally_err *err)
+{
+	uint64_t value;
+
+	if (chip_counter_read(c, &value, err) < 0)
+		return -1;
+	tally_buf_add_u64(out, value);
+	return 0;
+}
+
+/* What anchors are made of. */
+static int
+answer_anchor(struct chip *c, unsigned operation, struct tally_cursor *in, struct tally_buf *out,
+	      struct tally_err *err)
+{
+	bool bound = operation == TPM_OP_CERTIFY || operation == TPM_OP_TIME;
+	struct tally_bytes q = tally_cursor_take(in, bound ? TALLY_HASH : 0);
+
+	if (!tally_cursor_done(in))
+		return malformed(err);
+	switch (operation) {
+	case TPM_OP_COUNTER:
+		return answer_counter(c, out, err);
+	case TPM_OP_INCREMENT:
+		return chip_counter_increment(c, err);
+	case TPM_OP_CERTIFY:
+		return chip_counter_certify(c, q.p, out, err);
+	default:
+		return chip_time(c, q.p, out, err);
+	}
+}
+
 /* Everything but SHUTDOWN. */
 static int
 answer(struct chip *c, unsigned operation, struct tally_cursor *in, struct tally_buf *out,
@@ -155,6 +190,11 @@ answer(struct chip *c, unsigned operation, struct tally_cursor *in, struct tally
 		return chip_issuer(c, pcr, out, err) < 0 ? -1 : 0;
 	case TPM_OP_ACTIVATE:
 		return answer_activate(c, in, out, err);
+	case TPM_OP_COUNTER:
+	case TPM_OP_INCREMENT:
+	case TPM_OP_CERTIFY:
+	case TPM_OP_TIME:
+		return answer_anchor(c, operation, in, out, err);
 	default:
 		return malformed(err);
 	}

@@ -69,7 +69,8 @@ session_is_current(const struct tally_seal *s, const struct tally_tpm_info *info
 {
 	if (s->st.reset_count != info->reset_count || s->st.restart_count != info->restart_count ||
 	    !tally_bytes_eq(s->st.ek_public, info->ek_public) ||
-	    !tally_bytes_eq(s->st.ak_public, info->ak_public) || s->st.ledger_pcr != s->wanted_pcr)
+	    !tally_bytes_eq(s->st.ak_public, info->ak_public) ||
+	    !tally_bytes_eq(s->st.nv_public, info->nv_public) || s->st.ledger_pcr != s->wanted_pcr)
 		return false;
 	/* No extend leads back to zero: the TPM was set back, and counts again. (Where
 	 * nothing is extended, that does not show.) */
@@ -104,6 +105,8 @@ encode(struct tally_seal *s, const struct tally_tpm_info *info, const uint8_t va
 		.foreign = info->restart_count == 0 && memcmp(value, zero, TALLY_HASH) != 0,
 	};
 
+	if (info->nv_public.len > 0)
+		st.nv_public = info->nv_public;
 	tally_host_id(host_id, info->ek_public);
 	tally_buf_clear(&s->statement);
 	return tally_statement_encode(&st, &s->statement, err);
@@ -146,5 +149,6 @@ session_begin(struct tally_seal *s, const struct tally_tpm_info *info,
 	if (r < 0)
 		return tally_err_prefix(err, "session statement");
 	memcpy(s->value, value, TALLY_HASH);
+	s->unanchored = true;
 	return 0;
 }

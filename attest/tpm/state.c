@@ -28,7 +28,7 @@ static struct {
 static int
 refuse_orphans(int dir, struct tally_err *err)
 {
-	static const char *const names[] = { "state.prev", "ak" };
+	static const char *const names[] = { "state.prev", "ak", "nv" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (faccessat(dir, names[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)

@@ -223,6 +223,13 @@ struct tally_operations {
 	TALLY_OPT(uint64_t, receipt_size);
 	struct tally_bytes receipt_root, cosignatures, timestamp;
 	struct tally_bytes enrolment; /* the record's signed note */
+	/* Of anchors (FORMAT.md section 6). */
+	TALLY_OPT(uint64_t, counter);
+	TALLY_OPT(uint32_t, reset_count);
+	TALLY_OPT(uint32_t, restart_count);
+	TALLY_OPT(uint64_t, newest_receipt);
+	TALLY_OPT(uint64_t, anchor);
+	struct tally_bytes certification, tpm_time;
 };
 
 /* All zero = an event that says nothing. Views are borrowed, not owned. */
@@ -261,11 +268,28 @@ struct tally_statement {
 	uint64_t prev_size;
 	struct tally_bytes prev_root, transport, ledger_pcr_value;
 	bool foreign;
+	struct tally_bytes nv_public; /* TPMS_NV_PUBLIC of the counter; absent: none */
 };
 int tally_statement_encode(const struct tally_statement *st, struct tally_buf *out,
 			   struct tally_err *err);
-/* All fields required but `foreign`. */
+/* All fields required but `foreign` and `nv_public`. */
 int tally_statement_decode(struct tally_statement *st, struct tally_bytes in,
 			   struct tally_arena *arena, struct tally_err *err);
+
+/* An attestation of a TPM with its signature, as anchors hold them (FORMAT.md section 6). */
+struct tally_attested {
+	struct tally_bytes attest, signature; /* TPMS_ATTEST, TPMT_SIGNATURE */
+};
+int tally_attested_parse(struct tally_attested *out, struct tally_bytes in, struct tally_err *err);
+void tally_attested_write(struct tally_buf *out, const struct tally_attested *a);
+/* What a TPM says of its clocks. */
+struct tally_tpm_time {
+	uint64_t time, clock; /* ms: of this power-on; of the TPM's life */
+	uint32_t reset_count, restart_count;
+	bool safe;
+	uint64_t firmware;
+};
+/* From the bytes of an anchor's tpm_time: what they say, not whether it is true. */
+bool tally_tpm_time_read(struct tally_tpm_time *out, struct tally_bytes attested);
 
 #endif

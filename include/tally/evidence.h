@@ -2,7 +2,7 @@
 #ifndef TALLY_EVIDENCE_H
 #define TALLY_EVIDENCE_H
 /*
- * The verifier's half of the TPM: structures and checks 1-8, 10 and 18 of the
+ * The verifier's half of the TPM: structures and checks 1-8, 10, 12 and 18 of the
  * check-list (FORMAT.md sections 6 and 15). PURE: bytes in, verdicts out.
  */
 #include "tally/bytes.h"
@@ -53,6 +53,17 @@ struct tally_quote {
 int tally_quote_check(const struct tally_identity_key *k, const struct tally_statement *st,
 		      const struct tally_blob *blob, const uint8_t q[TALLY_HASH],
 		      struct tally_quote *out, unsigned *check, struct tally_err *err);
+
+/* Whether a TPMS_NV_PUBLIC is that of a counter for anchors, and of which index (check 12). */
+int tally_counter_public(struct tally_bytes nv_public, uint32_t *index, struct tally_err *err);
+/* Of an anchor: TPM2_NV_Certify of the statement's counter over q (checks 1-4, 6-8, 12), and
+ * TPM2_GetTime over q (checks 1-4, 6-8). */
+int tally_counter_check(const struct tally_identity_key *k, const struct tally_statement *st,
+			const struct tally_attested *attested, const uint8_t q[TALLY_HASH],
+			uint64_t *value, unsigned *check, struct tally_err *err);
+int tally_time_check(const struct tally_identity_key *k, const struct tally_statement *st,
+		     const struct tally_attested *attested, const uint8_t q[TALLY_HASH],
+		     struct tally_tpm_time *out, unsigned *check, struct tally_err *err);
 
 /* Check 18: the class, recomputed. `transport` is what the statement says; it
  * can only lower. Without enrolment: software where anchored. */

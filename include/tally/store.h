@@ -58,6 +58,8 @@ int tally_store_head(struct tally_store *s, uint64_t *size, uint8_t root[TALLY_H
 /* A signed note without evidence. 1 made, 0 nothing new. Re-reads and re-hashes what it signs. */
 int tally_store_checkpoint(struct tally_store *s, struct tally_err *err);
 struct tally_journal tally_store_journal(struct tally_store *s);
+/* How the anchors of its TPM stand (tally/tpm.h). */
+int tally_store_anchors(struct tally_store *s, struct tally_anchors *out, struct tally_err *err);
 /* Signature lines of others, of which each signer has one, onto a note. */
 int tally_store_cosigned(struct tally_store *s, uint64_t sequence, struct tally_bytes lines,
 			 struct tally_err *err);

@@ -15,6 +15,7 @@ struct tally_err;
  * Every call may take long and may fail (TALLY_TPM); none is repeated blindly. */
 struct tally_tpm_info {
 	struct tally_bytes ek_public, ak_public; /* TPMT_PUBLIC; owned by the TPM object */
+	struct tally_bytes nv_public; /* TPMS_NV_PUBLIC of its counter; empty: it has none */
 	uint32_t reset_count, restart_count;
 	const char *transport; /* its kind: "libtpms", "swtpm" */
 };
@@ -41,6 +42,15 @@ struct tally_tpm {
 	int (*activate)(void *ctx, enum tally_ek_template template, struct tally_bytes id_object,
 			struct tally_bytes encrypted_secret, struct tally_buf *out,
 			struct tally_err *err);
+	/* For anchors; NULL in a fake that makes none. The NV counter's value; its
+	 * increment; TPM2_NV_Certify of it over q, and TPM2_GetTime over q, appended as
+	 * an attestation with its signature. */
+	int (*counter_read)(void *ctx, uint64_t *value, struct tally_err *err);
+	int (*counter_increment)(void *ctx, struct tally_err *err);
+	int (*counter_certify)(void *ctx, const uint8_t q[TALLY_HASH], struct tally_buf *out,
+			       struct tally_err *err);
+	int (*time)(void *ctx, const uint8_t q[TALLY_HASH], struct tally_buf *out,
+		    struct tally_err *err);
 };
 
 /* Starts `helper` (NULL: TALLY_TPM_HELPER, else beside this program, else the
@@ -53,6 +63,29 @@ int tally_tpm_check_transport(const char *transport, struct tally_err *err);
 /* The ledger PCR with such a TPM where nobody chose one: 14, or TALLY_NO_PCR. */
 unsigned tally_tpm_default_pcr(const char *transport);
 void tally_tpm_stop(struct tally_tpm *tpm); /* orderly: TPM2_Shutdown, state stored; NULL ok */
+
+/* An anchor as it is written down: the intent (without attestations), what came of
+ * it, or a gap (`gap` is set). */
+struct tally_anchor {
+	bool has_counter;
+	uint64_t counter; /* what it is to be; of a gap, what was found */
+	uint32_t reset_count, restart_count;
+	struct tally_bytes certification, time;
+	const char *gap; /* why no anchor came of the intent, or the counter is not what it was */
+};
+#define TALLY_ANCHOR_CAP      96
+#define TALLY_ANCHOR_INTERVAL (900 * INT64_C(1000000000)) /* ns */
+/* What the journal knows of them. */
+struct tally_anchors {
+	bool any, open;   /* there is an intent; nothing has come of the newest one */
+	uint64_t intent;  /* the index of it */
+	bool has_counter; /* `counter` is known: */
+	uint64_t counter; /* of an open intent what it is to be, else what it is by the ledger */
+	bool has_last;    /* an anchor was made, */
+	int64_t age;      /* so long ago by the wall clock, ns; may be negative */
+	unsigned day;     /* intents of the last 24 hours */
+	int64_t free_in;  /* ns until fewer than the cap are, 0: now */
+};
 
 /* Where evidence is written down before it is made: ledger/store implements it. */
 struct tally_journal {
@@ -79,6 +112,18 @@ struct tally_journal {
 	 * row for that same note. */
 	int (*settle)(void *ctx, const struct tally_row *row, struct tally_bytes ak_public,
 		      struct tally_bytes blob, struct tally_err *err);
+	/* Anchors; NULL, all of them, in a journal that keeps none. How they stand. */
+	int (*anchors)(void *ctx, struct tally_anchors *out, struct tally_err *err);
+	/* Appends the anchor-intent entry. The journal fills in the links. */
+	int (*anchor_intend)(void *ctx, const struct tally_anchor *intent, uint64_t *index,
+			     struct tally_err *err);
+	/* 1 the q of the first note that covers the entry; 0 none does yet. */
+	int (*anchor_note)(void *ctx, uint64_t intent, uint8_t q[TALLY_HASH],
+			   struct tally_err *err);
+	/* Appends the anchor entry that ends the newest intent, or tells of a gap. */
+	int (*anchor_settle)(void *ctx, const struct tally_anchor *a, struct tally_err *err);
+	/* No note is signed any more. */
+	int (*close_signing)(void *ctx, const char *why, struct tally_err *err);
 };
 
 /* One TPM session over one ledger. */
@@ -100,6 +145,14 @@ int tally_seal_open(struct tally_seal **out, struct tally_tpm *tpm,
 /* An attested checkpoint: intend, extend, quote, settle. 1 made, 0 nothing new.
  * After a failure (-1) the next call recovers first. */
 int tally_seal_checkpoint(struct tally_seal *s, struct tally_err *err);
+/* An anchor: intent, checkpoint, NV_Increment, NV_Certify, GetTime; each step by what is
+ * written down and what the TPM holds, so that a crash repeats none blindly. One that is
+ * open is ended. A new one is made where the newest is older than `youngest` ns (always at
+ * the begin of a session), and fewer than the cap were made in a day. 1 made, 0 not now, or
+ * no such thing with this TPM; `*out` is how they stand after it. After a failure (-1) the
+ * next call goes on. A counter that is ahead of the ledger closes it for signing. */
+int tally_seal_anchor(struct tally_seal *s, int64_t youngest, struct tally_anchors *out,
+		      struct tally_err *err);
 void tally_seal_close(struct tally_seal *s); /* does not stop the TPM */
 
 #endif

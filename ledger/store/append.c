@@ -84,15 +84,32 @@ put_leaf(struct tally_store *s, MDB_cursor *cursor, uint64_t index,
 	return 0;
 }
 
-/* "session" in `meta` follows the newest session statement. */
+/* What `meta` follows the newest entry of. */
+static const char *
+followed_by(unsigned kind)
+{
+	switch (kind) {
+	case TALLY_SESSION_STATEMENT:
+		return "session";
+	case TALLY_ANCHOR_INTENT:
+	case TALLY_ANCHOR:
+		return "anchor";
+	case TALLY_RECEIPT:
+		return "receipt";
+	default:
+		return NULL;
+	}
+}
+
 static int
-note_session(struct tally_store *s, MDB_txn *txn, uint64_t index, struct tally_err *err)
+note_newest(struct tally_store *s, MDB_txn *txn, const char *name, uint64_t index,
+	    struct tally_err *err)
 {
 	uint8_t value[8];
 
 	tally_put_u64(value, index);
-	return store_put(s, txn, s->meta, tally_bytes_str("session"),
-			 tally_bytes(value, sizeof(value)), 0, err);
+	return store_put(s, txn, s->meta, tally_bytes_str(name), tally_bytes(value, sizeof(value)),
+			 0, err);
 }
 
 static int
@@ -116,8 +133,8 @@ put_leaves(struct tally_store *s, MDB_txn *txn, struct batch *b, struct store_no
 
 		tally_record_write(record, &h, e->commitment);
 		r = put_leaf(s, cursor, h.index, record, e, err);
-		if (r == 0 && e->kind == TALLY_SESSION_STATEMENT)
-			r = note_session(s, txn, h.index, err);
+		if (r == 0 && followed_by(e->kind))
+			r = note_newest(s, txn, followed_by(e->kind), h.index, err);
 		if (r < 0) {
 			tally_err_prefix_(err, "append entry %llu", (unsigned long long)h.index);
 			break;

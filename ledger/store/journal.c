@@ -278,5 +278,6 @@ tally_store_journal(struct tally_store *s)
 				   .intend = journal_intend,
 				   .settle = journal_settle };
 
+	store_journal_anchors(&j);
 	return j;
 }

@@ -203,6 +203,10 @@ int store_gist_scan(struct tally_store *s, struct tally_gist *g, uint64_t to,
 int store_gist_make(struct tally_store *s, struct tally_gist **g, const uint8_t before[TALLY_HASH],
 		    struct tally_buf *out, struct tally_err *err);
 
+/* anchor.c: the journal's half of anchors. */
+struct tally_journal;
+void store_journal_anchors(struct tally_journal *j);
+
 /* read.c: the head, empty where there is none; the newest row: 1, 0 none, -1. */
 int store_head(struct tally_store *s, struct tally_frontier *f, struct tally_err *err);
 int store_last_row(struct tally_store *s, struct tally_row *out, struct tally_err *err);

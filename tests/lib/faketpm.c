@@ -99,6 +99,71 @@ add_signer(struct faketpm *f, struct tally_buf *out)
 	tally_buf_add(out, ak, sizeof(ak));
 }
 
+static void
+add_clock(const struct faketpm *f, struct tally_buf *out)
+{
+	tally_buf_add_u64(out, f->clock);
+	tally_buf_add_u32(out, f->reset_count);
+	tally_buf_add_u32(out, f->restart_count);
+	tally_buf_add_u8(out, f->safe);
+}
+
+static void
+add_head(struct faketpm *f, struct tally_buf *out, uint16_t type, const uint8_t q[TALLY_HASH])
+{
+	tally_buf_add_u32(out, 0xff544347);
+	tally_buf_add_u16(out, type);
+	add_signer(f, out);
+	tally_buf_add_u16(out, TALLY_HASH);
+	tally_buf_add(out, q, TALLY_HASH);
+	add_clock(f, out);
+	tally_buf_add_u64(out, f->firmware);
+}
+
+static void
+add_attested(struct faketpm *f, struct tally_buf *out, struct tally_bytes attest)
+{
+	struct tally_buf signature = TALLY_BUF_INIT;
+	struct tally_attested a = { .attest = attest };
+
+	faketpm_sign(&signature, f->ak, attest);
+	a.signature = tally_buf_view(&signature);
+	tally_attested_write(out, &a);
+	tally_buf_deinit(&signature);
+}
+
+void
+faketpm_certify(struct faketpm *f, struct tally_buf *out, uint64_t value,
+		const uint8_t q[TALLY_HASH])
+{
+	struct tally_buf attest = TALLY_BUF_INIT;
+	uint8_t name[34];
+
+	tally_put_u16(name, 0x000b);
+	sha256(name + 2, tally_buf_view(&f->nv_public));
+	add_head(f, &attest, 0x8014, q);
+	tally_buf_add_u16(&attest, sizeof(name));
+	tally_buf_add(&attest, name, sizeof(name));
+	tally_buf_add_u16(&attest, 0);
+	tally_buf_add_u16(&attest, 8);
+	tally_buf_add_u64(&attest, value);
+	add_attested(f, out, tally_buf_view(&attest));
+	tally_buf_deinit(&attest);
+}
+
+void
+faketpm_time(struct faketpm *f, struct tally_buf *out, const uint8_t q[TALLY_HASH])
+{
+	struct tally_buf attest = TALLY_BUF_INIT;
+
+	add_head(f, &attest, 0x8019, q);
+	tally_buf_add_u64(&attest, f->time);
+	add_clock(f, &attest);
+	tally_buf_add_u64(&attest, f->firmware);
+	add_attested(f, out, tally_buf_view(&attest));
+	tally_buf_deinit(&attest);
+}
+
 void
 faketpm_attest(struct faketpm *f, struct tally_buf *out, const uint8_t *pcrs, size_t n,
 	       const uint8_t q[TALLY_HASH])
@@ -112,16 +177,7 @@ faketpm_attest(struct faketpm *f, struct tally_buf *out, const uint8_t *pcrs, si
 	}
 	sha256(digest, tally_buf_view(&values));
 	tally_buf_deinit(&values);
-	tally_buf_add_u32(out, 0xff544347);
-	tally_buf_add_u16(out, 0x8018);
-	add_signer(f, out);
-	tally_buf_add_u16(out, TALLY_HASH);
-	tally_buf_add(out, q, TALLY_HASH);
-	tally_buf_add_u64(out, f->clock);
-	tally_buf_add_u32(out, f->reset_count);
-	tally_buf_add_u32(out, f->restart_count);
-	tally_buf_add_u8(out, f->safe);
-	tally_buf_add_u64(out, f->firmware);
+	add_head(f, out, 0x8018, q);
 	tally_buf_add_u32(out, 1);
 	tally_buf_add_u16(out, 0x000b);
 	tally_buf_add_u8(out, sizeof(select));
@@ -161,7 +217,7 @@ begin(struct faketpm *f, const char *call)
 	f->calls++;
 	if (f->hook != NULL)
 		f->hook(f->hook_ctx, call);
-	f->clock += 7;
+	faketpm_advance(f, 7);
 	return f->fail_at == 0 || f->calls < f->fail_at || (f->late && f->calls == f->fail_at);
 }
 
@@ -181,6 +237,7 @@ fake_info(void *ctx, struct tally_tpm_info *out, struct tally_err *err)
 	if (begin(f, "info")) {
 		out->ek_public = tally_buf_view(&f->ek_public);
 		out->ak_public = tally_buf_view(&f->ak_public);
+		out->nv_public = tally_buf_view(&f->nv_public);
 		out->reset_count = f->reset_count;
 		out->restart_count = f->restart_count;
 		out->transport = f->transport;
@@ -245,6 +302,71 @@ fake_quote(void *ctx, const uint8_t *pcrs, size_t n, const uint8_t q[TALLY_HASH]
 	return end(f, err);
 }
 
+static int
+fake_counter_read(void *ctx, uint64_t *value, struct tally_err *err)
+{
+	struct faketpm *f = ctx;
+
+	if (begin(f, "counter_read"))
+		*value = f->counter;
+	return end(f, err);
+}
+
+static int
+fake_counter_increment(void *ctx, struct tally_err *err)
+{
+	struct faketpm *f = ctx;
+
+	if (begin(f, "counter_increment")) {
+		f->counter++;
+		f->increments++;
+	}
+	return end(f, err);
+}
+
+static int
+fake_counter_certify(void *ctx, const uint8_t q[TALLY_HASH], struct tally_buf *out,
+		     struct tally_err *err)
+{
+	struct faketpm *f = ctx;
+
+	if (begin(f, "counter_certify"))
+		faketpm_certify(f, out, f->counter, q);
+	return end(f, err);
+}
+
+static int
+fake_time(void *ctx, const uint8_t q[TALLY_HASH], struct tally_buf *out, struct tally_err *err)
+{
+	struct faketpm *f = ctx;
+
+	if (begin(f, "time"))
+		faketpm_time(f, out, q);
+	return end(f, err);
+}
+
+void
+faketpm_counter(struct faketpm *f, uint32_t index)
+{
+	f->table.counter_read = fake_counter_read;
+	f->table.counter_increment = fake_counter_increment;
+	f->table.counter_certify = fake_counter_certify;
+	f->table.time = fake_time;
+	tally_buf_clear(&f->nv_public);
+	tally_buf_add_u32(&f->nv_public, index);
+	tally_buf_add_u16(&f->nv_public, 0x000b);
+	tally_buf_add_u32(&f->nv_public, 0x22060014);
+	tally_buf_add_u16(&f->nv_public, 0);
+	tally_buf_add_u16(&f->nv_public, 8);
+}
+
+void
+faketpm_advance(struct faketpm *f, uint64_t ms)
+{
+	f->clock += ms;
+	f->time += ms;
+}
+
 static void
 fake_close(void *ctx)
 {
@@ -281,6 +403,7 @@ faketpm_deinit(struct faketpm *f)
 	EVP_PKEY_free(f->ak);
 	tally_buf_deinit(&f->ek_public);
 	tally_buf_deinit(&f->ak_public);
+	tally_buf_deinit(&f->nv_public);
 }
 
 void
@@ -289,12 +412,14 @@ faketpm_reset(struct faketpm *f)
 	memset(f->pcr, 0, sizeof(f->pcr));
 	f->reset_count++;
 	f->restart_count = 0;
+	f->time = 0;
 }
 
 void
 faketpm_restart(struct faketpm *f)
 {
 	f->restart_count++;
+	f->time = 0;
 }
 
 void

@@ -28,7 +28,11 @@ struct faketpm {
 	void (*hook)(void *ctx, const char *call);
 	void *hook_ctx;
 	unsigned extends, quotes; /* that were carried out */
-	const char *transport;    /* as it calls itself: "libtpms" */
+	/* faketpm_counter: an NV counter, and the time since the power came on */
+	struct tally_buf nv_public;
+	uint64_t counter, time;
+	unsigned increments;
+	const char *transport; /* as it calls itself: "libtpms" */
 };
 /* Without a PCR that moves on its own; the session is 1.0. */
 void faketpm_init(struct faketpm *f);
@@ -38,6 +42,10 @@ void faketpm_restart(struct faketpm *f); /* resume: PCRs kept, restartCount + 1 
 /* As somebody else would: not counted, never fails. */
 void faketpm_foreign(struct faketpm *f, unsigned pcr);
 
+/* From now on it has an NV counter, of this index, and tells the time: anchors are made. */
+void faketpm_counter(struct faketpm *f, uint32_t index);
+void faketpm_advance(struct faketpm *f, uint64_t ms); /* clock and time */
+
 /* The parts. Buffers are appended to. */
 EVP_PKEY *faketpm_key(void);
 void faketpm_public_ek(struct tally_buf *out, EVP_PKEY *key);
@@ -46,6 +54,10 @@ void faketpm_public_ak(struct tally_buf *out, EVP_PKEY *key, uint32_t attributes
 void faketpm_qualify(uint8_t out[34], struct tally_bytes parent, struct tally_bytes public);
 void faketpm_attest(struct faketpm *f, struct tally_buf *out, const uint8_t *pcrs, size_t n,
 		    const uint8_t q[TALLY_HASH]);
+/* TPM2_NV_Certify of a counter at `value`, and TPM2_GetTime. */
+void faketpm_certify(struct faketpm *f, struct tally_buf *out, uint64_t value,
+		     const uint8_t q[TALLY_HASH]);
+void faketpm_time(struct faketpm *f, struct tally_buf *out, const uint8_t q[TALLY_HASH]);
 void faketpm_sign(struct tally_buf *out, EVP_PKEY *key, struct tally_bytes attest);
 
 #endif
