@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The NV counter and the time of libtpms in this process, as anchors use them; what
+ * becomes of the counter when it is taken away, made again, or the TPM is cleared.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "chip.h"
+#include "testlib.h"
+#include "tally/err.h"
+
+static const uint32_t boot_pcrs[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+static const struct tpm_transport libtpms = { .kind = TPM_LIBTPMS, .name = "libtpms" };
+
+struct place {
+	char *dir;
+	struct chip chip;
+	struct tally_err err;
+	uint8_t q[TALLY_HASH], host_id[TALLY_HASH], zero[TALLY_HASH];
+};
+
+static int
+setup(void **state)
+{
+	struct place *p = tally_alloc(sizeof(*p));
+
+	setenv("TSS2_LOG", "all+none", 1);
+	p->dir = test_dir_make();
+	memset(p->q, 0x71, sizeof(p->q));
+	*state = p;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct place *p = *state;
+
+	test_dir_remove(p->dir);
+	free(p);
+	return 0;
+}
+
+static void
+open_chip(struct place *p, bool create)
+{
+	if (chip_open(&p->chip, p->dir, &libtpms, create, NULL, &p->err) < 0)
+		fail_msg("%s", p->err.text);
+}
+
+static void
+close_chip(struct place *p)
+{
+	if (chip_close(&p->chip, &p->err) < 0)
+		fail_msg("%s", p->err.text);
+}
+
+/* 0, or the number of the check that stops it; `value` of a counter, else of a time. */
+static unsigned
+anchor_verdict(struct place *p, bool counter, struct tally_bytes bytes, uint64_t *value)
+{
+	struct tally_identity_key *key = NULL;
+	struct tally_statement st = {
+		.version = 1,
+		.host_id = tally_bytes(p->host_id, TALLY_HASH),
+		.ek_public = tally_buf_view(&p->chip.ek_public),
+		.ak_public = tally_buf_view(&p->chip.ak_public),
+		.nv_public = tally_buf_view(&p->chip.nv_public),
+		.agent_hash = tally_bytes(p->zero, TALLY_HASH),
+		.pcr_bank = 0x000b,
+		.boot_pcrs = { boot_pcrs, 8 },
+		.ledger_pcr = 14,
+		.prev_root = tally_bytes(p->zero, TALLY_HASH),
+		.ledger_pcr_value = tally_bytes(p->zero, TALLY_HASH),
+	};
+	struct tally_attested attested;
+	struct tally_tpm_time time;
+	unsigned check = 0;
+
+	assert_int_equal(chip_counts(&p->chip, &st.reset_count, &st.restart_count, &p->err), 0);
+	tally_host_id(p->host_id, st.ek_public);
+	assert_int_equal(tally_attested_parse(&attested, bytes, &p->err), 0);
+	assert_int_equal(tally_identity_open(&key, &st, &check, &p->err), 0);
+	if (counter)
+		(void)tally_counter_check(key, &st, &attested, p->q, value, &check, &p->err);
+	else if (tally_time_check(key, &st, &attested, p->q, &time, &check, &p->err) == 0)
+		*value = time.clock;
+	tally_identity_free(key);
+	return check;
+}
+
+static void
+counter_and_time_of_libtpms_stand_before_the_verifier(void **state)
+{
+	struct place *p = *state;
+	struct tally_buf certified = TALLY_BUF_INIT, time = TALLY_BUF_INIT;
+	uint64_t first, value = 0, clock = 0, before = 0;
+
+	for (int i = 0; i < 3; i++) {
+		open_chip(p, i == 0);
+		assert_int_equal(chip_counter_read(&p->chip, &value, &p->err), 0);
+		if (i > 0)
+			assert_int_equal(value, first);
+		assert_int_equal(chip_counter_increment(&p->chip, &p->err), 0);
+		tally_buf_clear(&certified);
+		tally_buf_clear(&time);
+		assert_int_equal(chip_counter_certify(&p->chip, p->q, &certified, &p->err), 0);
+		assert_int_equal(chip_time(&p->chip, p->q, &time, &p->err), 0);
+		assert_int_equal(anchor_verdict(p, true, tally_buf_view(&certified), &first), 0);
+		assert_int_equal(first, value + 1);
+		assert_int_equal(anchor_verdict(p, false, tally_buf_view(&time), &clock), 0);
+		assert_true(clock >= before);
+		before = clock;
+		p->q[0] ^= 1;
+		assert_int_equal(anchor_verdict(p, true, tally_buf_view(&certified), &value), 7);
+		assert_int_equal(anchor_verdict(p, false, tally_buf_view(&time), &clock), 7);
+		close_chip(p);
+	}
+	tally_buf_deinit(&certified);
+	tally_buf_deinit(&time);
+}
+
+/* The owner takes the index away and makes it again, under the same name. */
+static void
+a_counter_that_is_made_again_does_not_go_back(void **state)
+{
+	struct place *p = *state;
+	const TPM2B_AUTH none = { .size = 0 };
+	TPM2B_NV_PUBLIC *public = NULL;
+	TPM2B_MAX_NV_BUFFER *data = NULL;
+	uint64_t value = 0;
+	ESYS_TR again;
+
+	open_chip(p, true);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(chip_counter_increment(&p->chip, &p->err), 0);
+	assert_int_equal(chip_counter_read(&p->chip, &value, &p->err), 0);
+	assert_int_equal(Esys_NV_ReadPublic(p->chip.esys, p->chip.nv, ESYS_TR_NONE, ESYS_TR_NONE,
+					    ESYS_TR_NONE, &public, NULL),
+			 0);
+	assert_int_equal(Esys_NV_UndefineSpace(p->chip.esys, ESYS_TR_RH_OWNER, p->chip.nv,
+					       ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
+			 0);
+	p->chip.nv = ESYS_TR_NONE;
+	public->nvPublic.attributes &= (TPMA_NV)~TPMA_NV_WRITTEN;
+	assert_int_equal(Esys_NV_DefineSpace(p->chip.esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD,
+					     ESYS_TR_NONE, ESYS_TR_NONE, &none, public, &again),
+			 0);
+	assert_int_equal(Esys_NV_Increment(p->chip.esys, again, again, ESYS_TR_PASSWORD,
+					   ESYS_TR_NONE, ESYS_TR_NONE),
+			 0);
+	assert_int_equal(Esys_NV_Read(p->chip.esys, again, again, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+				      ESYS_TR_NONE, 8, 0, &data),
+			 0);
+	assert_true(tally_get_u64(data->buffer) > value);
+	Esys_Free(data);
+	Esys_Free(public);
+	Esys_TR_Close(p->chip.esys, &again);
+	close_chip(p);
+	/* Our auth is not the owner's: it is named by the statement, but cannot be counted. */
+	open_chip(p, false);
+	assert_int_equal(chip_counter_increment(&p->chip, &p->err), -1);
+	close_chip(p);
+}
+
+static void
+a_tpm_whose_index_is_gone_goes_without(void **state)
+{
+	struct place *p = *state;
+	uint64_t value;
+
+	open_chip(p, true);
+	assert_int_equal(p->chip.nv_public.len, 14);
+	assert_int_equal(Esys_NV_UndefineSpace(p->chip.esys, ESYS_TR_RH_OWNER, p->chip.nv,
+					       ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
+			 0);
+	p->chip.nv = ESYS_TR_NONE;
+	close_chip(p);
+	open_chip(p, false);
+	assert_int_equal(p->chip.nv_public.len, 0);
+	assert_int_equal(chip_counter_read(&p->chip, &value, &p->err), -1);
+	assert_non_null(strstr(p->err.text, "no NV counter"));
+	close_chip(p);
+}
+
+/* TPM2_Clear: its counters stay what they were, and the attestation key is gone. */
+static void
+a_cleared_tpm_is_refused(void **state)
+{
+	struct place *p = *state;
+
+	open_chip(p, true);
+	assert_int_equal(Esys_Clear(p->chip.esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD,
+				    ESYS_TR_NONE, ESYS_TR_NONE),
+			 0);
+	p->chip.ak = ESYS_TR_NONE;
+	p->chip.nv = ESYS_TR_NONE;
+	close_chip(p);
+	assert_int_equal(chip_open(&p->chip, p->dir, &libtpms, false, NULL, &p->err), -1);
+	assert_non_null(strstr(p->err.text, "not a key of this TPM (cleared"));
+}
+
+int
+main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(counter_and_time_of_libtpms_stand_before_the_verifier),
+		CASE(a_counter_that_is_made_again_does_not_go_back),
+		CASE(a_tpm_whose_index_is_gone_goes_without),
+		CASE(a_cleared_tpm_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
