@@ -40,8 +40,8 @@ parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option argp_options[] = {
 	{ "tpm", 't', "TRANSPORT", 0,
-	  "The TPM: libtpms (the default), a software TPM of the ledger's own, or "
-	  "swtpm:host=H,port=P, one that runs already",
+	  "The TPM: libtpms (the default), a software TPM of the ledger's own, "
+	  "device:/dev/tpmrm0, this machine's, or swtpm:host=H,port=P, one that runs already",
 	  0 },
 	{ "origin", 'o', "NAME", 0, "The log's name, by default tallystick.invalid/HOST-XXXXXXXX",
 	  0 },

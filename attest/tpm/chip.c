@@ -11,8 +11,10 @@
 #include "tally/err.h"
 #include "chip.h"
 #include "state.h"
+#include "device.h"
 #include "swtpm.h"
 #include "tcti.h"
+#include "wire.h"
 
 #define LOCK_TRIES 40
 #define LOCK_PAUSE 50000000L /* ns */
@@ -27,8 +29,8 @@ chip_refused(TSS2_RC rc, const char *command, struct tally_err *err)
 					"its state could not be stored",
 					command);
 	}
-	if (swtpm_failure()) {
-		*err = *swtpm_failure();
+	if (wire_failure()) {
+		*err = *wire_failure();
 		return tally_err_prefix(err, "%s", command);
 	}
 	return tally_err_set(err, TALLY_TPM, "%s: %s (0x%x)", command, Tss2_RC_Decode(rc), rc);
@@ -70,6 +72,8 @@ reach(struct chip *c, const struct tpm_transport *t, bool create, const struct t
 	c->kind = t->kind;
 	if (t->kind == TPM_SWTPM)
 		return swtpm_open(&c->tcti, t, err);
+	if (t->kind == TPM_DEVICE)
+		return device_open(&c->tcti, t, err);
 	if (state_open(c->dir, create, c->key, disk, err) < 0)
 		return -1;
 	return tcti_open(&c->tcti, err);
@@ -81,7 +85,7 @@ start_up(struct chip *c, struct tally_err *err)
 {
 	TSS2_RC rc = Esys_Startup(c->esys, TPM2_SU_CLEAR);
 
-	if (rc == TSS2_RC_SUCCESS || (c->kind == TPM_SWTPM && rc == TPM2_RC_INITIALIZE))
+	if (rc == TSS2_RC_SUCCESS || (c->kind != TPM_LIBTPMS && rc == TPM2_RC_INITIALIZE))
 		return 0;
 	(void)chip_refused(rc, "TPM2_Startup", err);
 	if (c->kind == TPM_SWTPM && rc == TPM2_RC_FAILURE)
@@ -114,8 +118,8 @@ static void
 power_off(struct chip *c)
 {
 	Esys_Finalize(&c->esys);
-	if (c->kind == TPM_SWTPM) {
-		swtpm_close(c->tcti);
+	if (c->kind != TPM_LIBTPMS) {
+		wire_close(c->tcti);
 	} else {
 		tcti_close(c->tcti);
 		state_close();

@@ -21,6 +21,7 @@
 #include "transport.h"
 
 #define TIMEOUT_MS 30000
+#define DEVICE_MS  120000 /* a chip may need some of its commands' 30 s for one of ours */
 #define CLOSE_MS   10000
 #define BURIAL_MS  2000
 
@@ -368,7 +369,7 @@ tally_tpm_start(struct tally_tpm **out, const char *helper, const char *dir, con
 				       .time = client_time };
 	c->cancelled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->transport = which.name;
-	c->timeout_ms = TIMEOUT_MS;
+	c->timeout_ms = which.kind == TPM_DEVICE ? DEVICE_MS : TIMEOUT_MS;
 	helper_find(&path, helper);
 	r = helper_spawn(tally_buf_cstr(&path), dir, transport, create, &c->fd, &c->pid, err);
 	tally_buf_deinit(&path);

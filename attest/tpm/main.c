@@ -17,7 +17,8 @@ static const char doc[] =
 	"Example, as tallyd starts it:\n  tallyd-tpm --state=/var/lib/tallystick/ledger/tpm";
 static const struct argp_option options[] = {
 	{ "state", 's', "DIR", 0, "Folder of the TPM's sealed state (tpm/ of the ledger)", 0 },
-	{ "transport", 't', "TPM", 0, "libtpms (the default) or swtpm:host=H,port=P", 0 },
+	{ "transport", 't', "TPM", 0,
+	  "libtpms (the default), device:/dev/tpmrm0 or swtpm:host=H,port=P", 0 },
 	{ "create", 'c', NULL, 0, "Make a new TPM where the folder has none", 0 },
 	{ 0 },
 };

@@ -9,14 +9,8 @@
 #include <tss2/tss2_tcti.h>
 #include "transport.h"
 
-/* Connects. After the first failure of the connection it stays closed, for the
- * state of an unanswered command is unknown. One at a time a process. */
+/* Connects; wire_close lets go. */
 int swtpm_open(TSS2_TCTI_CONTEXT **out, const struct tpm_transport *t, struct tally_err *err);
-void swtpm_close(TSS2_TCTI_CONTEXT *tcti); /* NULL ok */
-
-/* What ended the connection, or NULL. */
-const struct tally_err *swtpm_failure(void);
-/* For tests: how long a connection and a response may take. */
-void swtpm_set_timeouts(int connect_ms, int response_ms);
+void swtpm_set_timeout(int connect_ms); /* for tests */
 
 #endif

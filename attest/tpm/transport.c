@@ -89,6 +89,26 @@ take_swtpm(struct tpm_transport *out, const char *text, const char *at, struct t
 	return 0;
 }
 
+/* Nothing but such a device: opening another may do what nobody wants (a watchdog's
+ * would reboot), and beside the resource manager there would be no second user. */
+static int
+take_device(struct tpm_transport *out, const char *text, const char *at, struct tally_err *err)
+{
+	static const char prefix[] = "/dev/tpmrm";
+	size_t n = sizeof(prefix) - 1, digits;
+
+	if (strncmp(at, prefix, n) != 0)
+		return refuse(text, at, "a device is /dev/tpmrmN, of the resource manager", err);
+	digits = strspn(at + n, "0123456789");
+	if (digits == 0 || digits > 3 || at[n + digits] != '\0')
+		return refuse(text, at + n,
+			      "a number of at most three digits is wanted here, and "
+			      "no more",
+			      err);
+	memcpy(out->host, at, n + digits + 1);
+	return 0;
+}
+
 int
 transport_parse(struct tpm_transport *out, const char *text, struct tally_err *err)
 {
@@ -97,11 +117,16 @@ transport_parse(struct tpm_transport *out, const char *text, struct tally_err *e
 	*out = (struct tpm_transport){ .kind = TPM_LIBTPMS, .name = "libtpms" };
 	if (strcmp(text, "libtpms") == 0)
 		return 0;
-	if (strncmp(text, device, sizeof(device) - 1) == 0)
-		return refuse(text, text, "device:PATH is not there in this version", err);
+	if (strncmp(text, device, sizeof(device) - 1) == 0) {
+		out->kind = TPM_DEVICE;
+		out->name = "device";
+		return take_device(out, text, text + sizeof(device) - 1, err);
+	}
 	if (strncmp(text, swtpm, sizeof(swtpm) - 1) != 0)
-		return refuse(text, text, "unknown; there are libtpms and swtpm:host=H,port=P",
-			      err);
+		return refuse(
+			text, text,
+			"unknown; there are libtpms, device:/dev/tpmrm0 and swtpm:host=H,port=P",
+			err);
 	out->kind = TPM_SWTPM;
 	out->name = "swtpm";
 	return take_swtpm(out, text, text + sizeof(swtpm) - 1, err);

@@ -6,16 +6,17 @@
  *
  *	libtpms                     the ledger's own, inside tallyd-tpm
  *	swtpm:host=HOST,port=PORT   a running swtpm's TCP socket
+ *	device:/dev/tpmrmN          a TPM of this machine, by the kernel's resource manager
  */
 #include <stdint.h>
 
 struct tally_err;
 
-enum tpm_transport_kind { TPM_LIBTPMS, TPM_SWTPM };
+enum tpm_transport_kind { TPM_LIBTPMS, TPM_SWTPM, TPM_DEVICE };
 struct tpm_transport {
 	enum tpm_transport_kind kind;
 	const char *name; /* of the kind, as a session statement has it */
-	char host[254];
+	char host[254];   /* or the device's path */
 	uint16_t port;
 };
 

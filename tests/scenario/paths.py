@@ -147,7 +147,7 @@ def targets(suite):
         check(result.code in (2, 3) and str(suite.events) in result.error, str(result))
     with suite.case("init makes the folders above the ledger"):
         suite.must("init", scratch / "made/above/ledger")
-    for transport, where in (("device:/dev/tpmrm0", 1), ("swtpm:host=127.0.0.1", 21), ("nonsense", 1),
+    for transport, where in (("device:/dev/tpm0", 8), ("swtpm:host=127.0.0.1", 21), ("nonsense", 1),
                              ("swtpm:host=a b,port=1", 13)):
         with suite.case(f"init --tpm {transport} is exit 2 with the place, and makes nothing"):
             suite.refused("init", scratch / "other", "--tpm", transport, code=2, names=[f"character {where}:"])

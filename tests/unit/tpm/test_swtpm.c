@@ -14,6 +14,7 @@
 #include <tss2/tss2_tpm2_types.h>
 #include <unistd.h>
 #include "swtpm.h"
+#include "wire.h"
 #include "testlib.h"
 #include "tally/bytes.h"
 #include "tally/err.h"
@@ -86,7 +87,8 @@ setup(void **state)
 	p->where = (struct tpm_transport){
 		.kind = TPM_SWTPM, .name = "swtpm", .host = "127.0.0.1", .port = ntohs(a.sin_port)
 	};
-	swtpm_set_timeouts(5000, 20000);
+	swtpm_set_timeout(5000);
+	wire_set_timeout(WIRE_RESPONSE_MS);
 	*state = p;
 	return 0;
 }
@@ -148,8 +150,8 @@ commands_and_answers_go_through_in_one_piece_or_many(void **state)
 			assert_int_equal(size, sizeof(answer));
 			assert_memory_equal(response, answer, sizeof(answer));
 		}
-		assert_null(swtpm_failure());
-		swtpm_close(tcti);
+		assert_null(wire_failure());
+		wire_close(tcti);
 	}
 }
 
@@ -174,7 +176,7 @@ the_size_is_told_first_where_there_is_no_room(void **state)
 	assert_int_equal(Tss2_Tcti_Receive(tcti, &size, response, -1), TSS2_RC_SUCCESS);
 	assert_memory_equal(response, answer, sizeof(answer));
 	assert_int_equal(Tss2_Tcti_Receive(tcti, &size, response, -1), TSS2_TCTI_RC_BAD_SEQUENCE);
-	swtpm_close(tcti);
+	wire_close(tcti);
 }
 
 /* It fails so, within reason, and every later command at once. */
@@ -185,17 +187,17 @@ fails(struct peer *p, const char *says)
 	uint8_t response[TPM2_MAX_RESPONSE_SIZE];
 	size_t size = sizeof(response);
 
-	swtpm_set_timeouts(COMMAND_MS, COMMAND_MS);
+	wire_set_timeout(COMMAND_MS);
 	assert_int_equal(ask(tcti, response, &size), TSS2_TCTI_RC_IO_ERROR);
-	assert_non_null(swtpm_failure());
-	assert_int_equal(swtpm_failure()->code, TALLY_TPM);
-	if (!strstr(swtpm_failure()->text, says))
-		fail_msg("%s, not %s", swtpm_failure()->text, says);
-	assert_non_null(strstr(swtpm_failure()->text, "swtpm at 127.0.0.1 port "));
+	assert_non_null(wire_failure());
+	assert_int_equal(wire_failure()->code, TALLY_TPM);
+	if (!strstr(wire_failure()->text, says))
+		fail_msg("%s, not %s", wire_failure()->text, says);
+	assert_non_null(strstr(wire_failure()->text, "swtpm at 127.0.0.1 port "));
 	assert_int_equal(ask(tcti, response, &size), TSS2_TCTI_RC_IO_ERROR);
 	assert_int_equal(Tss2_Tcti_Receive(tcti, &size, response, -1), TSS2_TCTI_RC_IO_ERROR);
-	swtpm_close(tcti);
-	assert_null(swtpm_failure());
+	wire_close(tcti);
+	assert_null(wire_failure());
 }
 
 static void
@@ -271,8 +273,8 @@ an_answer_that_nobody_asked_for_ends_the_connection(void **state)
 		(void)Tss2_Tcti_Receive(tcti, &size, response, -1);
 		nanosleep(&pause, NULL);
 	}
-	assert_non_null(swtpm_failure());
-	swtpm_close(tcti);
+	assert_non_null(wire_failure());
+	wire_close(tcti);
 }
 
 static void

@@ -27,6 +27,10 @@ each_transport_is_read(void **state)
 	assert_int_equal(t.port, 65535);
 	assert_int_equal(transport_parse(&t, "swtpm:host=fe80::1,port=1", &err), 0);
 	assert_string_equal(t.host, "fe80::1");
+	assert_int_equal(transport_parse(&t, "device:/dev/tpmrm0", &err), 0);
+	assert_int_equal(t.kind, TPM_DEVICE);
+	assert_string_equal(t.name, "device");
+	assert_string_equal(t.host, "/dev/tpmrm0");
 }
 
 static void
@@ -38,7 +42,12 @@ a_mistake_is_told_with_its_character(void **state)
 		{ "", "transport '': character 1: unknown" },
 		{ "LIBTPMS", "character 1: unknown" },
 		{ "libtpms ", "character 1: unknown" },
-		{ "device:/dev/tpmrm0", "character 1: device:PATH is not there" },
+		{ "device:", "character 8: a device is /dev/tpmrmN" },
+		{ "device:/dev/tpm0", "character 8: a device is /dev/tpmrmN" },
+		{ "device:/dev/watchdog", "character 8: a device is /dev/tpmrmN" },
+		{ "device:/dev/tpmrm", "character 18: a number of at most three digits" },
+		{ "device:/dev/tpmrm0/../watchdog", "character 18: a number" },
+		{ "device:/dev/tpmrm1234", "character 18: a number" },
 		{ "swtpm", "character 1: unknown" },
 		{ "swtpm:", "character 7: host=HOST or port=PORT is wanted" },
 		{ "swtpm:host=h", "character 13: port=PORT is missing" },
