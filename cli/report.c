@@ -12,6 +12,7 @@
 #include "tally/file.h"
 #include "tally/report.h"
 #include "cli.h"
+#include "page.h"
 #include "report_inputs.h"
 
 #define PRICES_MAX (1U << 20)
@@ -23,6 +24,7 @@ struct options {
 	const char *out, *compare, *prices;
 	bool strict;
 	enum format format;
+	const struct cli_sources *sources; /* while the report is written */
 };
 
 const char *const cli_report_formats[] = { "text", "json", "csv", "focus", "rum", "html", NULL };
@@ -113,10 +115,23 @@ write_focus(const struct options *o, const struct tally_report *r, struct tally_
 }
 
 static int
+add_page(const struct options *o, const struct tally_report *r, struct tally_buf *out,
+	 struct tally_err *err)
+{
+	struct tally_buf evidence = TALLY_BUF_INIT;
+	int status = cli_page_evidence(o->sources, &evidence, err);
+
+	if (status == 0)
+		tally_report_html(r, tally_buf_view(&evidence), out);
+	tally_buf_deinit(&evidence);
+	return status;
+}
+
+static int
 write_report(const struct options *o, const struct tally_report *r, struct tally_err *err)
 {
 	struct tally_buf text = TALLY_BUF_INIT;
-	int status;
+	int status = 0;
 
 	if (o->format == FOCUS)
 		return write_focus(o, r, err);
@@ -127,10 +142,11 @@ write_report(const struct options *o, const struct tally_report *r, struct tally
 	else if (o->format == RUM)
 		tally_report_rum(r, &text);
 	else if (o->format == HTML)
-		tally_report_html(r, tally_bytes_str("null"), &text);
+		status = add_page(o, r, &text, err);
 	else
 		tally_report_text(r, &text, cli_text_width(o->out));
-	status = tally_report_fits(text.len, err);
+	if (status == 0)
+		status = tally_report_fits(text.len, err);
 	if (status == 0)
 		status = tally_output_write(o->out, tally_buf_view(&text), err);
 	tally_buf_deinit(&text);
@@ -236,6 +252,7 @@ run(struct options *o, struct tally_err *err)
 	if (status == 0 && o->prices)
 		status = read_prices(o->prices, &prices, err);
 	ro.prices = prices;
+	o->inputs.sources = &o->sources;
 	if (status == 0)
 		status = cli_report_make(&o->inputs, &ro, use_report, o, err);
 	tally_buf_deinit(&content);

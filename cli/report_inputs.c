@@ -70,6 +70,8 @@ make(const struct cli_report_inputs *in, struct tally_report_options *o, cli_rep
 	cli_progress_end(&sources.progress);
 	if (status == 0)
 		status = cli_sources_check(&sources, err);
+	if (in->sources)
+		*in->sources = &sources;
 	if (status == 0)
 		status = use(ctx, report, o, err);
 	tally_report_free(report);

@@ -5,10 +5,13 @@
  * subcommand that rests on a report. */
 #include "cli.h"
 
+struct cli_sources;
+
 struct cli_report_inputs {
 	const char **paths;
 	size_t count;
 	const char *from, *to, *zone, *rules, *entitlements, *roster;
+	const struct cli_sources **sources; /* told while the report is used; NULL: nobody asks */
 };
 /* The options of these, for a table of argp's. */
 #define CLI_REPORT_INPUTS                                                                            \

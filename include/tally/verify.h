@@ -12,6 +12,7 @@
 #include "tally/entry.h"
 
 struct tally_err;
+struct tally_vkey;
 struct tally_verify;
 
 struct tally_problem {
@@ -61,6 +62,13 @@ const uint8_t *tally_export_root(const struct tally_export *x);
 /* Of the first `size` entries. */
 int tally_export_root_at(struct tally_export *x, uint64_t size, uint8_t root[TALLY_HASH],
 			 struct tally_err *err);
+const struct tally_vkey *tally_export_vkey(const struct tally_export *x);
+/* Entries and payloads of a bundle, as they were checked; and the newest note, with the newest
+ * that a TPM has attested, which may be empty. What a report's page carries. */
+int tally_export_bundle(struct tally_export *x, uint64_t n, struct tally_buf *entries,
+			struct tally_buf *payload, struct tally_err *err);
+int tally_export_notes(struct tally_export *x, struct tally_buf *newest, struct tally_buf *attested,
+		       struct tally_err *err);
 int tally_export_entries(struct tally_export *x, uint64_t size, struct tally_entries *out,
 			 struct tally_err *err);
 

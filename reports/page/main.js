@@ -2,6 +2,7 @@
 // Puts the page together.
 
 overview();
+section('check', 'Self-check', checkSection());
 section('coverage', 'Coverage', coverageSection());
 section('positions', 'Positions', positionSection());
 section('curve', 'At once', curveSection());
@@ -12,4 +13,5 @@ section('tables', 'Tables', el('h3', {}, 'Positions by scope'), positionTable(),
   report.charges.length ? [el('h3', {}, 'Charges'), chargeTable()] : null, el('h3', {}, 'Ledgers'), ledgerTable());
 section('made-of', 'Made of', madeOf());
 add(find('foot'), [el('p', {}, 'Tallystick. Engineering material, not legal advice. The JSON report is what ', el('span', { class: 'mono' }, 'tally verify'), ' computes again; this page is a view of it.')]);
-document.documentElement.classList.add('drawn');
+root.classList.add('drawn');
+setTimeout(runCheck, 0);

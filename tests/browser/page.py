@@ -6,10 +6,15 @@ import argparse
 import json
 import re
 import sys
+from pathlib import Path
 
 from pages import HOSTILE, ROOT, Page, hostile, many, small, write_events
 from scenario import Suite, check
+from tamperings import WAYS, Copy, vkey
 from webdriver import Browser, Driver, Missing
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "calc"))
+from histories import History  # noqa: E402
 
 PERIOD = ("--from", "2026-01-01", "--to", "2026-01-02")
 YEAR = ("--from", "2026-01", "--to", "2027-01")
@@ -20,8 +25,13 @@ SHELL_MAX, PAGE_MAX = 200_000, 2_000_000
 
 def make(suite, name, events, *options):
     """An estate of these events, and its page and JSON report."""
-    folder = suite.scratch / name
     write_events(suite.scratch / f"{name}.jsonl", events)
+    return make_of(suite, name, *options)
+
+
+def make_of(suite, name, *options):
+    """The same of recorded events that lie there."""
+    folder = suite.scratch / name
     suite.must("record", folder, "--from", suite.scratch / f"{name}.jsonl")
     ledgers = sorted(folder.iterdir())
     for kind in ("html", "json"):
@@ -79,7 +89,7 @@ def check_overview(suite, browser, page):
         for words in ("2026-01-01 00:00:00 UTC to 2026-01-02", "Self-declared", "4 machines", "short of what is held", "imported"):
             check(words in text, f"it does not say {words!r}: {text}")
         ids = browser.run("return [...document.querySelectorAll('main > section')].map(s => s.id)")
-        check(ids == ["overview", "coverage", "positions", "curve", "timeline", "cost", "findings", "tables", "made-of"], ids)
+        check(ids == ["overview", "check", "coverage", "positions", "curve", "timeline", "cost", "findings", "tables", "made-of"], ids)
     with suite.case("a_gap_is_seen_in_the_strip_of_its_host"):
         said = browser.run("return [...document.querySelectorAll('#coverage svg')].map(s => s.getAttribute('aria-label'))")
         check(any(label.startswith("h3:") and "1 gap" in label for label in said), said)
@@ -139,16 +149,87 @@ def check_looks(suite, browser, page, bad):
         check(not re.search("[\u202a-\u202e\u2066-\u2069\u200b\ufeff]", browser.run("return document.body.innerText")), "a mark of direction is raw")
 
 
+def said(browser, kind=""):
+    return browser.text(f"#check li{kind}")
+
+
+def check_self(suite, browser, page):
+    with suite.case("a_good_report_checks_itself_and_says_what_nothing_anchors"):
+        browser.open(page.path)
+        check(browser.verified() == "unanchored", f"{browser.verified()}: {said(browser)}")
+        text = " ".join(said(browser))
+        for words in ("log's key signed (Ed25519)", "hash to the roots that were signed", "signed by a TPM too (P-256)", "worked out again here", "Not worked out here: positions", "tally verify"):
+            check(words in text, f"it does not say {words!r}: {text}")
+        check(not said(browser, ".no"), said(browser, ".no"))
+    with suite.case("pinned_keys_anchor_it_and_a_wrong_one_refutes_it"):
+        keys = [row["vkey"] for row in page.data("evidence-data")["ledgers"]]
+        def pin(*lines):
+            browser.run("document.getElementById('pins').value = arguments[0]; document.documentElement.removeAttribute('data-verified'); document.getElementById('pin').click()", "\n".join(lines))
+            return browser.verified()
+        check(pin("# pinned", *keys) == "holds", said(browser))
+        check(pin(keys[0]) == "unanchored", said(browser))
+        name = keys[0].split("+")[0]
+        check(pin(vkey(name, bytes(range(32))), *keys[1:]) == "fails", said(browser))
+        check("signed with another key than the one that you pasted" in " ".join(said(browser, ".no")), said(browser))
+        check(pin("nonsense") == "unanchored" and "Not taken: nonsense" in " ".join(browser.text("#check p")), browser.text("#check p"))
+    with suite.case("an_entry_behind_a_number_is_shown_with_what_it_says"):
+        browser.run("document.querySelector('#positions button.num').click()")
+        browser.run("document.querySelector('#why table button.num').click()")
+        check(re.search(r"Kind(started|migrated-in|host-facts)", browser.text("#why")[0]), browser.text("#why")[0][:300])
+        browser.run("document.getElementById('why').close()")
+    with suite.case("the_json_that_the_page_saves_is_the_report_byte_for_byte"):
+        browser.run("window.kept = null; const make = URL.createObjectURL; URL.createObjectURL = (blob) => { blob.text().then((t) => { window.kept = t; }); return make(blob); }; document.getElementById('save').click()")
+        check(browser.wait("return window.kept") == (suite.scratch / "small.json").read_text(encoding="utf-8"), "another text")
+
+
+def check_tampering(suite, browser, page):
+    told = {}
+    for change, sentence in WAYS.items():
+        with suite.case(f"tampering_is_refused_where_{change.__name__}"):
+            bad = Copy(page)
+            change(bad)
+            browser.open(bad.write(suite.scratch / "tampered.html").path)
+            check(browser.verified() == "fails", f"{browser.verified()}: {said(browser)}")
+            text = " ".join(said(browser, ".no"))
+            check(re.search(sentence.replace("(", r"\("), text), f"it says: {text}")
+            told[change.__name__] = text
+    with suite.case("each_way_of_tampering_has_its_own_sentence"):
+        check(len(set(told.values())) == len(WAYS), told)
+
+
+def check_too_much(suite, browser, page):
+    with suite.case("with_too_much_evidence_the_page_points_to_the_bundle"):
+        bare = Copy(page)
+        bare.evidence["complete"] = False
+        for ledger in bare.evidence["ledgers"]:
+            ledger["bundles"] = []
+        browser.open(bare.write(suite.scratch / "bare.html").path)
+        check(browser.verified() == "unanchored" and "too much evidence for one file" in " ".join(said(browser)), said(browser))
+        check("Not wholly checked" in browser.text("#check p")[0], browser.text("#check p"))
+
+
+def check_random(suite, browser):
+    with suite.case("random_histories_come_to_the_same_totals_in_the_page"):
+        for seed in (31, 32, 33, 34):
+            name = f"random{seed}"
+            lines = History(seed, 80 if seed % 2 else 300, hosts=3 - seed % 2, vms=12 - seed % 2 * 10).make()
+            (suite.scratch / f"{name}.jsonl").write_text("".join(line.rstrip("\n") + "\n" for line in lines), encoding="utf-8")
+            page = make_of(suite, name, "--from", "2026-02-01T07:00:00.123Z", "--to", "2026-04")
+            browser.open(page.path)
+            check(browser.verified() == "unanchored" and "worked out again here" in " ".join(said(browser)), f"seed {seed}: {said(browser)}")
+
+
 def check_many(suite, browser):
     with suite.case("two_hundred_machines_on_fifty_hosts_over_a_year_stay_quick_and_small"):
         page = make(suite, "many", many(50, 200, 365, 25), *YEAR)
-        check(len(page.html.encode()) < PAGE_MAX, f"{len(page.html)} bytes")
+        check(len(page.html.encode()) - len(page.blocks["evidence-data"]) < PAGE_MAX, f"{len(page.html)} bytes")
         look(suite, browser, page)
         took = browser.run("const n = performance.getEntriesByType('navigation')[0]; return n.domComplete - n.responseEnd")
         check(took < 5000, f"{took} ms to draw it")
         took = browser.run("const t = performance.now(); const s = document.getElementById('vm-table-search'); s.value = 'app-19'; "
                            "s.dispatchEvent(new Event('input')); document.body.getBoundingClientRect(); return performance.now() - t")
         check(took < 500, f"{took} ms to search")
+        check(browser.verified() == "unanchored", said(browser))
 
 
 def check_browser(suite, page, bad):
@@ -162,6 +243,10 @@ def check_browser(suite, page, bad):
         check_overview(suite, browser, page)
         check_use(suite, browser, page)
         check_looks(suite, browser, page, bad)
+        check_self(suite, browser, page)
+        check_tampering(suite, browser, page)
+        check_too_much(suite, browser, page)
+        check_random(suite, browser)
         check_many(suite, browser)
         browser.close()
     finally:

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// The self-check: from the evidence in this file to a verdict, with progress; what holds, what
+// nothing anchors, what fails and where. It is the page that checks the page: whoever doubts the
+// page takes the verifier, obtained elsewhere.
+
+const evidence = take('evidence-data');
+const root = document.documentElement;
+const state = { problems: [], done: [], partly: [], keys: new Map(), pinned: [] };
+const ledgers = new Map(); // origin -> what was read
+const BATCH = 4096; // hashes under way at once
+
+const bar = el('progress', { max: '100', value: '0', 'aria-label': 'Progress of the self-check' });
+const verdict = el('p', { role: 'status', 'aria-live': 'polite' }, 'Checking\u2026');
+const told = el('ul', { class: 'checks' });
+const summary = el('li', { class: 'card warn' }, el('h3', {}, 'Self-check'), el('p', { class: 'big' }, 'Checking\u2026'), el('p', {}, ''));
+
+function problem(where, text) { state.problems.push(where ? `${where}: ${text}` : text); }
+const breathe = () => new Promise((resolve) => { setTimeout(resolve, 0); });
+
+// Entries of one ledger with their groups; commitments and leaf hashes as they pass.
+async function readEntries(ledger, size, progress) {
+  const entries = [], leaves = new Uint8Array(32 * size), names = ['metering', 'identity', 'operations'];
+  const waiting = [], then = [];
+  const settle = async () => {
+    const hashes = await Promise.all(waiting);
+    hashes.forEach((hash, n) => {
+      const { index, k, committed } = then[n];
+      if (!committed) leaves.set(new Uint8Array(hash), 32 * index);
+      else if (!same(new Uint8Array(hash), committed)) fail(`entry ${index}: its ${names[k]} group is not what the entry committed to`);
+    });
+    waiting.length = then.length = 0;
+  };
+  for (const bundle of ledger.bundles) {
+    const records = new Bytes(base64(bundle.entries)), payload = new Bytes(base64(bundle.payload));
+    while (records.left) {
+      const record = records.sized(), index = entries.length;
+      if (index >= size) fail(`it has more entries than its checkpoint is over: ${size}`);
+      const header = readHeader(record, index);
+      if (!payload.left) fail(`entry ${index}: its payload is not there`);
+      header.mask = payload.u8();
+      if (header.mask > 7) fail(`entry ${index}: a payload with unknown groups`);
+      waiting.push(hashBehind(0, record));
+      then.push({ index });
+      const groups = [];
+      for (let k = 0; k < 3; k++) {
+        if (!(header.mask >> k & 1)) continue;
+        const salt = payload.take(16), length = payload.u24();
+        if (length > 65535) fail(`entry ${index}: a group that is too long`);
+        groups[k] = payload.take(length);
+        waiting.push(hashBehind(0x11 + k, salt, groups[k]));
+        then.push({ index, k, committed: record.subarray(40 + 32 * k, 72 + 32 * k) });
+      }
+      entries.push(new Entry(header, groups));
+    }
+    payload.end();
+    if (waiting.length >= BATCH) await settle();
+    await progress(entries.length);
+  }
+  await settle();
+  return { entries, leaves };
+}
+
+function readHeader(record, index) {
+  try {
+    const header = parseRecord(record);
+    if (header.index !== index) fail(`its record says that it is entry ${header.index}: entries are missing, doubled or out of order`);
+    return header;
+  } catch (error) {
+    throw error instanceof Wrong ? new Wrong(`entry ${index}: ${error.message}`) : error;
+  }
+}
+
+// A note of the log: of this origin, signed by its key. Null where this browser cannot say.
+async function readNote(text, vkey, origin) {
+  const note = parseNote(text), head = parseCheckpoint(note.text);
+  if (head.origin !== origin) fail('the checkpoint is of another log');
+  const line = note.lines[0];
+  if (line.name !== vkey.name || line.id !== vkey.id || line.signature.length !== 64) fail("the checkpoint does not bear its log's signature");
+  const verifies = await verifyEd25519(vkey.key, line.signature, note.text);
+  if (!verifies && knowsEd25519) fail("the log's signature of the checkpoint does not verify");
+  return { note, head };
+}
+
+async function checkLedger(told_, carried, progress) {
+  const vkey = await parseVkey(carried.vkey);
+  if (vkey.name !== carried.origin) fail('its key is of another name');
+  state.keys.set(carried.origin, vkey);
+  const newest = await readNote(carried.notes[0], vkey, carried.origin);
+  if (newest.head.size !== told_.size || newest.head.rootText !== told_.root) fail('the report rests on another size or root than the checkpoint says');
+  if (!evidence.complete) return null;
+  const { entries, leaves } = await readEntries(carried, newest.head.size, progress);
+  if (entries.length !== newest.head.size) fail(`it has ${entries.length} entries, and its checkpoint is over ${newest.head.size}`);
+  if (!same(await rootOf(leaves), newest.head.root)) fail('its entries do not hash to the root that the checkpoint signed: an entry was changed');
+  const sessions = await checkSessions(entries, vkey);
+  let attested = 0;
+  for (const [i, text] of carried.notes.entries()) {
+    const { note, head } = i ? await readNote(text, vkey, carried.origin) : newest;
+    if (head.size > entries.length || !same(await rootOf(leaves.subarray(0, 32 * head.size)), head.root)) fail('an attested checkpoint has another root than the entries');
+    if (await checkAttested(note, sessions, carried.origin, head.size)) attested = Math.max(attested, head.size);
+  }
+  return { ...carried, host: told_.host, size: newest.head.size, entries, vkey, attested, sessions };
+}
+
+async function checkId() {
+  const h = report.report, parts = [utf8.encode('tally/report/v1'), new Uint8Array(1)];
+  const item = (value) => { const bytes = typeof value === 'string' ? utf8.encode(value) : value, n = bytes.length; parts.push(Uint8Array.of(n >>> 24, n >>> 16 & 255, n >>> 8 & 255, n & 255), bytes); };
+  const unhex = (text) => Uint8Array.from(text.match(/../g) || [], (b) => parseInt(b, 16));
+  [h.from, h.to, h.timezone].forEach(item);
+  for (const l of report.evidence.ledgers) { item(l.host); item(l.origin); item(String(l.size)); item(base64(l.root)); }
+  for (const p of h.rule_packs) { item(p.id); item(p.version); item(unhex(p.sha256)); }
+  for (const i of h.inputs) { item(i.name); item(unhex(i.sha256)); }
+  if (hex(await sha256(join(...parts))) !== h.id) problem('', "The report's id is not that of its period, ledgers, packs and files.");
+}
+
+// What a position or a finding names is there, and is of the host that it names.
+function checkEntries() {
+  const look = (ref, what) => {
+    const ledger = ledgers.get(ref.origin), e = ledger?.entries[ref.index];
+    if (!e) { problem('', `${what} rests on entry ${ref.index} of ${ref.origin}, which is not there.`); return; }
+    if (ref.host !== undefined && ledger.host !== ref.host) problem('', `${what} names entry ${ref.index} of another host.`);
+    if (ref.vm && !(e.i.has(1) && uuidOf(one(e.i, 1)) === ref.vm)) problem('', `${what} rests on entry ${ref.index} of ${ref.origin}, which speaks of another machine.`);
+  };
+  for (const p of report.positions) {
+    const name = `The position ${p.rule} at ${p.scope} ${p.id}`;
+    for (const b of p.because) look(b, name);
+    if (Number(p.low) > Number(p.measured) || Number(p.measured) > Number(p.high)) problem('', `${name} has its readings out of order.`);
+  }
+  for (const f of report.findings) for (const r of f.entries) look(r, `The finding ${f.kind}`);
+}
+
+function checkHost(ledger) {
+  let name = '';
+  for (const e of ledger.entries) if ([1, 2, 60].includes(e.kind) && e.i.has(5)) name = textOf(e.i, 5);
+  if (name !== ledger.host) problem(ledger.origin, `its entries are of the host ${name}, and the report says ${ledger.host}`);
+}
+
+async function check() {
+  const all = report.evidence.ledgers.reduce((n, l) => n + l.size, 0) || 1;
+  let before = 0;
+  let shown = 0;
+  const progress = async (n) => { // a breath is dear: a hundred are enough
+    const share = (before + n) / all * 90;
+    if (share - shown < 1) return;
+    bar.value = shown = share;
+    await breathe();
+  };
+  await checkId();
+  if (!evidence) return;
+  const carried = new Map(evidence.ledgers.map((l) => [l.origin, l]));
+  if (carried.size !== report.evidence.ledgers.length) problem('', 'The evidence is not that of the ledgers that the report names.');
+  for (const l of report.evidence.ledgers) {
+    try {
+      if (!carried.has(l.origin)) fail('there is no evidence of this ledger');
+      const read = await checkLedger(l, carried.get(l.origin), progress);
+      if (read) ledgers.set(l.origin, read);
+    } catch (error) {
+      if (!(error instanceof Wrong)) throw error;
+      problem(l.origin, error.message);
+    }
+    before += l.size;
+  }
+  if (!evidence.complete || state.problems.length) return;
+  for (const l of ledgers.values()) checkHost(l);
+  checkEntries();
+  if ([...ledgers.values()].some((l) => l.entries.some((e) => e.mask !== 7))) { state.partly.push('Totals are not worked out here: not every entry is disclosed.'); return; }
+  try {
+    state.problems.push(...compareTotals(makeEstate([...ledgers.values()])));
+    state.totals = true;
+  } catch (error) {
+    if (!(error instanceof NotHere)) throw error;
+    state.partly.push(`Totals are not worked out here: ${error.message}. The verifier does.`);
+  }
+}
+
+const anchoredBy = (origin) => { const own = state.keys.get(origin); return own && state.pinned.some((p) => p.text === own.text); };
+
+function sayLedgers(lines) {
+  const n = report.evidence.ledgers.length, entries = [...ledgers.values()].reduce((sum_, l) => sum_ + l.entries.length, 0);
+  const bad = state.problems.length > 0;
+  if (knowsEd25519) { if (state.keys.size && !bad) lines.push(['ok', `Each of ${many(n, 'ledger')} has a checkpoint that its log's key signed (Ed25519).`]); }
+  else lines.push(['part', 'This browser does not know Ed25519: the signatures of the logs are not checked.']);
+  if (entries && !bad) lines.push(['ok', `${many(entries, 'entry', 'entries')}: each group is what its entry committed to, and the entries hash to the roots that were signed.`]);
+  const attested = [...ledgers.values()].filter((l) => l.attested === l.size).length, some = [...ledgers.values()].filter((l) => l.attested > 0).length;
+  if (some && !bad) lines.push([attested === n ? 'ok' : 'part', `${attested} of ${many(n, 'checkpoint')} ${attested === 1 ? 'is' : 'are'} signed by a TPM too (P-256), and its quote says so of this very text${some > attested ? `; of ${some - attested} more an earlier one is` : ''}. Which TPM that is, nothing in this file proves.`]);
+  else if (entries && !bad) lines.push(['part', 'No checkpoint here was attested by a TPM.']);
+  if (state.totals && !bad) lines.push(['ok', 'Usage, machines and the coverage of imported hosts are what the entries come to, worked out again here.']);
+}
+
+function sayAll() {
+  const lines = [];
+  const failed = state.problems.length > 0;
+  sayLedgers(lines);
+  for (const p of state.problems.slice(0, 50)) lines.push(['no', p]);
+  if (state.problems.length > 50) lines.push(['no', `and ${state.problems.length - 50} more`]);
+  for (const p of state.partly) lines.push(['part', p]);
+  if (!evidence) lines.push(['part', 'This page carries no evidence: it cannot check itself.']);
+  else if (!evidence.complete) lines.push(['part', 'There is too much evidence for one file: the entries are not in this page. They are in the bundle (tally bundle), which tally verify checks.']);
+  lines.push(['part', 'Not worked out here: positions, charges, findings, chains of a TPM\u2019s registers, enrolment, receipts of witnesses. tally verify does all of it again.']);
+  const open = report.evidence.ledgers.filter((l) => !anchoredBy(l.origin));
+  if (!failed && state.keys.size) lines.push(open.length ? ['part', `Nothing anchors ${many(open.length, 'ledger')}: whoever made this page could have made ${open.length === 1 ? 'its key' : 'their keys'}. Paste keys that were pinned off the hosts.`]
+    : ['ok', 'Each ledger is signed by a key that you pasted.']);
+  const whole = evidence && evidence.complete && knowsEd25519;
+  const result = failed ? 'fails' : open.length || !whole || !report.evidence.ledgers.length ? 'unanchored' : 'holds';
+  const words = { fails: 'It does not hold', unanchored: whole ? 'Consistent, but nothing anchors it' : 'Not wholly checked', holds: 'It holds' }[result];
+  told.replaceChildren(...lines.map(([kind, text_]) => el('li', { class: kind }, text_)));
+  verdict.replaceChildren(el('strong', {}, words), ` \u2013 by this page\u2019s own check of itself.`);
+  summary.className = `card ${{ fails: 'bad', unanchored: 'warn', holds: 'good' }[result]}`;
+  summary.children[1].textContent = words;
+  summary.children[2].textContent = failed ? plain(state.problems[0]) : 'A self-check by this page. Whoever doubts the page uses tally verify, obtained elsewhere.';
+  root.setAttribute('data-verified', result);
+}
+
+async function pin(text_) {
+  const keys = [], wrong = [];
+  for (const line of text_.split('\n').map((l) => l.trim()).filter((l) => l && !l.startsWith('#'))) {
+    try { keys.push(await parseVkey(line)); } catch (error) { wrong.push(`${line.slice(0, 80)}: ${error.message}`); }
+  }
+  state.problems = state.problems.filter((p) => !p.startsWith('Pinned key: '));
+  state.pinned = keys;
+  for (const key of keys) {
+    const own = state.keys.get(key.name);
+    if (own && own.text !== key.text && !keys.some((k) => k.text === own.text)) state.problems.push(`Pinned key: ${key.name} signed with another key than the one that you pasted.`);
+  }
+  sayAll();
+  return wrong.length ? `Not taken: ${wrong.join('; ')}` : `${many(keys.length, 'key')} taken.`;
+}
+
+function checkSection() {
+  const area = el('textarea', { id: 'pins', rows: '3', spellcheck: 'false', autocomplete: 'off' });
+  const answer = el('p', { role: 'status', 'aria-live': 'polite' });
+  document.querySelector('#overview .cards').prepend(summary);
+  const save = el('button', { type: 'button', class: 'screen', id: 'save', onclick: () => {
+    const link = el('a', { download: 'report.json' });
+    link.href = URL.createObjectURL(new Blob([reportBytes()], { type: 'application/json' }));
+    link.click();
+    URL.revokeObjectURL(link.href);
+  } }, 'Save the JSON report');
+  return [verdict, bar, told, el('div', { class: 'screen' }, el('label', { for: 'pins' }, 'Keys that were pinned off the hosts, a vkey on each line'), el('br'), area,
+    el('p', {}, el('button', { type: 'button', id: 'pin', onclick: async () => { answer.textContent = plain(await pin(area.value)); } }, 'Check against these keys'), ' ', save), answer)];
+}
+
+// The report as `tally report --format json` writes it: what `tally verify` takes.
+const reportBytes = () => JSON.stringify(report, null, 2) + '\n';
+
+showEntry = (origin, index) => {
+  const e = ledgers.get(origin)?.entries[index];
+  if (!e) { openWhy(`Entry ${index} of ${origin}`, el('p', {}, 'The entries are not in this page, or not read yet. With the ledger: ', el('span', { class: 'mono' }, `tally log LEDGER --from ${index} --to ${index + 1}`))); return; }
+  const show = (fields) => [...fields].map(([n, values]) => [el('dt', {}, `field ${n}`), el('dd', { class: 'mono' }, values.map((v) => (typeof v === 'bigint' ? String(v) : readable(v))).join(', ').slice(0, 2000))]);
+  openWhy(`Entry ${index} of ${origin}`, el('dl', {}, el('dt', {}, 'Kind'), el('dd', {}, KINDS[e.kind] ?? `unknown (${e.kind})`), el('dt', {}, 'Recorded'), el('dd', {}, stampOf(e.wall)),
+    one(e.m, 2) ? [el('dt', {}, 'Happened'), el('dd', {}, stampOf(one(e.m, 2)))] : null, el('dt', {}, 'Imported'), el('dd', {}, e.flags ? 'yes, not witnessed live' : 'no'),
+    e.vm ? [el('dt', {}, 'Machine'), el('dd', {}, machine(e.vm))] : null),
+  ...[['Metering', e.m], ['Identity', e.i], ['Operations', e.o]].map(([title, fields]) => (fields.size ? [el('h3', {}, `${title} (fields by their numbers, FORMAT.md section 3)`), el('dl', {}, show(fields))] : null)));
+};
+function readable(bytes) {
+  if (bytes.length === 16 || bytes.length > 200) return bytes.length === 16 ? uuidOf(bytes) : `${bytes.length} bytes`;
+  try { return JSON.stringify(fromUtf8(bytes)); } catch { return hex(bytes); }
+}
+
+async function runCheck() {
+  try {
+    await check();
+  } catch (error) {
+    problem('', error instanceof Wrong ? error.message : `The self-check itself failed: ${error.message}`);
+  }
+  bar.value = 100;
+  bar.hidden = true;
+  sayAll();
+}

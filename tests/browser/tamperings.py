@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ways to tamper with a page: each changes one thing, as somebody would who hopes that
+nobody looks, and has a sentence of its own."""
+
+import base64
+import copy
+import hashlib
+import struct
+
+ENTRY, ROW_OF = 138, "h1"
+
+
+def raw(text):
+    return bytearray(base64.b64decode(text, validate=True))
+
+
+def text(data):
+    return base64.b64encode(bytes(data)).decode()
+
+
+class Copy:
+    """The blocks of a page, to be changed."""
+
+    def __init__(self, page):
+        self.page = page
+        self.report, self.chart, self.evidence = (copy.deepcopy(page.data(name)) for name in ("report-data", "chart-data", "evidence-data"))
+        origin = next(row["origin"] for row in self.report["evidence"]["ledgers"] if row["host"] == ROW_OF)
+        self.ledger = next(row for row in self.evidence["ledgers"] if row["origin"] == origin)
+        self.told = next(row for row in self.report["evidence"]["ledgers"] if row["origin"] == origin)
+
+    def write(self, path):
+        page = self.page
+        for name, value in (("report-data", self.report), ("chart-data", self.chart), ("evidence-data", self.evidence)):
+            page = page.put(name, value, path)
+        return page
+
+    def change(self, key, edit):
+        """The first bundle's entries or payload, as bytes."""
+        data = raw(self.ledger["bundles"][0][key])
+        edit(data)
+        self.ledger["bundles"][0][key] = text(data)
+
+    def change_signature(self, line, at):
+        """One bit of a line of the note: 0 is the log's, 1 the TPM's."""
+        body, lines = self.ledger["notes"][0].rsplit("\n\n", 1)
+        lines = lines.splitlines()
+        head, blob = lines[line].rsplit(" ", 1)
+        data = raw(blob)
+        data[at] ^= 1
+        lines[line] = f"{head} {text(data)}"
+        self.ledger["notes"][0] = body + "\n\n" + "\n".join(lines) + "\n"
+
+
+def a_figure_of_usage_is_made_smaller(c):
+    row = next(r for r in c.report["usage"] if r["scope"] == "fleet")
+    row["run_seconds"] = "3600"
+
+
+def a_machine_is_left_out(c):
+    c.report["vms"].pop(0)
+
+
+def a_gap_is_left_out(c):
+    row = next(r for r in c.report["coverage"] if r["gaps"])
+    row["gaps"] = []
+
+
+def a_name_in_an_entry_is_changed(c):
+    def edit(data):
+        at = data.index(b"web")
+        data[at:at + 3] = b"wob"
+    c.change("payload", edit)
+
+
+def the_time_of_an_entry_is_changed(c):
+    def edit(data):
+        data[5 * ENTRY + 2 + 23] ^= 1
+    c.change("entries", edit)
+
+
+def the_last_entry_is_cut_off(c):
+    def cut(data):
+        del data[-ENTRY:]
+    c.change("entries", cut)
+    payload, ends, at = raw(c.ledger["bundles"][0]["payload"]), [], 0
+    while at < len(payload):
+        mask, at = payload[at], at + 1
+        for bit in range(3):
+            if mask >> bit & 1:
+                at += 19 + int.from_bytes(payload[at + 16:at + 19], "big")
+        ends.append(at)
+    c.ledger["bundles"][0]["payload"] = text(payload[:ends[-2]])
+
+
+def two_entries_change_places(c):
+    def swap(data):
+        data[4 * ENTRY:5 * ENTRY], data[5 * ENTRY:6 * ENTRY] = data[5 * ENTRY:6 * ENTRY], data[4 * ENTRY:5 * ENTRY]
+    c.change("entries", swap)
+
+
+def the_logs_signature_is_changed(c):
+    c.change_signature(0, -1)
+
+
+def the_tpms_signature_is_changed(c):
+    c.change_signature(1, -1)
+
+
+def the_quote_is_of_another_text(c):
+    """The TPM's word on its session in the place of its word on the checkpoint: field 18 of that entry."""
+    payload = bytes(raw(c.ledger["bundles"][0]["payload"]))
+    blobs = []
+    for at in range(len(payload) - 4):
+        if payload[at:at + 2] == b"\x92\x01" and payload[at + 2] & 0x80 and not payload[at + 3] & 0x80:
+            length = payload[at + 2] & 0x7f | payload[at + 3] << 7
+            blobs.append(payload[at + 4:at + 4 + length])
+    other = next(blob for blob in blobs if len(blob) > 200 and blob[0] == 1 and b"\xffTCG" in blob)
+    body, lines = c.ledger["notes"][0].rsplit("\n\n", 1)
+    lines = lines.splitlines()
+    head, blob = lines[1].rsplit(" ", 1)
+    lines[1] = f"{head} {text(raw(blob)[:4] + other)}"
+    c.ledger["notes"][0] = body + "\n\n" + "\n".join(lines) + "\n"
+
+
+def the_report_rests_on_another_root(c):
+    c.told["root"] = text(hashlib.sha256(b"another").digest())
+
+
+def another_rule_pack_is_named(c):
+    c.report["report"]["rule_packs"][0]["sha256"] = "00" * 32
+
+
+def a_stretch_of_the_timeline_is_shortened(c):
+    at = next(i for i in range(0, len(c.chart["lanes"]), 7) if c.chart["lanes"][i + 4] == 0)
+    c.chart["lanes"][at + 3] -= 60000
+
+
+def a_number_rests_on_the_entry_of_another_machine(c):
+    row = next(p for p in c.report["positions"] if p["scope"] == "fleet" and sum(1 for b in p["because"] if b["vm"]) > 1)
+    named = [b for b in row["because"] if b["vm"]]
+    named[0]["vm"] = named[1]["vm"] if named[1]["vm"] != named[0]["vm"] else "b1c2c1de-ffff-4000-8000-00000000ffff"
+
+
+def the_key_is_of_another_name(c):
+    c.ledger["vkey"] = vkey("somebody.else/log", hashlib.sha256(b"key").digest())
+
+
+# What is done, and what the page has to say of it.
+WAYS = {
+    a_figure_of_usage_is_made_smaller: "The report says run_seconds \"3600\"",
+    a_machine_is_left_out: "The entries come to a row of machine",
+    a_gap_is_left_out: "coverage of h3, or a gap in it, is not what the entries come to",
+    a_name_in_an_entry_is_changed: "its identity group is not what the entry committed to",
+    the_time_of_an_entry_is_changed: "its entries do not hash to the root that the checkpoint signed",
+    the_last_entry_is_cut_off: "entries, and its checkpoint is over",
+    two_entries_change_places: "entries are missing, doubled or out of order",
+    the_logs_signature_is_changed: "the log's signature of the checkpoint does not verify",
+    the_tpms_signature_is_changed: "the TPM's signature does not verify",
+    the_quote_is_of_another_text: "the TPM's quote is over something else than this checkpoint",
+    the_report_rests_on_another_root: "the report rests on another size or root than the checkpoint says",
+    another_rule_pack_is_named: "The report's id is not that of its period, ledgers, packs and files",
+    a_stretch_of_the_timeline_is_shortened: "The timeline draws another time of",
+    a_number_rests_on_the_entry_of_another_machine: "which speaks of another machine",
+    the_key_is_of_another_name: "its key is of another name",
+}
+
+
+def vkey(name, key):
+    number = hashlib.sha256(name.encode() + b"\n\x01" + key).digest()[:4]
+    return f"{name}+{number.hex()}+{text(struct.pack('B', 1) + key)}"
