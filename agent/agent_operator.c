@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent_internal.h"
+#include "tally/enrol.h"
 #include "tally/err.h"
 #include "tally/json.h"
 
@@ -25,6 +26,12 @@ member(const struct tally_json *object, const char *key, enum tally_json_type ty
 	return v != NULL && tally_json_type(v) == type ? v : NULL;
 }
 
+struct record {
+	struct tally_bytes bytes;
+	int64_t wall; /* ns since 1970 */
+	struct tally_arena *arena;
+};
+
 /* Nothing that the timeline could take for a sight of the host. */
 static const char *
 what_is_wrong(const struct tally_event *ev)
@@ -39,6 +46,30 @@ what_is_wrong(const struct tally_event *ev)
 	if (ev->m.has_run || ev->m.has_time || ev->m.has_uptime)
 		return "it has a run or a time of its own";
 	return NULL;
+}
+
+/* What a verifier would hold against it, said before it is stored for ever. */
+static int
+check_record(void *ctx, struct tally_store *store, struct tally_err *err)
+{
+	struct record *r = ctx;
+	struct tally_enrolment_file f = { 0 };
+	struct tally_store_origins o = { 0 };
+	struct tally_record_ledger l = { .key = tally_store_vkey(store), .wall = r->wall };
+	int rc = tally_enrolment_file_read(&f, "record", r->bytes, false, r->arena, err);
+	if (rc == 0)
+		rc = tally_store_origins_read(store, true, &o, err);
+	l.succeeds = o.succeeds;
+	l.prev_origin = tally_buf_view(&o.prev_origin);
+	l.prev_size = o.prev_size;
+	l.prev_root = o.prev_root;
+	l.statement = tally_buf_view(&o.statement);
+	l.record = tally_buf_view(&o.record);
+	if (rc == 0)
+		rc = tally_record_fits(&f, "record", &l, err);
+	tally_store_origins_deinit(&o);
+	tally_enrolment_file_deinit(&f);
+	return rc;
 }
 
 static int
@@ -112,6 +143,17 @@ agent_operator_append(struct agent *a, const struct tally_json *request, size_t 
 		return tally_err_set(err, TALLY_USE, "'entries' must be an array with entries");
 	e.arena = tally_arena_new(16384);
 	rc = read_entries(&e, list, err);
+	for (size_t i = 0; i < e.n && rc == 0; i++) {
+		struct record r = { e.events[i].o.enrolment, tally_clock_now(a->clock).wall.ns,
+				    e.arena };
+		if (e.events[i].kind != TALLY_ENROLMENT)
+			continue;
+		rc = recorder_read(a->recorder, check_record, &r, err);
+		if (rc < 0 && (err->code == TALLY_FAILS || err->code == TALLY_USE)) {
+			err->code = TALLY_USE; /* it is not stored */
+			rc = tally_err_prefix(err, "entries[%zu]", i);
+		}
+	}
 	for (size_t i = 0; i < e.n && rc == 0; i++)
 		rc = recorder_add(a->recorder, &e.events[i], err);
 	if (rc == 0)

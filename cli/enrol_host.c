@@ -19,8 +19,8 @@ static const enum tally_ek_template order[] = { TALLY_EK_L2, TALLY_EK_H2, TALLY_
 
 /* What a request says that is not in the TPM's info. */
 struct facts {
-	struct tally_buf certified, certificate[TALLY_CHAIN_MAX], vkey, groups[TALLY_GROUPS],
-		record;
+	struct tally_buf certified, certificate[TALLY_CHAIN_MAX], vkey;
+	struct tally_store_origins origins;
 	enum tally_ek_template template;
 	uint8_t nv[34]; /* name of the counter */
 	struct tally_enrolment e;
@@ -33,10 +33,8 @@ facts_deinit(struct facts *f)
 	tally_buf_deinit(&f->certified);
 	for (size_t i = 0; i < TALLY_CHAIN_MAX; i++)
 		tally_buf_deinit(&f->certificate[i]);
-	for (size_t i = 0; i < TALLY_GROUPS; i++)
-		tally_buf_deinit(&f->groups[i]);
 	tally_buf_deinit(&f->vkey);
-	tally_buf_deinit(&f->record);
+	tally_store_origins_deinit(&f->origins);
 	tally_arena_free(f->arena);
 }
 
@@ -76,28 +74,6 @@ read_certificates(struct facts *f, struct tally_tpm *tpm, struct tally_err *err)
 	return 0;
 }
 
-/* Entry 0: the ledger that this one succeeds, if any. */
-static int
-read_begin(struct facts *f, struct tally_store *store, struct tally_err *err)
-{
-	struct tally_bytes views[TALLY_GROUPS];
-	struct tally_event ev;
-
-	if (tally_store_entry(store, 0, &f->record, f->groups, NULL, err) <= 0)
-		return tally_err_prefix(err, "entry 0");
-	for (size_t i = 0; i < TALLY_GROUPS; i++)
-		views[i] = tally_buf_view(&f->groups[i]);
-	if (tally_event_decode(&ev, views, 1U << TALLY_OPERATIONS, f->arena, err) < 0)
-		return tally_err_prefix(err, "entry 0");
-	f->e.succeeds = ev.o.prev_origin.p && ev.o.has_prev_size && ev.o.prev_root.p;
-	if (!f->e.succeeds)
-		return 0;
-	f->e.prev_origin = ev.o.prev_origin;
-	f->e.prev_size = ev.o.prev_size;
-	memcpy(f->e.prev_root, ev.o.prev_root.p, TALLY_HASH);
-	return 0;
-}
-
 static int
 read_facts(struct facts *f, struct cli_ledger *l, const char *asset, struct tally_err *err)
 {
@@ -105,9 +81,13 @@ read_facts(struct facts *f, struct cli_ledger *l, const char *asset, struct tall
 	struct tally_tpm_info info;
 
 	if (l->tpm->info(l->tpm->ctx, &info, err) < 0 || read_certificates(f, l->tpm, err) < 0 ||
-	    read_begin(f, l->store, err) < 0)
+	    tally_store_origins_read(l->store, false, &f->origins, err) < 0)
 		return -1;
 	tally_vkey_text(&f->vkey, tally_store_vkey(l->store));
+	e->succeeds = f->origins.succeeds;
+	e->prev_origin = tally_buf_view(&f->origins.prev_origin);
+	e->prev_size = f->origins.prev_size;
+	memcpy(e->prev_root, f->origins.prev_root, TALLY_HASH);
 	e->request = true;
 	e->asset = tally_bytes_str(asset);
 	e->ek_public = info.ek_public;
@@ -253,15 +233,28 @@ enrol_respond(const struct enrol_options *o, struct tally_err *err)
 	return status;
 }
 
-/* Whether the record is of this ledger. */
+/* What a verifier would hold against it, said before it is stored for ever. */
 static int
 check_record(const struct tally_enrolment_file *f, struct tally_store *store, const char *name,
 	     struct tally_err *err)
 {
-	if (!tally_vkey_eq(&f->log, tally_store_vkey(store)))
-		return tally_err_set(err, TALLY_FAILS, "%s: the record is of another log, %s", name,
-				     f->log.name);
-	return 0;
+	struct tally_store_origins o;
+	int r = tally_store_origins_read(store, true, &o, err);
+	const struct tally_record_ledger l = {
+		.key = tally_store_vkey(store),
+		.wall = tally_clock_now(tally_clock_real()).wall.ns,
+		.succeeds = o.succeeds,
+		.prev_origin = tally_buf_view(&o.prev_origin),
+		.prev_size = o.prev_size,
+		.prev_root = o.prev_root,
+		.statement = tally_buf_view(&o.statement),
+		.record = tally_buf_view(&o.record),
+	};
+
+	if (r == 0)
+		r = tally_record_fits(f, name, &l, err);
+	tally_store_origins_deinit(&o);
+	return r;
 }
 
 static void
@@ -293,7 +286,7 @@ enrol_host_accept(struct cli_ledger *l, const struct tally_enrolment_file *f, co
 	return check_record(f, l->store, name, err) < 0 ? -1 : append_here(l, record, err);
 }
 
-/* Through the agent's control socket. */
+/* Through the agent's control socket: it looks at the record itself. */
 static int
 append_there(const char *path, struct tally_bytes record, struct tally_err *err)
 {
@@ -321,6 +314,7 @@ append_there(const char *path, struct tally_bytes record, struct tally_err *err)
 	return status;
 }
 
+/* Looked at here as well: what does not hold is another exit code than an agent's no. */
 static int
 accept_there(const char *path, const struct tally_enrolment_file *f, const char *name,
 	     struct tally_bytes record, struct tally_err *err)

@@ -12,7 +12,6 @@
 #include "tally/time.h"
 #include "verify_internal.h"
 
-#define AHEAD (3600 * TALLY_SECOND) /* by which an enroller's clock may be before the host's */
 /* By which a record's entry may stand behind the end of its enroller's key. */
 #define LATE (30 * 86400 * TALLY_SECOND)
 
@@ -94,49 +93,31 @@ is_vouched_for(struct taking *t)
 }
 
 static void
-check_log(struct taking *t)
+check_place(struct taking *t)
 {
-	const struct tally_enrolment *e = &t->f.e;
 	const struct tally_export *x = t->x;
-
-	if (!tally_bytes_eq(e->origin, tally_bytes_str(x->origin)) ||
-	    (x->has_key && !tally_vkey_eq(&t->f.log, &x->key)))
-		TELL(t, "tpm-14", "enrolment record: of another log");
-	if (is_beyond(e->time, t->wall, AHEAD))
-		TELL(t, "tpm-14", "enrolment record: dated after the entry that holds it");
-	if (e->succeeds != x->succeeds ||
-	    (e->succeeds &&
-	     (!tally_bytes_eq(e->prev_origin, tally_buf_view(&x->prev_origin)) ||
-	      e->prev_size != x->prev_size || memcmp(e->prev_root, x->prev_root, TALLY_HASH) != 0)))
-		TELL(t, "tpm-14",
-		     "enrolment record: its succession is not that of the ledger's "
-		     "first entry");
-}
-
-/* A record's attestation key is that of the session that it stands in; or, for a
- * key that is to come, that session's key was enrolled itself. */
-static void
-check_keys(struct taking *t)
-{
-	const struct tally_enrolment *e = &t->f.e;
-	const struct enrolled *before = &t->x->enrolled;
 	const struct session *s = t->session;
-	uint8_t name[34];
+	struct tally_misfit misfit[TALLY_MISFITS];
+	struct tally_record_place p = { .origin = tally_bytes_str(x->origin),
+					.key = x->has_key ? &x->key : NULL,
+					.wall = t->wall,
+					.succeeds = x->succeeds,
+					.prev_origin = tally_buf_view(&x->prev_origin),
+					.prev_size = x->prev_size,
+					.prev_root = x->prev_root,
+					.blind = s->blind };
+	size_t n;
 
-	if (s->blind)
-		return;
-	if (!s->open)
-		TELL(t, "tpm-5", "enrolment record: no session statement before it");
-	else if (!tally_bytes_eq(e->ek_public, s->st.ek_public))
-		TELL(t, "tpm-5", "enrolment record: of another TPM than the session's");
-	else if (!tally_bytes_eq(e->ak_public, s->st.ak_public) &&
-		 !(before->any && tally_bytes_eq(tally_buf_view(&before->ak), s->st.ak_public)))
-		TELL(t, "tpm-5", "enrolment record: of another attestation key than the session's");
-	if (!s->open || e->nv.len == 0)
-		return;
-	tally_tpm_name(name, s->st.nv_public);
-	if (!s->st.nv_public.p || !tally_bytes_eq(e->nv, tally_bytes(name, sizeof(name))))
-		TELL(t, "tpm-12", "enrolment record: of another NV counter than the session's");
+	if (s->open) {
+		p.ek = s->st.ek_public;
+		p.ak = s->st.ak_public;
+		p.nv = s->st.nv_public;
+	}
+	if (x->enrolled.any)
+		p.enrolled = tally_buf_view(&x->enrolled.ak);
+	n = tally_record_misfits(&t->f, &p, misfit);
+	for (size_t i = 0; i < n; i++)
+		TELL(t, misfit[i].check, "enrolment record: %s", misfit[i].text);
 }
 
 static void
@@ -206,8 +187,7 @@ enrolment_take(struct tally_export *x, const struct anchors *anchors, const stru
 	if (tally_enrolment_file_read(&t.f, "enrolment record", record, false, arena, &err) < 0) {
 		TELL(&t, "tpm-1", "%s", err.text);
 	} else if (is_vouched_for(&t)) {
-		check_log(&t);
-		check_keys(&t);
+		check_place(&t);
 		check_certificates(&t);
 		if (t.sound)
 			accept(&t);

@@ -37,6 +37,41 @@ int tally_enrolment_file_read(struct tally_enrolment_file *f, const char *name,
 			      struct tally_err *err);
 void tally_enrolment_file_deinit(struct tally_enrolment_file *f);
 
+/* Where a record stands in a ledger, and what does not fit to it there (FORMAT.md section 26). */
+struct tally_record_place {
+	struct tally_bytes origin;
+	const struct tally_vkey *key; /* NULL: not known */
+	int64_t wall;                 /* of its entry */
+	bool succeeds;                /* entry 0 names another log: */
+	struct tally_bytes prev_origin;
+	uint64_t prev_size;
+	const uint8_t *prev_root;
+	bool blind;                  /* session statements cannot be read */
+	struct tally_bytes ek, ak;   /* TPMT_PUBLIC of the session's keys; empty: no session */
+	struct tally_bytes nv;       /* TPMS_NV_PUBLIC of the session's counter, or empty */
+	struct tally_bytes enrolled; /* the AK of the newest record before that counts, or empty */
+};
+#define TALLY_MISFITS 5
+struct tally_misfit {
+	const char *check, *text; /* "tpm-5", "tpm-12" or "tpm-14" */
+};
+size_t tally_record_misfits(const struct tally_enrolment_file *f,
+			    const struct tally_record_place *p,
+			    struct tally_misfit out[TALLY_MISFITS]);
+/* The same for who is about to store it, out of what the ledger has. TALLY_FAILS. */
+struct tally_record_ledger {
+	const struct tally_vkey *key;
+	int64_t wall;
+	bool succeeds;
+	struct tally_bytes prev_origin;
+	uint64_t prev_size;
+	const uint8_t *prev_root;
+	struct tally_bytes statement; /* of the newest session; empty: none */
+	struct tally_bytes record;    /* the newest record; empty: none */
+};
+int tally_record_fits(const struct tally_enrolment_file *f, const char *name,
+		      const struct tally_record_ledger *l, struct tally_err *err);
+
 #define TALLY_CREDENTIALS 2 /* for the L-2 key, and for the certified one if another */
 struct tally_challenge {
 	uint8_t request[TALLY_HASH]; /* of the request's text */

@@ -78,6 +78,19 @@ int tally_store_last_note(struct tally_store *s, uint64_t *sequence, struct tall
 			  struct tally_err *err);
 int tally_store_row(struct tally_store *s, uint64_t number, struct tally_row *out,
 		    struct tally_err *err);
+/* Where the ledger comes from. `record`: its newest enrolment record as well, which may take
+ * reading all entries. deinit in any case. */
+struct tally_store_origins {
+	struct tally_buf statement; /* of the newest session; empty: none */
+	bool succeeds;              /* another log: */
+	struct tally_buf prev_origin;
+	uint64_t prev_size;
+	uint8_t prev_root[TALLY_HASH];
+	struct tally_buf record; /* empty: none, or not asked for */
+};
+int tally_store_origins_read(struct tally_store *s, bool record, struct tally_store_origins *out,
+			     struct tally_err *err);
+void tally_store_origins_deinit(struct tally_store_origins *o);
 struct tally_nodes tally_store_nodes(struct tally_store *s);
 /* Entries [from, to) in short read transactions, `to` cut to the size at this
  * call; close() frees it. While one is between two entries, a full map cannot

@@ -287,9 +287,9 @@ what_only_the_agent_may_say_nobody_has_it_say(void **state)
 {
 	struct world *w = *state;
 	const struct tally_event good = claim();
-	struct tally_event bad[8];
+	struct tally_event bad[9];
 	int64_t before;
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < 9; i++)
 		bad[i] = claim();
 	bad[0].kind = TALLY_STARTED;
 	bad[1].kind = TALLY_HEARTBEAT;
@@ -299,9 +299,11 @@ what_only_the_agent_may_say_nobody_has_it_say(void **state)
 	bad[5].m.has_time = true;
 	bad[6].m.has_run = true;
 	bad[7].m.has_uptime = true;
+	bad[8] = (struct tally_event){ .kind = TALLY_ENROLMENT, .o = bad[8].o }; /* no record */
+	bad[8].o.enrolment = tally_bytes_str("tallystick/enrolment/v1\n");
 	tally_json_free(ask(w, "{\"op\":\"checkpoint\"}"));
 	before = records(w);
-	for (size_t i = 0; i < 8; i++) {
+	for (size_t i = 0; i < 9; i++) {
 		const struct tally_event *both[] = { &good, &bad[i] };
 		struct tally_json_doc *doc = append(w, both, 2);
 		assert_false(tally_json_bool(get(doc, "ok")));
