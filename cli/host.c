@@ -14,13 +14,14 @@
 #include "tally/verify.h"
 #include "cli.h"
 #include "ledger.h"
+#include "tpm_options.h"
 
 #define CHECKPOINT_MAX (1U << 16)
 
 struct options {
 	struct cli_input input;
-	const char *verb, *ledger, *old, *vkey, *tpm, *origin;
-	struct cli_passwords passwords;
+	const char *verb, *ledger, *old, *vkey;
+	struct cli_tpm_options made;
 };
 
 static error_t
@@ -33,15 +34,9 @@ parse(int key, char *arg, struct argp_state *state)
 		return cli_take_one(&o->input, &o->old, "--from", arg);
 	case 'k':
 		return cli_take_one(&o->input, &o->vkey, "--vkey", arg);
-	case 't':
-		return cli_take_one(&o->input, &o->tpm, "--tpm", arg);
-	case 'o':
-		return cli_take_one(&o->input, &o->origin, "--origin", arg);
-	case 'E':
-		return cli_take_one(&o->input, &o->passwords.endorsement, "--endorsement-password",
-				    arg);
-	case 'O':
-		return cli_take_one(&o->input, &o->passwords.owner, "--owner-password", arg);
+	case ARGP_KEY_INIT:
+		cli_tpm_init(state, &o->made, &o->input);
+		return 0;
 	case ARGP_KEY_ARG:
 		if (!o->verb)
 			return cli_take_one(&o->input, &o->verb, "word", arg);
@@ -54,12 +49,8 @@ parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option argp_options[] = {
 	{ "from", 'f', "OLD", 0,
 	  "The old ledger, an export of it, or a file with its newest checkpoint", 0 },
-	{ "vkey", 'k', "FILE", 0, "The old log's verification line; a checkpoint needs it", 0 },
-	{ "tpm", 't', "TRANSPORT", 0, "The TPM, as for 'tally init'", 0 },
-	{ "origin", 'o', "NAME", 0, "The new log's name, which no other log has", 0 },
-	{ "endorsement-password", 'E', "FILE", 0,
-	  "The password of the TPM's endorsement hierarchy, where it has one", 0 },
-	{ "owner-password", 'O', "FILE", 0, "The same of its owner hierarchy", 0 },
+	{ "vkey", 'k', "FILE", 0,
+	  "The old log's verification line, which OLD is held against; a checkpoint needs it", 0 },
 	{ 0 },
 };
 static const struct argp argp = {
@@ -70,7 +61,7 @@ static const struct argp argp = {
 	"log's verification line. Its first entry names the old log with its size and root; an "
 	"enroller confirms that with the new record ('tally enrol').\v"
 	"Example:\n  tally host replace /var/lib/tallystick/ledger --from h1.export > h1.vkey\n",
-	NULL,
+	cli_tpm_children,
 	NULL,
 	NULL,
 };
@@ -90,9 +81,10 @@ set_old(struct old *old, struct tally_bytes origin, uint64_t size, const uint8_t
 	memcpy(old->s.root, root, TALLY_HASH);
 }
 
-/* Its newest checkpoint: what stands behind it nobody has signed for. */
+/* Its newest checkpoint: what stands behind it nobody has signed for. `key` NULL: any. */
 static int
-old_of_ledger(struct old *old, const char *path, struct tally_err *err)
+old_of_ledger(struct old *old, const char *path, const struct tally_vkey *key,
+	      struct tally_err *err)
 {
 	struct tally_store *store;
 	struct cli_newest n;
@@ -101,26 +93,16 @@ old_of_ledger(struct old *old, const char *path, struct tally_err *err)
 	if (tally_store_open(&store, path, TALLY_STORE_READ, tally_clock_real(), err) < 0)
 		return -1;
 	r = cli_newest_read(&n, store, err);
-	if (r > 0)
+	if (r > 0 && key && !tally_vkey_eq(key, tally_store_vkey(store)))
+		r = tally_err_set(err, TALLY_FAILS, "%s: the ledger of another key than --vkey",
+				  path);
+	else if (r > 0)
 		set_old(old, n.checkpoint.origin, n.checkpoint.size, n.checkpoint.root);
 	else if (r == 0)
 		r = cli_no_checkpoint(path, err);
 	cli_newest_deinit(&n);
 	tally_store_close(store);
 	return r < 0 ? -1 : 0;
-}
-
-static int
-old_of_export(struct old *old, const char *path, struct tally_err *err)
-{
-	struct tally_export *x;
-
-	if (tally_export_open(&x, path, err) < 0)
-		return -1;
-	set_old(old, tally_bytes_str(tally_export_origin(x)), tally_export_size(x),
-		tally_export_root(x));
-	tally_export_close(x);
-	return 0;
 }
 
 static int
@@ -140,27 +122,22 @@ read_vkey(struct tally_vkey *out, const char *path, struct tally_err *err)
 }
 
 static int
-old_of_checkpoint(struct old *old, const char *path, const char *vkey, struct tally_err *err)
+old_of_checkpoint(struct old *old, const char *path, const struct tally_vkey *key,
+		  struct tally_err *err)
 {
 	struct tally_buf text = TALLY_BUF_INIT, scratch = TALLY_BUF_INIT;
 	struct tally_checkpoint c;
 	struct tally_note note;
-	struct tally_vkey key;
-	int r;
+	int r = cli_read_input(path, CHECKPOINT_MAX, &text, err);
 
-	if (!vkey)
-		return cli_missing("host", "--vkey for that checkpoint", err);
-	r = read_vkey(&key, vkey, err);
-	if (r == 0)
-		r = cli_read_input(path, CHECKPOINT_MAX, &text, err);
 	if (r == 0 && (tally_note_parse(&note, tally_buf_view(&text), &scratch, err) < 0 ||
 		       tally_checkpoint_parse(&c, note.text, false, err) < 0)) {
 		err->code = TALLY_USE;
 		r = tally_err_prefix(err, "%s", path);
-	} else if (r == 0 && (key.type != TALLY_SIG_ED25519 ||
-			      !tally_bytes_eq(tally_bytes_str(key.name), c.origin) ||
-			      tally_note_verify(&note, &key, err) != 1)) {
-		r = tally_err_set(err, TALLY_FAILS, "%s: not signed by the key in %s", path, vkey);
+	} else if (r == 0 && (key->type != TALLY_SIG_ED25519 ||
+			      !tally_bytes_eq(tally_bytes_str(key->name), c.origin) ||
+			      tally_note_verify(&note, key, err) != 1)) {
+		r = tally_err_set(err, TALLY_FAILS, "%s: not signed by the key of --vkey", path);
 	} else if (r == 0) {
 		set_old(old, c.origin, c.size, c.root);
 	}
@@ -170,20 +147,48 @@ old_of_checkpoint(struct old *old, const char *path, const char *vkey, struct ta
 }
 
 static int
+old_of_export(struct old *old, const char *path, const struct tally_vkey *key,
+	      struct tally_err *err)
+{
+	struct tally_buf file = TALLY_BUF_INIT;
+	struct tally_export *x;
+	int r = 0;
+
+	if (tally_export_open(&x, path, err) < 0)
+		return -1;
+	tally_buf_addf(&file, "%s/checkpoint", path);
+	if (key)
+		r = old_of_checkpoint(old, tally_buf_cstr(&file), key, err);
+	else
+		set_old(old, tally_bytes_str(tally_export_origin(x)), tally_export_size(x),
+			tally_export_root(x));
+	tally_buf_deinit(&file);
+	tally_export_close(x);
+	return r;
+}
+
+static int
 read_old(struct old *old, const struct options *o, struct tally_err *err)
 {
 	struct tally_buf data = TALLY_BUF_INIT;
+	const struct tally_vkey *key = NULL;
+	struct tally_vkey given;
 	struct stat st, is;
 	bool ledger;
 
 	if (stat(o->old, &st) < 0)
 		return tally_err_sys(err, "%s", o->old);
+	if (o->vkey && read_vkey(&given, o->vkey, err) < 0)
+		return -1;
+	if (o->vkey)
+		key = &given;
 	if (!S_ISDIR(st.st_mode))
-		return old_of_checkpoint(old, o->old, o->vkey, err);
+		return key ? old_of_checkpoint(old, o->old, key, err)
+			   : cli_missing("host", "--vkey for that checkpoint", err);
 	tally_buf_addf(&data, "%s/data.mdb", o->old);
 	ledger = stat(tally_buf_cstr(&data), &is) == 0;
 	tally_buf_deinit(&data);
-	return ledger ? old_of_ledger(old, o->old, err) : old_of_export(old, o->old, err);
+	return ledger ? old_of_ledger(old, o->old, key, err) : old_of_export(old, o->old, key, err);
 }
 
 static int
@@ -204,24 +209,17 @@ print_vkey(const char *path, struct tally_err *err)
 }
 
 static int
-replace(const struct options *o, struct tally_err *err)
+replace(struct options *o, struct tally_err *err)
 {
 	struct old old = { .origin = TALLY_BUF_INIT };
-	const char *tpm = o->tpm ? o->tpm : "libtpms";
-	int status = tally_tpm_check_transport(tpm, err);
+	int status = cli_tpm_check(&o->made, err);
 
-	if (status < 0)
-		(void)tally_err_prefix(err, "--tpm");
-	if (status == 0 && o->origin && !tally_name_valid(tally_bytes_str(o->origin)))
-		status = tally_err_set(err, TALLY_USE,
-				       "--origin: a name is 1 to 255 bytes of UTF-8 without blank "
-				       "and '+'");
 	if (status == 0)
 		status = read_old(&old, o, err);
 	if (status == 0)
 		status = tally_dir_make_above(o->ledger, 0755, err);
-	if (status == 0 &&
-	    cli_ledger_succeed(o->ledger, tpm, o->origin, &old.s, &o->passwords, err) < 0)
+	if (status == 0 && cli_ledger_succeed(o->ledger, o->made.tpm, o->made.origin, &old.s,
+					      &o->made.passwords, err) < 0)
 		status = cli_ledger_prefix(o->ledger, err);
 	if (status == 0)
 		status = print_vkey(o->ledger, err);

@@ -200,7 +200,7 @@ def others(suite, tpm, ledger, desk, authority):
         desk.issue(third, code=1, names=["alarm: the machine is enrolled with another TPM"])
     with suite.case("another TPM cannot answer for the first one"):
         suite.refused("enrol", "respond", third, desk.top / "1.challenge", code=3, names=["not for this TPM"])
-    with suite.case("a record of another log is not accepted"):
+    with suite.case("a record that does not fit to the ledger is refused, not stored"):
         suite.refused("enrol", "accept", third, desk.top / "1.record", code=1, names=["of another log"])
     return stranger
 
@@ -253,6 +253,12 @@ def successions(suite, tpm, stranger, ledger, desk, authority):
                       tpm.transport(), code=1, names=["not signed by"])
         suite.refused("host", "replace", again, "--from", old / "checkpoint", "--vkey", ledger / "keys/log.vkey", "--tpm",
                       tpm.transport(), code=2, names=["--origin"])
+        for kept in (ledger, old):
+            suite.refused("host", "replace", again, "--from", kept, "--vkey", new / "keys/log.vkey", "--tpm", tpm.transport(),
+                          "--origin", "example.com/again", code=1, names=["--vkey"])
+        for kept in (ledger, old):
+            made = suite.scratch / f"of-{kept.name}"
+            suite.must("host", "replace", made, "--from", kept, "--vkey", ledger / "keys/log.vkey", "--origin", "example.com/made")
         suite.must("host", "replace", again, "--from", old / "checkpoint", "--vkey", ledger / "keys/log.vkey", "--tpm",
                    tpm.transport(), "--origin", "example.com/again")
         desk.issue(again, code=1, names=["alarm: another log succeeds the old one"])
