@@ -44,9 +44,11 @@ parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option argp_options[] = {
 	{ "json", 'j', NULL, 0, "A list of {case, batch, baseline, ours, ratio, unit}", 0 },
-	{ "events", 'e', "N", 0, "Of the estate: events (10000000)", 0 },
-	{ "machines", 'm', "N", 0, "Of the estate: virtual machines (20000)", 0 },
-	{ "hosts", 'H', "N", 0, "Of the estate: hosts, each with a ledger (200)", 0 },
+	{ "events", 'e', "N", 0, "Of the estate: events (10000000; of the bundle 1000000)", 0 },
+	{ "machines", 'm', "N", 0, "Of the estate: virtual machines (20000; of the bundle 2000)",
+	  0 },
+	{ "hosts", 'H', "N", 0, "Of the estate: hosts, each with a ledger (200; of the bundle 20)",
+	  0 },
 	{ "keep", 'k', "DIR", 0,
 	  "Of the estate: make it in this folder and leave it there, with its events as tables",
 	  0 },
@@ -56,7 +58,8 @@ static const struct argp argp = {
 	argp_options,
 	parse,
 	"KIND",
-	"Measure this machine: KIND is append, verify, report, estate or month. Works in a scratch "
+	"Measure this machine: KIND is append, verify, report, estate, month or bundle. Works in a "
+	"scratch "
 	"folder under TMPDIR and takes up to a few minutes.\v"
 	"Example:\n  TMPDIR=/var/tmp tally bench append --json\n",
 	NULL,
@@ -77,7 +80,7 @@ static const struct {
 } kinds[] = {
 	{ "append", tally_bench_append }, { "verify", tally_bench_verify },
 	{ "report", tally_bench_report }, { "estate", tally_bench_estate },
-	{ "month", tally_bench_month },
+	{ "month", tally_bench_month },   { "bundle", tally_bench_bundle },
 };
 
 static int
@@ -87,7 +90,7 @@ find_kind(const char *name, size_t *k, struct tally_err *err)
 		if (strcmp(kinds[*k].name, name) == 0)
 			return 0;
 	return tally_err_set(err, TALLY_USE,
-			     "'%s' is none of append, verify, report, estate, month", name);
+			     "'%s' is none of append, verify, report, estate, month, bundle", name);
 }
 
 /* Into a folder that is removed again, or that is to stay. */
@@ -117,10 +120,19 @@ run(const struct options *o, size_t kind, struct tally_buf *text, struct tally_e
 	return status;
 }
 
+/* What was not asked for. A bundle is of a smaller estate. */
+static void
+take_size(struct options *o, bool bundle)
+{
+	o->events = o->events ? o->events : bundle ? 1000000 : 10000000;
+	o->machines = o->machines ? o->machines : bundle ? 2000 : 20000;
+	o->hosts = o->hosts ? o->hosts : bundle ? 20 : 200;
+}
+
 int
 cli_bench(int argc, char **argv, struct tally_err *err)
 {
-	struct options o = { .events = 10000000, .machines = 20000, .hosts = 200 };
+	struct options o = { 0 };
 	struct tally_buf text = TALLY_BUF_INIT;
 	size_t kind;
 	int status = cli_parse(&argp, argc, argv, &o.input, err);
@@ -133,6 +145,7 @@ cli_bench(int argc, char **argv, struct tally_err *err)
 		return -1;
 	if (o.keep && kinds[kind].run != tally_bench_estate)
 		return tally_err_set(err, TALLY_USE, "--keep is for the estate");
+	take_size(&o, kinds[kind].run == tally_bench_bundle);
 	status = run(&o, kind, &text, err);
 	if (status == 0)
 		status = cli_print(tally_buf_view(&text), err);

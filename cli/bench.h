@@ -37,6 +37,8 @@ int tally_bench_verify(const struct bench_options *o, struct tally_buf *out, str
 int tally_bench_report(const struct bench_options *o, struct tally_buf *out, struct tally_err *err);
 /* The year's report over a whole estate, and over a tenth of its events. */
 int tally_bench_estate(const struct bench_options *o, struct tally_buf *out, struct tally_err *err);
+/* A bundle of an estate, written and verified: seconds and memory. */
+int tally_bench_bundle(const struct bench_options *o, struct tally_buf *out, struct tally_err *err);
 /* The last month's report over ten years, and over one of them. */
 int tally_bench_month(const struct bench_options *o, struct tally_buf *out, struct tally_err *err);
 

@@ -13,6 +13,7 @@
 
 #include "sample.h"
 #include "tally/entry.h"
+#include "tally/note.h"
 #include "tally/parallel.h"
 #include "tally/store.h"
 
@@ -92,13 +93,19 @@ add_host(struct batch *b, struct tally_store *s, unsigned host, struct tally_err
 {
 	uint32_t cores[2] = { sample_cores(host), sample_cores(host) };
 	char name[16], cluster[16], region[16];
+	struct tally_buf vkey = TALLY_BUF_INIT;
 	struct tally_event begin = { .kind = TALLY_LEDGER_BEGIN };
 	struct tally_event facts = { .kind = TALLY_HOST_FACTS, .imported = true };
+	int status;
 
 	(void)snprintf(name, sizeof(name), "h%03u", host);
 	(void)snprintf(cluster, sizeof(cluster), "c%02u", sample_cluster(host));
 	(void)snprintf(region, sizeof(region), "r%u", sample_region(host));
 	begin.i.host = facts.i.host = tally_bytes_str(name);
+	/* Without these nobody could verify it. */
+	tally_vkey_text(&vkey, tally_store_vkey(s));
+	begin.o.origin = tally_bytes_str(tally_store_origin(s));
+	begin.o.vkey = tally_buf_view(&vkey);
 	set_time(&facts, 0);
 	facts.m.cores_per_socket = (struct tally_numbers){ cores, 2 };
 	facts.m.has_max_sockets = true;
@@ -111,7 +118,9 @@ add_host(struct batch *b, struct tally_store *s, unsigned host, struct tally_err
 	facts.m.cluster = tally_bytes_str(cluster);
 	facts.m.region = tally_bytes_str(region);
 	facts.m.boot = tally_bytes_str("1");
-	return batch_add(b, s, &begin, err) < 0 ? -1 : batch_add(b, s, &facts, err);
+	status = batch_add(b, s, &begin, err);
+	tally_buf_deinit(&vkey);
+	return status < 0 ? -1 : batch_add(b, s, &facts, err);
 }
 
 struct words {
