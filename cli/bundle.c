@@ -177,7 +177,7 @@ take_pack(void *ctx, const char *path, struct tally_bytes content)
 static int
 make_report(struct options *o, struct tally_err *err)
 {
-	struct tally_report_options ro = { 0 };
+	struct tally_report_options ro = { .stays = true };
 	struct cli_file old = { 0 }, list = { 0 };
 	struct tally_prices *prices = NULL;
 	int status = 0;

@@ -46,6 +46,13 @@ make_text(const struct tally_report *r, struct tally_buf *out)
 	tally_report_text(r, out, TALLY_REPORT_WIDTH);
 }
 
+/* The bundle holds the evidence; the page in it checks nothing by itself. */
+static void
+make_page(const struct tally_report *r, struct tally_buf *out)
+{
+	tally_report_html(r, tally_bytes_str("null"), out);
+}
+
 int
 tally_report_files(const struct tally_report *r, tally_report_take *take, void *ctx,
 		   struct tally_err *err)
@@ -54,9 +61,8 @@ tally_report_files(const struct tally_report *r, tally_report_take *take, void *
 		const char *name;
 		void (*make)(const struct tally_report *r, struct tally_buf *out);
 	} formats[] = {
-		{ "report.json", tally_report_json },
-		{ "report.csv", tally_report_csv },
-		{ "report.txt", make_text },
+		{ "report.json", tally_report_json },   { "report.csv", tally_report_csv },
+		{ "report.html", make_page },           { "report.txt", make_text },
 		{ "report.rum.xml", tally_report_rum },
 	};
 	struct tally_buf text = TALLY_BUF_INIT;

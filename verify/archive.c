@@ -17,7 +17,7 @@
 
 #define DIRECTORY_MAX (UINT32_C(32) << 20)
 #define RECORD_MIN    47 /* bytes of a record of the directory */
-#define CHUNK         (UINT32_C(1) << 20)
+#define CHUNK         (UINT32_C(128) << 10)
 
 /* While it is opened. */
 struct opening {

@@ -477,6 +477,7 @@ recompute(struct tally_verify *v, struct target *t, struct claims *c, struct tal
 	struct tally_report *report;
 	int r = 0;
 
+	c->options.stays = t->main; /* for its page */
 	if (tally_report_make(&report, c->ledgers, c->count, &c->options, err) < 0) {
 		if (err->code != TALLY_USE && err->code != TALLY_FAILS)
 			return -1;

@@ -89,8 +89,9 @@ void tally_report_html(const struct tally_report *r, struct tally_bytes evidence
 /* An overview with rounded figures; `width` is at least 40. */
 void tally_report_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
 #define TALLY_REPORT_WIDTH 100 /* of a text that does not go to a terminal */
-/* Every format, one after another, by the base name that its file has in a bundle; FOCUS and
- * what describes it only where there are charges. Stops where `take` gives -1. */
+/* Every format of a report that was made with `stays`, one after another, by the base name
+ * that its file has in a bundle; FOCUS and what describes it only where there are charges.
+ * Stops where `take` gives -1. */
 typedef int tally_report_take(void *ctx, const char *name, struct tally_bytes content,
 			      struct tally_err *err);
 int tally_report_files(const struct tally_report *r, tally_report_take *take, void *ctx,

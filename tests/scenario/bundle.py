@@ -93,7 +93,7 @@ def whole(suite):
         wanted = ["bundle.json", "inputs/entitlements/my_licences__new_.yaml", "inputs/prices/prices.yaml",
                   "inputs/roster/roster.yaml", "ledgers/0/private/notes", "ledgers/0/private/evidence", "ledgers/1/checkpoint",
                   "report/report.csv", "report/report.focus.csv", "report/report.focus.csv.metadata.json", "report/report.json",
-                  "report/report.rum.xml", "report/report.txt", "rules/windows-server.yaml"]
+                  "report/report.rum.xml", "report/report.txt", "report/report.html", "rules/windows-server.yaml"]
         check(all(w in members for w in wanted), f"{sorted(members)}")
         about = json.loads(members["bundle.json"])
         check(about["timezone"] == "Europe/Berlin" and about["from"] == "2025-12-31T23:00:00Z" and about["strict"] is False, f"{about}")

@@ -305,12 +305,25 @@ a_bundle_never_anchors_itself(void **state)
 	assert_int_equal(verdict("no report in it was made from it"), 1);
 }
 
+/* A sanitizer makes this slow, and looks at memory, not at verdicts. */
+#if defined(__SANITIZE_ADDRESS__)
+#define EVERY 5U
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define EVERY 5U
+#endif
+#endif
+#ifndef EVERY
+#define EVERY 1U
+#endif
+
 /* One bit of each byte (with TALLY_EVERY_BIT each bit of it), and never exit 0 or 4. No byte
  * of the archive is unused. */
 static void
 no_byte_can_be_changed(void **state)
 {
-	const size_t bits = getenv("TALLY_EVERY_BIT") ? 8 : 1;
+	const bool all = getenv("TALLY_EVERY_BIT") != NULL;
+	const size_t bits = all ? 8 : 1, step = all ? 1 : EVERY;
 	uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
 	size_t passed = 0;
 	int fd;
@@ -319,7 +332,7 @@ no_byte_can_be_changed(void **state)
 	write_archive(path, whole.p, whole.len);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
-	for (size_t i = 0; i < bits * whole.len; i++) {
+	for (size_t i = 0; i < bits * whole.len; i += step) {
 		off_t at = (off_t)(i / bits);
 		struct tally_verify *v;
 		uint8_t bent;
@@ -336,7 +349,8 @@ no_byte_can_be_changed(void **state)
 		assert_int_equal(pwrite(fd, &whole.p[at], 1, at), 1);
 	}
 	close(fd);
-	print_message("%zu bytes, %zu bits each: %zu accepted\n", whole.len, bits, passed);
+	print_message("%zu bytes, bits of each: %zu, accepted: %zu\n", whole.len / step, bits,
+		      passed);
 	assert_true(passed == 0);
 	assert_int_equal(verdict_of(tally_buf_view(&whole), NULL), 0);
 }
@@ -421,7 +435,8 @@ static void
 what_does_not_come_out_of_the_entries_is_found_in_every_format(void **state)
 {
 	static const char *const formats[] = { "report/report.csv", "report/report.txt",
-					       "report/report.rum.xml", "report/report.json" };
+					       "report/report.rum.xml", "report/report.json",
+					       "report/report.html" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
