@@ -74,8 +74,8 @@ void recorder_status(struct recorder *r, struct recorder_status *out);
  * latest; INT64_MAX: not before something is put. A TPM may put and step from
  * inside its commands: records are appended then, its own work goes on after. */
 struct tally_uptime recorder_step(struct recorder *r);
-/* No note before that uptime, unless it stops: somebody is asked whether this is the
- * newest copy of the ledger. Records come in meanwhile. */
+/* No note before that uptime, be it that it stops: somebody is asked whether this is
+ * the newest copy of the ledger. Records come in meanwhile. */
 void recorder_hold(struct recorder *r, struct tally_uptime until);
 /* The end of signing, for good: records still come in. */
 int recorder_close_signing(struct recorder *r, const char *why, struct tally_err *err);

@@ -150,7 +150,7 @@ recorder_plan(struct recorder *r, int64_t *at)
 	struct round *d = &r->round;
 	int64_t now = tally_clock_now(r->o.clock).uptime.ns;
 	bool unsealed = r->put > r->sealed && !r->closed, busy = e->asked || e->running;
-	bool held = now < r->hold_until && !r->stop;
+	bool held = now < r->hold_until;
 	uint64_t covered = r->sealed > e->promised ? r->sealed : e->promised;
 	*at = INT64_MAX;
 	if (d->over)

@@ -45,8 +45,8 @@ static int
 post(const struct asking *a, const char *path, struct tally_bytes body, unsigned tries,
      struct tally_buf *answer, struct tally_err *err)
 {
+	struct tally_http_answer got = { .body = TALLY_BUF_INIT };
 	struct tally_buf url = TALLY_BUF_INIT;
-	unsigned status = 0;
 	size_t n = strlen(a->server);
 	int r = -1;
 
@@ -57,15 +57,16 @@ post(const struct asking *a, const char *path, struct tally_bytes body, unsigned
 		const struct timespec pause = { .tv_sec = (time_t)i };
 
 		(void)nanosleep(&pause, NULL);
-		tally_buf_clear(answer);
 		r = a->http.post(a->http.ctx, tally_buf_cstr(&url), TYPE, body, ENROL_FILE_MAX,
-				 &status, answer, err);
-		if (r == 0 && status != 200)
-			r = told(tally_buf_cstr(&url), status, tally_buf_view(answer), err);
+				 &got, err);
+		if (r == 0 && got.status != 200)
+			r = told(tally_buf_cstr(&url), got.status, tally_buf_view(&got.body), err);
 		if (r < 0 && err->code == TALLY_FAILS)
 			break;
 	}
-	tally_buf_deinit(&url);
+	tally_buf_clear(answer);
+	tally_buf_add_bytes(answer, tally_buf_view(&got.body));
+	tally_buf_deinit(&url), tally_buf_deinit(&got.body);
 	return r;
 }
 

@@ -10,6 +10,7 @@ struct asked {
 	uint64_t size;     /* that it has cosigned last, as far as we know; 0 nothing */
 	bool signed_;      /* the present note */
 	bool heard;        /* since the start */
+	bool doubted;      /* what it said would close the log: it is asked once more */
 	uint64_t time;     /* of that cosignature */
 	unsigned failures; /* in a row */
 	int64_t retry_at;  /* uptime */

@@ -149,19 +149,33 @@ set_options(struct tally_http_client *h, const char *url, struct tally_bytes bod
 }
 #undef SET
 
+static void
+take_type(struct tally_http_answer *out, const char *type)
+{
+	size_t n = type ? strcspn(type, "; \t") : 0;
+
+	out->type[0] = '\0';
+	if (n >= sizeof(out->type))
+		return;
+	for (size_t i = 0; i < n; i++)
+		out->type[i] = (char)(type[i] >= 'A' && type[i] <= 'Z' ? type[i] + 32 : type[i]);
+	out->type[n] = '\0';
+}
+
 static int
 post(void *ctx, const char *url, const char *type, struct tally_bytes body, size_t max,
-     unsigned *status, struct tally_buf *out, struct tally_err *err)
+     struct tally_http_answer *out, struct tally_err *err)
 {
 	struct tally_http_client *h = ctx;
-	struct answer a = { out, max, false };
+	struct answer a = { &out->body, max, false };
 	struct tally_buf header = TALLY_BUF_INIT;
 	char error[CURL_ERROR_SIZE] = "";
 	struct curl_slist *headers;
+	char *came = NULL;
 	long code = 0;
 	CURLcode r;
 
-	tally_buf_clear(out);
+	tally_buf_clear(&out->body);
 	tally_buf_addf(&header, "Content-Type: %s", type);
 	headers = curl_slist_append(NULL, tally_buf_cstr(&header));
 	r = headers ? set_options(h, url, body, headers, &a, error) : CURLE_OUT_OF_MEMORY;
@@ -169,6 +183,8 @@ post(void *ctx, const char *url, const char *type, struct tally_bytes body, size
 		r = curl_easy_perform(h->curl);
 	if (r == CURLE_OK)
 		r = curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &code);
+	if (r == CURLE_OK)
+		r = curl_easy_getinfo(h->curl, CURLINFO_CONTENT_TYPE, &came);
 	curl_slist_free_all(headers);
 	tally_buf_deinit(&header);
 	if (a.too_long)
@@ -177,7 +193,8 @@ post(void *ctx, const char *url, const char *type, struct tally_bytes body, size
 	if (r != CURLE_OK)
 		return tally_err_set(err, TALLY_SYS, "%s: %s", url,
 				     error[0] ? error : curl_easy_strerror(r));
-	*status = (unsigned)code;
+	out->status = (unsigned)code;
+	take_type(out, came);
 	return 0;
 }
 

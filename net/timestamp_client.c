@@ -165,24 +165,23 @@ check_time(const struct tally_timestamp_client *c, const struct tally_timestamp 
 /* Asks one authority over this text; the token is a view into `answer`. */
 static int
 ask(struct tally_timestamp_client *c, const char *url, struct tally_bytes text,
-    struct tally_buf *answer, struct tally_bytes *token, struct tally_timestamp *t,
+    struct tally_http_answer *answer, struct tally_bytes *token, struct tally_timestamp *t,
     struct tally_err *err)
 {
 	uint8_t imprint[TALLY_HASH], random[TALLY_SEED];
 	struct tally_buf query = TALLY_BUF_INIT;
-	unsigned status = 0;
 	int r;
 
 	_Static_assert(TALLY_TIMESTAMP_NONCE <= TALLY_SEED, "a nonce out of a seed");
 	tally_seed(random);
 	tally_sha256(imprint, text);
 	tally_timestamp_query(&query, imprint, random);
-	r = c->http.post(c->http.ctx, url, QUERY, tally_buf_view(&query), ANSWER_MAX, &status,
-			 answer, err);
-	if (r == 0 && status != 200)
-		r = tally_err_set(err, TALLY_SYS, "%s: it answers %u", url, status);
+	r = c->http.post(c->http.ctx, url, QUERY, tally_buf_view(&query), ANSWER_MAX, answer, err);
+	if (r == 0 && answer->status != 200)
+		r = tally_err_set(err, TALLY_SYS, "%s: it answers %u", url, answer->status);
 	else if (r == 0)
-		r = tally_timestamp_reply(token, tally_buf_view(answer), imprint, random, err);
+		r = tally_timestamp_reply(token, tally_buf_view(&answer->body), imprint, random,
+					  err);
 	if (r == 0)
 		r = tally_timestamp_check(t, c->o.roots, *token, imprint, err);
 	if (r == 0 && c->o.roots)
@@ -199,7 +198,7 @@ static int
 ask_all(struct tally_timestamp_client *c, struct tally_bytes text,
 	const struct tally_checkpoint *head, struct tally_err *err)
 {
-	struct tally_buf answer = TALLY_BUF_INIT;
+	struct tally_http_answer answer = { .body = TALLY_BUF_INIT };
 	struct tally_timestamp t;
 	struct tally_bytes token;
 	int r = -1;
@@ -208,7 +207,6 @@ ask_all(struct tally_timestamp_client *c, struct tally_bytes text,
 		size_t which = (c->first + i) % c->o.count;
 
 		*err = (struct tally_err)TALLY_ERR_INIT;
-		tally_buf_clear(&answer);
 		r = ask(c, c->o.url[which], text, &answer, &token, &t, err);
 		if (r < 0) {
 			tally_log(TALLY_LOG_INFO, "timestamp authority %zu: %s", which + 1,
@@ -223,7 +221,7 @@ ask_all(struct tally_timestamp_client *c, struct tally_bytes text,
 		c->size = head->size;
 		c->time = t.by;
 	}
-	tally_buf_deinit(&answer);
+	tally_buf_deinit(&answer.body);
 	return r;
 }
 

@@ -89,15 +89,19 @@ answer_signed(struct tally_witness *w, struct witness_log *log,
 	if (r->old > head->size) {
 		refuse(out, 400, "the old size is larger than the checkpoint's");
 	} else if (r->old != newest || fork) {
-		if (fork)
+		if (fork) {
 			tally_log(TALLY_LOG_WARNING, "%s shows two roots for %" PRIu64 " entries",
 				  log->origin, head->size);
+			witness_keep(w, log, r->note, note->text);
+		}
 		conflict(out, log);
 	} else if (check_growth(log, r, head, &err) < 0) {
 		tally_log(TALLY_LOG_WARNING,
 			  "%s: the consistency proof from %" PRIu64 " to %" PRIu64
 			  " entries does not verify: %s",
 			  log->origin, r->old, head->size, err.text);
+		if (log->seen)
+			witness_keep(w, log, r->note, note->text);
 		refuse(out, 422, "the consistency proof does not verify");
 	} else if ((!again && witness_persist(w, log, head->size, head->root, &err) < 0) ||
 		   tally_cosign(&out->body, note->text, w->key, now, &err) < 0) {

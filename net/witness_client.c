@@ -30,8 +30,8 @@ check_policy(const struct tally_witness_client *c, struct tally_err *err)
 		reachable[c->asked[i].number] = true;
 		if (!tally_http_url_valid(c->asked[i].party->url))
 			return tally_err_set(err, TALLY_USE,
-					     "witness %s: '%s' is no http(s) URL without a user",
-					     c->asked[i].party->name, c->asked[i].party->url);
+					     "witness %s: its URL is no http(s) URL without a user",
+					     c->asked[i].party->name);
 	}
 	if (!tally_policy_reached(p, reachable))
 		return tally_err_set(err, TALLY_USE,

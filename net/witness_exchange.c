@@ -4,7 +4,10 @@
  * against the ledger: a size that we have is where to go on from; a size that
  * we never signed, another root at a size of ours, or a proof that holds here
  * and not there, mean two histories of this log. Then nothing is to be signed
- * any more. Whatever else an answer is, it is a failure, to be tried again.
+ * any more. But it may be a proxy that answers, or a witness in a bad moment; so
+ * this has to be said twice, and in between the witness tells its own size in the
+ * form that sizes have. Whatever else an answer is, it is a failure, to be tried
+ * again.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -15,7 +18,7 @@
 #include "tally/log.h"
 
 #define ANSWER_MAX 65536
-#define TRIES      3 /* in one exchange: a conflict names the size to go on from */
+#define TRIES      6 /* in one exchange: a conflict names the size to go on from */
 #define PAUSE      (5 * TALLY_SECOND)
 #define PAUSE_MAX  (600 * TALLY_SECOND)
 #define TOLERANCE  300 /* s that a cosignature's time may be off this host's clock */
@@ -51,6 +54,17 @@ close_log(struct tally_witness_client *c, const struct asked *a, const char *fmt
 	c->closed = true;
 	if (c->log.close(c->log.ctx, c->why, &err) < 0)
 		tally_log(TALLY_LOG_ERR, "%s", err.text);
+}
+
+/* Whether to ask again at once, from the begin, which the witness answers by its size. */
+static bool
+doubt(struct asked *a)
+{
+	if (a->doubted)
+		return false;
+	a->doubted = true;
+	a->size = 0;
+	return true;
 }
 
 struct question {
@@ -182,6 +196,8 @@ conflict(struct tally_witness_client *c, struct asked *a, uint64_t old, uint64_t
 	if (newest_size(c, &ours, &err) < 0) {
 		client_failed(a, now, err.text);
 	} else if (theirs > ours) {
+		if (doubt(a))
+			return true;
 		close_log(
 			c, a,
 			"has cosigned %" PRIu64 " entries of this log, and here only %" PRIu64
@@ -189,6 +205,8 @@ conflict(struct tally_witness_client *c, struct asked *a, uint64_t old, uint64_t
 			"its name",
 			theirs, ours);
 	} else if (theirs == old && old == c->head.size) {
+		if (doubt(a))
+			return true;
 		close_log(c, a,
 			  "has cosigned another history of this log: its first %" PRIu64
 			  " entries have another root there",
@@ -203,7 +221,8 @@ conflict(struct tally_witness_client *c, struct asked *a, uint64_t old, uint64_t
 	return false;
 }
 
-static void
+/* Whether to ask again at once. */
+static bool
 refused(struct tally_witness_client *c, struct asked *a, unsigned status, uint64_t old,
 	struct tally_bytes answer, int64_t now)
 {
@@ -211,11 +230,13 @@ refused(struct tally_witness_client *c, struct asked *a, unsigned status, uint64
 	int n = (int)strnlen((const char *)answer.p, answer.len < 120 ? answer.len : 120);
 
 	if (status == 422 && old > 0) {
+		if (doubt(a))
+			return true;
 		close_log(c, a,
 			  "has cosigned another history of this log: the %" PRIu64
 			  " entries that it knows are not the first of these %" PRIu64,
 			  old, c->head.size);
-		return;
+		return false;
 	}
 	/* Text of a stranger: only what prints, and not much of it. */
 	(void)snprintf(why, sizeof(why), "it answers %u%s%.*s", status, n > 0 ? ": " : "", n,
@@ -224,18 +245,19 @@ refused(struct tally_witness_client *c, struct asked *a, unsigned status, uint64
 		if (*p < ' ' || *p == 0x7f)
 			*p = ' ';
 	client_failed(a, now, why);
+	return false;
 }
 
 /* Whether to ask again at once. */
 static bool
 ask(struct tally_witness_client *c, struct asked *a, int64_t now)
 {
-	struct tally_buf body = TALLY_BUF_INIT, answer = TALLY_BUF_INIT, url = TALLY_BUF_INIT;
+	struct tally_buf body = TALLY_BUF_INIT, url = TALLY_BUF_INIT;
+	struct tally_http_answer answer = { .body = TALLY_BUF_INIT };
 	size_t n = strlen(a->party->url);
 	struct tally_err err = TALLY_ERR_INIT;
 	bool again = false;
 	struct question q;
-	unsigned status = 0;
 	uint64_t theirs;
 
 	tally_buf_addf(&url, "%s%sadd-checkpoint", a->party->url,
@@ -246,25 +268,27 @@ ask(struct tally_witness_client *c, struct asked *a, int64_t now)
 	}
 	tally_add_checkpoint_text(&body, &q.r);
 	if (c->http.post(c->http.ctx, tally_buf_cstr(&url), "text/plain; charset=utf-8",
-			 tally_buf_view(&body), ANSWER_MAX, &status, &answer, &err) < 0) {
+			 tally_buf_view(&body), ANSWER_MAX, &answer, &err) < 0) {
 		client_failed(a, now, err.text);
 		goto out;
 	}
 	a->heard = true;
-	if (status == 200)
-		cosigned(c, a, tally_buf_view(&answer), now);
-	else if (status == 409 && tally_tlog_size_parse(&theirs, tally_buf_view(&answer)))
+	if (answer.status == 200)
+		cosigned(c, a, tally_buf_view(&answer.body), now);
+	else if (answer.status == 409 && strcmp(answer.type, TALLY_WITNESS_SIZE) == 0 &&
+		 tally_tlog_size_parse(&theirs, tally_buf_view(&answer.body)))
 		again = conflict(c, a, q.r.old, theirs, now);
 	else
-		refused(c, a, status, q.r.old, tally_buf_view(&answer), now);
+		again = refused(c, a, answer.status, q.r.old, tally_buf_view(&answer.body), now);
 out:
-	tally_buf_deinit(&body), tally_buf_deinit(&answer), tally_buf_deinit(&url);
+	tally_buf_deinit(&body), tally_buf_deinit(&answer.body), tally_buf_deinit(&url);
 	return again;
 }
 
 void
 client_exchange(struct tally_witness_client *c, struct asked *a, int64_t now)
 {
+	a->doubted = false;
 	for (int i = 0; i < TRIES; i++)
 		if (!ask(c, a, now))
 			return;

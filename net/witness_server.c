@@ -2,13 +2,15 @@
 /*
  * The witness over HTTP. One thread of libmicrohttpd serves all connections, so
  * answers come one at a time and nothing else guards the witness. What a
- * stranger can take is bounded: connections, the bytes of a body, the time of
- * a request, be it ever so lively.
+ * stranger can take is bounded: connections, of one address too, the bytes of a
+ * body, the time of a request and of a connection, be it ever so lively.
  */
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include "tally/err.h"
 #include "tally/log.h"
 #include "address.h"
@@ -16,14 +18,26 @@
 
 #define CONNECTIONS 64U
 #define IDLE        10U             /* s without a byte */
+#define PER_ADDRESS 48U             /* of these, so that no one has them all */
 #define REQUEST_MAX INT64_C(30)     /* s in all */
+#define LIFE        INT64_C(60)     /* s of a connection, whatever comes over it */
 #define MEMORY      ((size_t)32768) /* of a connection: headers */
 #define PATH        "/add-checkpoint"
 
+struct connection {
+	int fd; /* -1: free */
+	int64_t began;
+};
 struct tally_witness_server {
 	struct tally_witness *witness;
 	const struct tally_clock *clock;
 	struct MHD_Daemon *daemon;
+	pthread_t watch;
+	bool watches;
+	pthread_mutex_t lock; /* of these: */
+	pthread_cond_t wake;
+	struct connection open[CONNECTIONS];
+	bool stop;
 };
 
 struct request {
@@ -114,6 +128,67 @@ on_end(void *ctx, struct MHD_Connection *c, void **slot, enum MHD_RequestTermina
 	*slot = NULL;
 }
 
+/* Between a begin and an end the descriptor is the connection's: libmicrohttpd closes it
+ * behind this. */
+static void
+on_connection(void *ctx, struct MHD_Connection *c, void **slot,
+	      enum MHD_ConnectionNotificationCode how)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	bool begins = how == MHD_CONNECTION_NOTIFY_STARTED;
+	struct tally_witness_server *s = ctx;
+
+	(void)slot;
+	if (!info)
+		return;
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		if (s->open[i].fd == (begins ? -1 : info->connect_fd)) {
+			s->open[i].fd = begins ? info->connect_fd : -1;
+			s->open[i].began = tally_clock_now(s->clock).uptime.ns;
+			break;
+		}
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* libmicrohttpd counts from the last byte that came: who sends a header byte by byte would keep
+ * a connection for ever. What is shut down it closes itself. */
+static void *
+watch(void *ctx)
+{
+	struct tally_witness_server *s = ctx;
+	struct timespec at;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->stop) {
+		int64_t now = tally_clock_now(s->clock).uptime.ns;
+
+		for (size_t i = 0; i < CONNECTIONS; i++)
+			if (s->open[i].fd >= 0 && now - s->open[i].began > LIFE * TALLY_SECOND)
+				(void)shutdown(s->open[i].fd, SHUT_RDWR);
+		clock_gettime(CLOCK_REALTIME, &at);
+		at.tv_sec++;
+		(void)pthread_cond_timedwait(&s->wake, &s->lock, &at);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+static struct tally_witness_server *
+server_new(struct tally_witness *w, const struct tally_clock *clock)
+{
+	struct tally_witness_server *s = tally_alloc(sizeof(*s));
+
+	s->witness = w;
+	s->clock = clock;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->wake, NULL);
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		s->open[i].fd = -1;
+	return s;
+}
+
 int
 tally_witness_serve(struct tally_witness_server **out, struct tally_witness *w, const char *listen,
 		    const struct tally_clock *clock, struct tally_err *err)
@@ -124,19 +199,25 @@ tally_witness_serve(struct tally_witness_server **out, struct tally_witness *w, 
 
 	if (address_parse(listen, &address, err) < 0)
 		return -1;
-	s = tally_alloc(sizeof(*s));
-	s->witness = w;
-	s->clock = clock;
+	s = server_new(w, clock);
 	if (address.ss_family == AF_INET6)
 		flags |= MHD_USE_IPv6;
 	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
 				     (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT,
 				     CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE,
+				     MHD_OPTION_PER_IP_CONNECTION_LIMIT, PER_ADDRESS,
 				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY,
+				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
 				     MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_END);
-	if (!s->daemon) {
-		free(s);
-		return tally_err_sys(err, "%s: it cannot be listened on", listen);
+	if (!s->daemon)
+		(void)tally_err_sys(err, "%s: it cannot be listened on", listen);
+	else if (pthread_create(&s->watch, NULL, watch, s) != 0)
+		(void)tally_err_set(err, TALLY_SYS, "the witness has no thread");
+	else
+		s->watches = true;
+	if (!s->watches) {
+		tally_witness_stop(s);
+		return -1;
 	}
 	*out = s;
 	return 0;
@@ -156,6 +237,15 @@ tally_witness_stop(struct tally_witness_server *s)
 {
 	if (!s)
 		return;
-	MHD_stop_daemon(s->daemon);
+	if (s->daemon)
+		MHD_stop_daemon(s->daemon);
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+	if (s->watches)
+		pthread_join(s->watch, NULL);
+	pthread_cond_destroy(&s->wake);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

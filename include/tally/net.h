@@ -14,10 +14,15 @@ struct tally_err;
 
 /* One POST: -1 where nobody answered (TALLY_SYS); an answer of more than `max` bytes
  * is none. Other implementations stand in tests. */
+struct tally_http_answer {
+	unsigned status;
+	char type[80]; /* Content-Type without parameters, in lower case; empty: none */
+	struct tally_buf body;
+};
 struct tally_http {
 	void *ctx;
 	int (*post)(void *ctx, const char *url, const char *type, struct tally_bytes body,
-		    size_t max, unsigned *status, struct tally_buf *answer, struct tally_err *err);
+		    size_t max, struct tally_http_answer *answer, struct tally_err *err);
 };
 /* By libcurl: http and https, certificates checked, no redirection followed, 10 s in all. */
 struct tally_http_client;

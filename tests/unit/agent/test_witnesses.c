@@ -326,6 +326,33 @@ a_restored_backup_signs_nothing_and_says_why(void **state)
 	free(backup);
 }
 
+/* Who stops it at once asks no witness less. */
+static void
+a_restored_backup_that_is_stopped_at_once_signs_nothing(void **state)
+{
+	struct world *w = *state;
+	char *backup = test_path(w->dir, "backup");
+	struct content before, after;
+	start(w);
+	put_beat(w);
+	assert_true(comes(w, witnessed, 1));
+	must(stop(w), &w->err);
+	copy_ledger(w->ledger, backup);
+	start(w);
+	put_beat(w);
+	assert_true(comes(w, witnessed, 3));
+	must(stop(w), &w->err);
+	copy_ledger(backup, w->ledger);
+	before = content(w);
+	start(w);
+	put_beat(w);
+	must(stop(w), &w->err);
+	after = content(w);
+	assert_true(after.note == before.note);
+	assert_true(after.entries == before.entries + 1);
+	free(backup);
+}
+
 static void
 a_policy_that_cannot_be_used_is_refused_with_its_name(void **state)
 {
@@ -361,6 +388,7 @@ main(void)
 		WORLD(a_receipt_is_no_reason_for_a_note),
 		WORLD(a_witness_that_is_away_holds_up_no_record_and_ten_seconds_no_note),
 		WORLD(a_restored_backup_signs_nothing_and_says_why),
+		WORLD(a_restored_backup_that_is_stopped_at_once_signs_nothing),
 		WORLD(a_policy_that_cannot_be_used_is_refused_with_its_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,8 +99,10 @@ sign(struct world *w, size_t i, struct tally_bytes body, const char *more, struc
 
 static int
 post(void *ctx, const char *url, const char *type, struct tally_bytes body, size_t max,
-     unsigned *status, struct tally_buf *answer, struct tally_err *err)
+     struct tally_http_answer *out, struct tally_err *err)
 {
+	struct tally_buf *answer = &out->body;
+	unsigned *status = &out->status;
 	struct world *w = ctx;
 	size_t i = (size_t)(url[strlen("http://w")] - '0');
 
@@ -111,6 +113,7 @@ post(void *ctx, const char *url, const char *type, struct tally_bytes body, size
 	w->posts[i]++;
 	tally_buf_clear(answer);
 	*status = 200;
+	snprintf(out->type, sizeof(out->type), "%s", TALLY_WITNESS_SIZE);
 	switch (w->trouble[i]) {
 	case DOWN:
 		return tally_err_set(err, TALLY_SYS, "connection refused");
@@ -145,6 +148,23 @@ post(void *ctx, const char *url, const char *type, struct tally_bytes body, size
 	case SIZE_OTHER:
 		*status = 409;
 		tally_buf_addf(answer, "%u\n", 1 + w->posts[i] % 2);
+		return 0;
+	case SIZE_PLAIN: /* as a proxy says that something is wrong */
+		*status = 409;
+		snprintf(out->type, sizeof(out->type), "text/html");
+		tally_buf_add_str(answer, "1000\n");
+		return 0;
+	case STATUS_422:
+		*status = 422;
+		return 0;
+	case SIZE_ONCE:
+		*status = 409;
+		tally_buf_add_str(answer, "1000\n");
+		w->trouble[i] = NONE;
+		return 0;
+	case STATUS_422_ONCE:
+		*status = 422;
+		w->trouble[i] = NONE;
 		return 0;
 	case NONE:
 		break;

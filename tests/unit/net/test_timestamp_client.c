@@ -70,8 +70,9 @@ granted(void *ctx, const struct tally_checkpoint *head, struct tally_bytes token
 /* A reply to the query, whose shape test_timestamp.c knows byte by byte. */
 static int
 post(void *ctx, const char *url, const char *type, struct tally_bytes body, size_t max,
-     unsigned *status, struct tally_buf *answer, struct tally_err *err)
+     struct tally_http_answer *out, struct tally_err *err)
 {
+	struct tally_buf *answer = &out->body;
 	struct world *w = ctx;
 	size_t i = (size_t)(url[strlen("http://tsa")] - '0');
 	struct testtsa_wish wish = { .accuracy = 1 };
@@ -88,7 +89,8 @@ post(void *ctx, const char *url, const char *type, struct tally_bytes body, size
 	for (size_t n = body.p[24 + TALLY_HASH + 1], k = 0; k < n && k < TALLY_TIMESTAMP_NONCE; k++)
 		nonce[TALLY_TIMESTAMP_NONCE - 1 - k] = body.p[24 + TALLY_HASH + 1 + n - k];
 	w->posts[i]++;
-	*status = w->trouble[i] == STATUS_500 ? 500 : 200;
+	tally_buf_clear(answer);
+	out->status = w->trouble[i] == STATUS_500 ? 500 : 200;
 	wish.nonce = nonce;
 	if (w->trouble[i] == DOWN)
 		return tally_err_set(err, TALLY_SYS, "connection refused");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a witness answers, and what it remembers. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,6 +133,51 @@ of_two_histories_it_cosigns_one(void **state)
 	assert_int_equal(ask(w, 7, 9), 200);
 	w->log.branch = 2;
 	assert_int_equal(ask(w, 9, 12), 422);
+}
+
+/* The log's own word against itself, with what had been cosigned; each once. */
+static void
+notes_of_a_second_history_are_kept(void **state)
+{
+	struct tally_buf wanted = TALLY_BUF_INIT, note = TALLY_BUF_INIT;
+	struct world *w = *state;
+	char *dir = test_path(w->dir, "conflicts"), *path = NULL, *text;
+	unsigned files = 0;
+	struct dirent *e;
+	size_t n;
+	DIR *d;
+
+	assert_int_equal(ask(w, 0, 7), 200);
+	assert_null(opendir(dir)); /* no conflict, no folder */
+	memlog_note(&w->log, 7, &wanted);
+	w->log.branch = 1;
+	w->log.fork = 6;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ask(w, 7, 7), 409);
+		assert_int_equal(ask(w, 7, 9), 422);
+	}
+	memlog_note(&w->log, 9, &note);
+	d = opendir(dir);
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		files++;
+		free(path);
+		path = test_path(dir, e->d_name);
+		text = test_file_read(path, &n);
+		assert_memory_equal(text, "tallystick-conflict 1\nexample.com/log\n7\n", 40);
+		/* The text that was cosigned, up to the end of its third line. */
+		assert_non_null(memmem(text, n, wanted.p, wanted.len - 120));
+		if (memmem(text, n, note.p, note.len))
+			files += 10;
+		free(text);
+	}
+	assert_int_equal(files, 12);
+	closedir(d);
+	free(path);
+	free(dir);
+	tally_buf_deinit(&wanted), tally_buf_deinit(&note);
 }
 
 static void
@@ -490,6 +536,7 @@ main(void)
 		WORLD(a_growing_log_is_cosigned_with_the_time),
 		WORLD(another_old_size_is_a_conflict_that_tells_the_newest),
 		WORLD(of_two_histories_it_cosigns_one),
+		WORLD(notes_of_a_second_history_are_kept),
 		WORLD(what_the_log_has_not_signed_is_refused_in_the_order_of_the_protocol),
 		WORLD(no_changed_bit_of_a_request_is_cosigned),
 		WORLD(proof_lines_that_do_not_belong_are_refused),

@@ -169,6 +169,8 @@ answers_that_prove_nothing_are_failures_and_close_nothing(void **state)
 		{ CONFLICT_TEXT, "w0: it answers 409: five " },
 		{ SIZE_AGAIN, "w0: it names the size that it was asked from as a conflict" },
 		{ SIZE_OTHER, "w0: it names another size each time" },
+		{ SIZE_PLAIN, "w0: it answers 409: 1000 " },
+		{ STATUS_422, "w0: it answers 422" },
 	};
 	struct world *w = *state;
 
@@ -187,6 +189,24 @@ answers_that_prove_nothing_are_failures_and_close_nothing(void **state)
 		assert_false(standing(w).closed);
 		assert_true(standing(w).size == w->size); /* the other two are enough */
 		assert_int_equal(verified(w, w->size, tally_buf_view(&w->reached_lines)), 2);
+	}
+}
+
+/* A proxy, or a witness in a bad moment. */
+static void
+what_would_close_the_log_is_asked_about_again(void **state)
+{
+	static const enum trouble once[] = { SIZE_ONCE, STATUS_422_ONCE };
+	struct world *w = *state;
+
+	step(w, 0);
+	for (size_t i = 0; i < sizeof(once) / sizeof(*once); i++) {
+		w->trouble[0] = once[i];
+		w->size++;
+		step(w, 60);
+		assert_string_equal(w->closed, "");
+		assert_int_equal(standing(w).failing, 0);
+		assert_int_equal(verified(w, w->size, tally_buf_view(&w->reached_lines)), 3);
 	}
 }
 
@@ -338,12 +358,10 @@ static void
 policies_that_cannot_be_fulfilled_are_refused_at_the_start(void **state)
 {
 	refuses(*state, "", "the witnesses that have a URL cannot reach the quorum");
-	refuses(*state, " ftp://a", "witness a: 'ftp://a' is no http(s) URL without a user");
-	refuses(*state, " http://u@a", "witness a: 'http://u@a' is no http(s) URL without a user");
-	refuses(*state, " https://u:p@a",
-		"witness a: 'https://u:p@a' is no http(s) URL without a user");
-	refuses(*state, " http://:p@a",
-		"witness a: 'http://:p@a' is no http(s) URL without a user");
+	refuses(*state, " ftp://a", "witness a: its URL is no http(s) URL without a user");
+	refuses(*state, " http://u@a", "witness a: its URL is no http(s) URL without a user");
+	refuses(*state, " https://u:p@a", "witness a: its URL is no http(s) URL without a user");
+	refuses(*state, " http://:p@a", "witness a: its URL is no http(s) URL without a user");
 	refuses(*state, "log log.example/a+c1f9cf96+Af0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY\n",
 		"the policy names logs, but not example.com/log");
 }
@@ -361,6 +379,7 @@ main(void)
 		WORLD(after_a_restart_it_asks_once_and_goes_on_from_what_it_knows),
 		WORLD(what_it_has_forgotten_the_witness_tells),
 		WORLD(answers_that_prove_nothing_are_failures_and_close_nothing),
+		WORLD(what_would_close_the_log_is_asked_about_again),
 		WORLD(another_root_at_a_witnessed_size_closes_the_log),
 		WORLD(a_history_that_does_not_grow_out_of_the_witnessed_one_closes_the_log),
 		WORLD(a_ledger_that_is_behind_its_witness_closes),

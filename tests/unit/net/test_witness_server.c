@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "fixture.h"
 #include "tally/log.h"
@@ -19,7 +20,8 @@ struct world {
 	unsigned port;
 	struct tally_http_client *client;
 	struct tally_http http;
-	struct tally_buf body, answer;
+	struct tally_buf body;
+	struct tally_http_answer answer;
 	struct tally_err err;
 };
 
@@ -94,7 +96,7 @@ tear_down(void **state)
 	kill_hard(w);
 	tally_http_close(w->client);
 	memlog_deinit(&w->log);
-	tally_buf_deinit(&w->body), tally_buf_deinit(&w->answer);
+	tally_buf_deinit(&w->body), tally_buf_deinit(&w->answer.body);
 	test_dir_remove(w->root);
 	free(w->dir);
 	free(w);
@@ -104,12 +106,9 @@ tear_down(void **state)
 static unsigned
 post(struct world *w, struct tally_bytes body)
 {
-	unsigned status = 0;
-
-	if (w->http.post(w->http.ctx, w->url, "text/plain", body, 4096, &status, &w->answer,
-			 &w->err) < 0)
+	if (w->http.post(w->http.ctx, w->url, "text/plain", body, 4096, &w->answer, &w->err) < 0)
 		fail_msg("%s", w->err.text);
-	return status;
+	return w->answer.status;
 }
 
 static unsigned
@@ -125,11 +124,12 @@ cosignatures_come_over_http(void **state)
 	struct world *w = *state;
 
 	assert_int_equal(ask(w, 0, 5), 200);
-	assert_memory_equal(w->answer.p, "\xe2\x80\x94 witness.example.com/1 ", 26);
-	assert_int_equal(w->answer.p[w->answer.len - 1], '\n');
+	assert_memory_equal(w->answer.body.p, "\xe2\x80\x94 witness.example.com/1 ", 26);
+	assert_int_equal(w->answer.body.p[w->answer.body.len - 1], '\n');
 	assert_int_equal(ask(w, 5, 300), 200);
 	assert_int_equal(ask(w, 5, 400), 409);
-	assert_true(tally_bytes_eq(tally_buf_view(&w->answer), tally_bytes_str("300\n")));
+	assert_string_equal(w->answer.type, "text/x.tlog.size");
+	assert_true(tally_bytes_eq(tally_buf_view(&w->answer.body), tally_bytes_str("300\n")));
 }
 
 static void
@@ -242,30 +242,76 @@ idle_connections_keep_nobody_from_it(void **state)
 		close(fd[i]);
 }
 
+static _Atomic int64_t fast; /* ns that the server's clock is ahead */
+
+static struct tally_now
+fast_now(void *ctx)
+{
+	struct tally_now now = tally_clock_now(tally_clock_real());
+
+	(void)ctx;
+	now.uptime.ns += fast;
+	return now;
+}
+
+/* A byte of a header now and then is no idleness; so a connection has its life. */
+static void
+a_connection_ends_whatever_comes_over_it(void **state)
+{
+	const struct tally_clock clock = { .now = fast_now };
+	const struct timespec pause = { 0, 100000000 };
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	struct world *w = *state;
+	struct tally_witness_server *s = NULL;
+	bool ended = false;
+	char byte;
+	int fd;
+
+	if (tally_witness_serve(&s, NULL, "127.0.0.1:0", &clock, &w->err) < 0)
+		fail_msg("%s", w->err.text);
+	to.sin_port = htons((uint16_t)tally_witness_port(s));
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(send(fd, "POST /add-checkpoint HTTP/1.1\r\nX: ", 35, MSG_NOSIGNAL), 35);
+	for (int i = 0; i < 100 && !ended; i++) {
+		if (i == 3) {
+			assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+			fast = 61 * TALLY_SECOND;
+		}
+		nanosleep(&pause, NULL);
+		ended = send(fd, "x", 1, MSG_NOSIGNAL) < 0 || recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+		assert_true(i > 2 || !ended);
+	}
+	assert_true(ended);
+	close(fd);
+	fast = 0;
+	tally_witness_stop(s);
+}
+
 static void
 the_client_takes_no_answer_but_a_whole_one_within_its_bound(void **state)
 {
 	struct world *w = *state;
-	unsigned status;
 
 	assert_int_equal(ask(w, 0, 5), 200);
 	memlog_request(&w->log, 5, 6, &w->body);
 	assert_int_equal(w->http.post(w->http.ctx, w->url, "text/plain", tally_buf_view(&w->body),
-				      3, &status, &w->answer, &w->err),
+				      3, &w->answer, &w->err),
 			 -1);
 	assert_non_null(strstr(w->err.text, "more than 3 bytes"));
 	assert_int_equal(w->http.post(w->http.ctx, "file:///etc/passwd", "text/plain",
-				      tally_bytes_str("a"), 4096, &status, &w->answer, &w->err),
+				      tally_bytes_str("a"), 4096, &w->answer, &w->err),
 			 -1);
 	kill_hard(w);
 	assert_int_equal(w->http.post(w->http.ctx, w->url, "text/plain", tally_bytes_str("a"), 4096,
-				      &status, &w->answer, &w->err),
+				      &w->answer, &w->err),
 			 -1);
 	assert_int_equal(w->err.code, TALLY_SYS);
 	start(w);
 	tally_http_cancel(w->client);
 	assert_int_equal(w->http.post(w->http.ctx, w->url, "text/plain", tally_bytes_str("a"), 4096,
-				      &status, &w->answer, &w->err),
+				      &w->answer, &w->err),
 			 -1);
 }
 
@@ -301,6 +347,7 @@ main(void)
 		WORLD(other_methods_paths_and_long_bodies_are_refused),
 		WORLD(a_conflict_has_the_content_type_of_the_protocol),
 		WORLD(idle_connections_keep_nobody_from_it),
+		WORLD(a_connection_ends_whatever_comes_over_it),
 		WORLD(the_client_takes_no_answer_but_a_whole_one_within_its_bound),
 		WORLD(addresses_are_numeric_and_have_a_port),
 	};
