@@ -49,6 +49,12 @@ for page in "$top"/docs/man/*.scd; do
 	name=$(basename "$page" .scd)
 	holds "the manual has $name" [ -s "$prefix/share/man/man${name##*.}/$name" ]
 done
+for program in tally tallyd; do
+	completes() { # shellcheck disable=SC1090
+		source "$prefix/share/bash-completion/completions/$program" && complete -p "$program"
+	}
+	holds "bash completes $program" completes
+done
 root=$scratch/root
 unit=$prefix/lib/systemd/system/tallyd.service
 for file in "$unit" "$prefix/lib/sysusers.d/tallystick.conf" "$prefix/lib/tmpfiles.d/tallystick.conf" \
