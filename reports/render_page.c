@@ -306,8 +306,7 @@ put_page(struct tally_jsonw *w, struct page *p)
 	tally_jsonw_key(w, "lanes");
 	put_lanes(w, p);
 	tally_jsonw_key(w, "needs");
-	tally_jsonw_array(w);
-	tally_jsonw_end(w);
+	report_needs_json(w, p->r);
 	put_names(w, p);
 	tally_jsonw_end(w);
 }

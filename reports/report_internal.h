@@ -71,7 +71,8 @@ int report_held_read(struct tally_report *r, const struct tally_report_options *
 const struct counted_rights *report_rights(struct tally_report *r); /* NULL: none */
 int report_held_match(struct tally_report *r, const struct survey *surveys, struct tally_err *err);
 void report_held_free(struct tally_report *r);
-/* render_page.c: needs the estate. */
+/* render_page.c and render_needs.c want the estate. */
+void report_needs_json(struct tally_jsonw *w, const struct tally_report *r);
 void report_page_json(const struct tally_report *r, struct tally_buf *out);
 /* render_json.c: the same values, with or without white space between them. */
 void report_json(const struct tally_report *r, struct tally_buf *out, bool one_line);

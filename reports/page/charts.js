@@ -124,9 +124,9 @@ function curveSection() {
   const most = 6;
   const needs = chart.needs.map((n) => {
     const p = fleet.find((q) => q.rule === n.rule && q.product === n.product);
-    const top = n.points.reduce((m, v, i) => (i % 2 ? Math.max(m, v) : m), 0);
-    return p && [p.entitled !== null ? 0 : 1, curve(`${p.rule}, ${p.unit} needed at each instant`, n.points, top, `most at one instant ${grouped(top)}; position ${amount(p.measured)}`,
-      p.entitled === null ? null : Number(p.entitled), n.exact, () => whyPosition(p, 'measured'))];
+    const points = n.points.map(Number), top = points.reduce((m, v, i) => (i % 2 ? Math.max(m, v) : m), 0);
+    return p && [p.entitled !== null ? 0 : 1, curve(`${p.rule}, ${p.unit} needed`, points, top, `most at one instant ${grouped(top)}, position ${amount(p.measured)}`,
+      p.entitled === null ? null : Number(p.entitled), false, () => whyPosition(p, 'measured'))];
   }).filter(Boolean).sort((a, b) => a[0] - b[0]).map((n) => n[1]);
   const counts = chart.curves.map((c) => {
     const u = report.usage.find((row) => row.scope === 'fleet' && row.product === c.product && row.edition === c.edition);

@@ -42,11 +42,14 @@ class Walk {
     this.part = part;
     this.running = new Map();
     this.boot = undefined;
-    this.gaps = [];
+    this.gapIndex = -1; // the newest entry about a gap; and the begin of the newest gap that lies in no other
+    this.gapFrom = 0n;
+    this.gapOpen = false;
     let previous = null;
     for (const e of part.events) {
       e.part = part;
       if (!part.imported) this.lookLive(e, previous);
+      this.noteGap(previous);
       this.step(e, previous);
       previous = e;
     }
@@ -64,15 +67,19 @@ class Walk {
       if (e.time < previous.time || e.wall < previous.wall) throw new NotHere(`the clock of ${this.part.host} went back over a boot`);
       for (const run of [...this.running.values()]) this.finish(run, previous.time, 'boot');
     }
-    if (e.kind === 12) this.gaps.push([one(e.m, 26), e.index]);
-    if (e.kind === 10) this.gaps.push([one(e.m, 26) ?? e.time, e.index]);
     if (e.kind === 50) throw new NotHere(`one UUID ran twice on ${this.part.host}`);
   }
+  noteGap(e) {
+    if (!e || e.kind < 10 || e.kind > 12) return;
+    if (e.kind === 11) { this.gapOpen = false; this.gapIndex = e.index; return; }
+    this.gapIndex = e.index;
+    if (this.gapOpen) return;
+    this.gapOpen = e.kind === 10;
+    this.gapFrom = one(e.m, 26) ?? e.time;
+  }
   finish(run, end, why) {
-    if (!this.part.imported && ['open', 'boot', 'missed', 'other', 'vanished'].includes(why)) {
-      const gap = this.gaps.filter(([, index]) => index > run.newest).at(-1);
-      if (gap) end = early(end, gap[0]);
-    }
+    // Rule 11: nothing was seen of it since the newest gap, which it did not outlive as it was.
+    if (!this.part.imported && ['missed', 'vanished'].includes(why) && this.gapIndex > run.newest) end = early(end, this.gapFrom);
     run.end = late(run.begin, end);
     run.why = why;
     this.running.delete(run.vm);
@@ -87,10 +94,10 @@ class Walk {
       else throw new NotHere('a baseline without virtual CPUs');
       const state = numberOf(e.m, 3);
       if (state !== undefined) old.steps.push([e.time, 'state', { 6: 'paused', 7: 'suspended', 8: 'crashed' }[state] ?? 'running']);
-      delete old.leaving;
+      if (state === undefined || state === 5) delete old.leaving;
       return;
     }
-    if (old) this.finish(old, previous.time, e.kind === 24 ? 'other' : 'missed');
+    if (old) this.finish(old, previous.time, 'missed');
     const state = { 6: 'paused', 7: 'suspended', 8: 'crashed' }[numberOf(e.m, 3)] ?? 'running';
     const run = { vm, host: this.part.host, rank: this.part.rank, part: this.part, first: e, begin: e.time, newest: e.index, steps: [], claims: [],
       boot: e.boot, domain: one(e.o, 4), ticks: one(e.o, 6) };
