@@ -7,7 +7,8 @@
 /*
  * Calls job(arg, i) once for each i below n, in no order, on as many threads as the
  * process may use processors, the caller's among them, and returns when all are done.
- * Where no thread can be had the caller's does the rest. The others take no signals.
+ * Where no thread can be had the caller's does the rest, as it does where another call
+ * has them. The others take no signals, and end a moment after the last call.
  * What a job writes no other job reads or writes.
  */
 void tally_parallel(size_t n, void (*job)(void *arg, size_t i), void *arg);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jobs on several threads: each once, at the same time, also where none can be had. */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -26,6 +27,28 @@ __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *),
 		return EAGAIN;
 	allowed--;
 	return __real_pthread_create(t, a, f, arg);
+}
+
+/* Until the process has no thread but this one. */
+static void
+wait_until_alone(void)
+{
+	struct timespec pause = { .tv_nsec = 1000000 };
+	int threads = 0;
+
+	for (int n = 0; n < 20000; n++) {
+		DIR *d = opendir("/proc/self/task");
+
+		assert_non_null(d);
+		threads = 0;
+		for (const struct dirent *e; (e = readdir(d));)
+			threads += e->d_name[0] != '.';
+		closedir(d);
+		if (threads == 1)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	assert_int_equal(threads, 1);
 }
 
 static void
@@ -62,8 +85,53 @@ static void
 jobs_are_done_where_no_thread_can_be_made(void **state)
 {
 	(void)state;
+	wait_until_alone();
 	each_once(0);
+	wait_until_alone();
 	each_once(1);
+}
+
+static void
+threads_end_when_nothing_comes(void **state)
+{
+	(void)state;
+	each_once(100);
+	wait_until_alone();
+	each_once(100);
+}
+
+static void
+many_short_pieces_are_done_whole(void **state)
+{
+	(void)state;
+	allowed = 100;
+	for (int k = 0; k < 20000; k++) {
+		atomic_int times[3] = { 0 };
+
+		tally_parallel(3, count, times);
+		for (size_t i = 0; i < 3; i++)
+			assert_int_equal(atomic_load(&times[i]), 1);
+	}
+}
+
+static void
+call_again(void *arg, size_t i)
+{
+	atomic_int *times = arg;
+
+	tally_parallel(10, count, &times[i * 10]);
+}
+
+static void
+a_job_may_have_jobs(void **state)
+{
+	atomic_int times[100] = { 0 };
+
+	(void)state;
+	allowed = 100;
+	tally_parallel(10, call_again, times);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(atomic_load(&times[i]), 1);
 }
 
 /* Two jobs that wait for each other, but not for ever. */
@@ -128,6 +196,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_job_is_done_once),
 		cmocka_unit_test(jobs_are_done_where_no_thread_can_be_made),
+		cmocka_unit_test(threads_end_when_nothing_comes),
+		cmocka_unit_test(many_short_pieces_are_done_whole),
+		cmocka_unit_test(a_job_may_have_jobs),
 		cmocka_unit_test(two_jobs_run_at_the_same_time),
 		cmocka_unit_test(signals_are_left_to_the_caller),
 	};
