@@ -44,7 +44,7 @@ cuts_add(struct cuts *c, uint32_t ledger, uint64_t begin_index, int64_t at)
 }
 
 static struct lane_move *
-add_move(struct lane *l, const struct vm *vm)
+add_move(struct lane *l, struct vm *vm)
 {
 	struct lane_move *m;
 

@@ -31,8 +31,8 @@ struct cut *cuts_add(struct cuts *c, uint32_t ledger, uint64_t begin_index, int6
 /* What join.h has to be told. */
 struct lane_move {
 	enum { MOVE_ADD, MOVE_SURE, MOVE_UNSURE, MOVE_FORGET } what;
-	const struct vm *vm; /* the lane's */
-	int64_t now;         /* of the entry that says so */
+	struct vm *vm; /* the lane's */
+	int64_t now;   /* of the entry that says so */
 	uint64_t entry;
 	uint64_t depart_index; /* of all but MOVE_ADD: what is decided or forgotten */
 	struct move move;      /* of MOVE_ADD and MOVE_SURE */

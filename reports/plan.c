@@ -53,31 +53,38 @@ static const struct join_ops join_ops = { on_joined, on_alone };
 
 /* Of two lanes the one whose next move comes first. */
 static bool
-earlier(const struct lane *a, const struct lane *b)
+earlier(const struct next_move *a, const struct next_move *b)
 {
-	int64_t x = a->moves[a->first_move].now, y = b->moves[b->first_move].now;
-
-	return x != y ? x < y : a < b;
+	return a->now != b->now ? a->now < b->now : a->lane < b->lane;
 }
 
 static void
-sift_down(struct lane **heap, size_t n, size_t i)
+sift_down(struct next_move *heap, size_t n, size_t i)
 {
-	struct lane *own = heap[i];
+	struct next_move own = heap[i];
 
 	for (size_t c; (c = 2 * i + 1) < n; i = c) {
-		c += c + 1 < n && earlier(heap[c + 1], heap[c]);
-		if (!earlier(heap[c], own))
+		c += c + 1 < n && earlier(&heap[c + 1], &heap[c]);
+		if (!earlier(&heap[c], &own))
 			break;
 		heap[i] = heap[c];
 	}
 	heap[i] = own;
 }
 
+/* Of a lane's VM the one of all ledgers. */
+static struct vm *
+shared_vm(const struct plan *plan, struct vm *vm)
+{
+	if (!vm->shared)
+		vm->shared = residence_vm(plan->residence, vm->uuid);
+	return vm->shared;
+}
+
 static void
 take_move(struct plan *plan, struct lane_move *m)
 {
-	struct vm *vm = residence_vm(plan->residence, m->vm->uuid);
+	struct vm *vm = shared_vm(plan, m->vm);
 
 	m->move.order = ++plan->moves;
 	switch (m->what) {
@@ -96,29 +103,51 @@ take_move(struct plan *plan, struct lane_move *m)
 	}
 }
 
+/* The lane's next move, if that is before an instant. */
 static bool
-has_move(const struct lane *l, int64_t before)
+next_move(struct next_move *out, struct lane *l, int64_t before)
 {
-	return l->first_move < l->n_moves && l->moves[l->first_move].now < before;
+	if (l->first_move == l->n_moves || l->moves[l->first_move].now >= before)
+		return false;
+	*out = (struct next_move){ l->moves[l->first_move].now, l };
+	return true;
+}
+
+/* Between two moves of a lane come those of all others: what its next ones touch is asked
+ * for now, each time a step farther. */
+static void
+fetch_moves(const struct lane *l)
+{
+	const struct lane_move *m = &l->moves[l->first_move];
+	size_t n = l->n_moves - l->first_move;
+
+	if (n > 3)
+		fetch_lines(m[3].vm, sizeof(*m[3].vm));
+	if (n > 2 && m[2].vm->shared)
+		fetch_lines(m[2].vm->shared, sizeof(*m[2].vm));
+	if (n > 1 && m[1].vm->shared)
+		__builtin_prefetch(m[1].vm->shared->moves);
+	if (n > 0 && m[0].vm->shared && m[0].vm->shared->moves)
+		fetch_lines(m[0].vm->shared->moves->p, sizeof(struct move));
 }
 
 /* All moves before an instant. */
 static void
 take_moves(struct plan *plan, int64_t before)
 {
-	struct lane **heap = plan->waiting;
+	struct next_move *heap = plan->next;
 	size_t n = 0;
 
 	for (size_t i = 0; i < plan->n_lanes; i++)
-		if (has_move(&plan->lanes[i], before))
-			heap[n++] = &plan->lanes[i];
+		n += next_move(&heap[n], &plan->lanes[i], before);
 	for (size_t i = n / 2; i-- > 0;)
 		sift_down(heap, n, i);
 	while (n > 0) {
-		struct lane *l = heap[0];
+		struct lane *l = heap[0].lane;
 
 		take_move(plan, &l->moves[l->first_move++]);
-		if (!has_move(l, before))
+		fetch_moves(l);
+		if (!next_move(&heap[0], l, before))
 			heap[0] = heap[--n];
 		if (n > 0)
 			sift_down(heap, n, 0);
@@ -328,8 +357,7 @@ take_over(struct plan *plan, struct lane *l)
 		plan->corrections = array_grow(plan->corrections, &plan->cap_corrections,
 					       plan->n_corrections, sizeof(*k));
 		plan->corrections[plan->n_corrections] = *k;
-		plan->corrections[plan->n_corrections++].vm =
-			residence_vm(plan->residence, k->vm->uuid);
+		plan->corrections[plan->n_corrections++].vm = shared_vm(plan, k->vm);
 	}
 	l->n_corrections = 0;
 }
@@ -368,6 +396,7 @@ read_all(struct plan *plan, struct tally_err *err)
 		lane_deinit(&plan->lanes[i]);
 	free(plan->lanes);
 	free(plan->waiting);
+	free(plan->next);
 	return rc;
 }
 
@@ -391,6 +420,7 @@ plan_make(struct plan *plan, struct residence *residence, struct strings *string
 	plan->gaps = tally_alloc((ledgers + 1) * sizeof(*plan->gaps));
 	plan->lanes = tally_alloc((ledgers + 1) * sizeof(*plan->lanes));
 	plan->waiting = tally_alloc((ledgers + 1) * sizeof(struct lane *));
+	plan->next = tally_alloc((ledgers + 1) * sizeof(*plan->next));
 	plan->n_lanes = ledgers;
 	plan->joins.ops = &join_ops;
 	plan->joins.ctx = plan;

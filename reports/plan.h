@@ -29,6 +29,10 @@ struct plan {
 	struct lane *lanes; /* of each ledger */
 	size_t n_lanes;
 	struct lane **waiting; /* scratch */
+	struct next_move {
+		int64_t now;
+		struct lane *lane;
+	} * next; /* scratch, too */
 	struct joins joins;
 	struct resume *resume;
 	uint64_t moves; /* that were told */

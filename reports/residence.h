@@ -78,6 +78,7 @@ struct vm {
 	struct restored restored;
 	bool chained; /* resume.c */
 	int64_t chained_at;
+	struct vm *shared; /* plan.c, of a lane's: that of all ledgers */
 };
 
 enum end_why {
