@@ -94,8 +94,14 @@ said_deinit(struct said *s)
 void
 sayings_init(struct sayings *s, struct strings *strings)
 {
+	pthread_mutexattr_t brief;
+
 	memset(s, 0, sizeof(*s));
-	TALLY_ASSERT(mtx_init(&s->lock, mtx_plain) == thrd_success);
+	/* It is held for a look into a table: sleeping would take longer than waiting. */
+	pthread_mutexattr_init(&brief);
+	pthread_mutexattr_settype(&brief, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(&s->lock, &brief);
+	pthread_mutexattr_destroy(&brief);
 	s->strings = strings;
 	s->arena = tally_arena_new(64 << 10);
 	s->scratch = tally_arena_new(4 << 10);
@@ -117,19 +123,19 @@ sayings_deinit(struct sayings *s)
 	}
 	tally_arena_free(s->arena);
 	tally_arena_free(s->scratch);
-	mtx_destroy(&s->lock);
+	pthread_mutex_destroy(&s->lock);
 }
 
 void
 sayings_lock(struct sayings *s)
 {
-	TALLY_ASSERT(mtx_lock(&s->lock) == thrd_success);
+	TALLY_ASSERT(pthread_mutex_lock(&s->lock) == 0);
 }
 
 void
 sayings_unlock(struct sayings *s)
 {
-	TALLY_ASSERT(mtx_unlock(&s->lock) == thrd_success);
+	TALLY_ASSERT(pthread_mutex_unlock(&s->lock) == 0);
 }
 
 static void *

@@ -6,7 +6,7 @@
  * of one wording have in common is kept once. Machines say few things, and say
  * them again and again; so an entry costs no more than finding what it says.
  */
-#include <threads.h>
+#include <pthread.h>
 #include "table.h"
 #include "tally/entry.h"
 #include "tally/index.h"
@@ -62,7 +62,7 @@ struct wordings {
 	size_t n, cap;
 };
 struct sayings {
-	mtx_t lock; /* of the texts, too, while ledgers are read beside one another */
+	pthread_mutex_t lock; /* of the texts, too, while ledgers are read beside one another */
 	struct strings *strings;
 	struct wordings groups[TALLY_GROUPS];
 	struct tally_arena *arena, *scratch;
