@@ -164,45 +164,64 @@ stay_of(struct sweep *s, const struct run *run)
 }
 
 static bool
-same(const struct stay *a, const struct stay *b)
+same(const struct run *run, const struct stay *is)
 {
-	return a->claims == b->claims && a->size == b->size && a->state == b->state &&
-	       a->standby == b->standby;
+	return run->stay_claims == is->claims && run->stay_size == is->size &&
+	       run->stay_state == is->state && run->stay_standby == is->standby;
+}
+
+static uint32_t
+next_stay(struct sweep *s)
+{
+	TALLY_ASSERT(s->n_stays < UINT32_MAX - 1);
+	return ++s->n_stays;
 }
 
 void
 collect_run(struct sweep *s, struct run *run)
 {
-	struct estate *e = s->estate;
-	bool stands =
-		!run->ended && (!run->cut || run->saved) && !run->part->skips && s->now < e->to;
-	struct stay is;
+	struct stay_step step = { 0 };
 
-	if (stands) {
-		is = stay_of(s, run);
-		if (run->stay && same(&e->stays[run->stay - 1], &is))
+	step.begins =
+		!run->ended && (!run->cut || run->saved) && !run->part->skips && s->now < s->to;
+	if (step.begins) {
+		step.stay = stay_of(s, run);
+		if (run->stay && same(run, &step.stay))
 			return;
+	} else if (!run->stay) {
+		return;
 	}
-	if (run->stay) {
-		estate_end(e, run->stay - 1, s->now);
-		run->stay = 0;
+	step.stay.from = s->now;
+	step.ends = run->stay;
+	run->stay = 0;
+	if (step.begins) {
+		run->stay = next_stay(s);
+		run->stay_claims = step.stay.claims;
+		run->stay_size = step.stay.size;
+		run->stay_state = step.stay.state;
+		run->stay_standby = step.stay.standby;
 	}
-	if (stands)
-		run->stay = estate_begin(e, &is) + 1;
+	count_stay(s, &step);
 }
 
 void
 collect_uncertain(struct sweep *s, const struct run *run, int64_t from, int64_t to)
 {
-	struct stay u;
+	struct stay_step step = { .whole = true };
+	struct stay *u = &step.stay;
 
-	if (!s->estate || from >= to || to <= s->estate->from)
+	if (!s->estate)
 		return;
-	u = stay_of(s, run);
-	u.from = from;
-	u.to = to;
-	u.uncertain = true;
-	estate_stay(s->estate, &u);
+	from = from < s->estate->from ? s->estate->from : from;
+	to = to > s->to ? s->to : to;
+	if (from >= to)
+		return;
+	*u = stay_of(s, run);
+	u->from = from;
+	u->to = to;
+	u->uncertain = true;
+	(void)next_stay(s);
+	count_stay(s, &step);
 }
 
 /* From where nothing more was seen of the run; false where it is known how it
@@ -241,6 +260,8 @@ void
 collect_finish(struct sweep *s)
 {
 	/* The last settling has ended every stay. */
-	if (s->estate)
-		estate_finish(s->estate);
+	if (!s->estate)
+		return;
+	TALLY_ASSERT(s->estate->n_stays == s->n_stays);
+	estate_finish(s->estate);
 }

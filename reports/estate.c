@@ -214,8 +214,7 @@ estate_fail(struct estate *e, uint32_t host, int64_t at)
 static uint32_t
 push(struct estate *e, const struct stay *s)
 {
-	TALLY_ASSERT(!e->finished && e->n_stays < UINT32_MAX - 1 && s->host < e->n_hosts &&
-		     s->vm < e->n_vms && s->claims < e->n_claims && s->size < e->n_sizes);
+	TALLY_ASSERT(!e->finished && e->n_stays < UINT32_MAX - 1);
 	e->stays = array_grow(e->stays, &e->cap_stays, e->n_stays, sizeof(*e->stays));
 	e->stays[e->n_stays] = *s;
 	return (uint32_t)e->n_stays++;
@@ -368,10 +367,22 @@ sort_ends(struct estate *e)
 		TALLY_ASSERT(e->stays[e->by_end[i - 1]].to <= e->stays[e->by_end[i]].to);
 }
 
+static void
+check_stays(const struct estate *e)
+{
+	for (size_t i = 0; i < e->n_stays; i++) {
+		const struct stay *s = &e->stays[i];
+
+		TALLY_ASSERT(s->host < e->n_hosts && s->vm < e->n_vms && s->claims < e->n_claims &&
+			     s->size < e->n_sizes);
+	}
+}
+
 void
 estate_finish(struct estate *e)
 {
 	TALLY_ASSERT(!e->finished);
+	check_stays(e);
 	TALLY_ASSERT(e->n_by_end + e->n_loose == e->n_stays);
 	sort_stays(e);
 	cut_uncertain(e);

@@ -86,12 +86,6 @@ struct estate {
 	struct strings *strings;
 	int64_t from, to;     /* the window */
 	int64_t reached_from; /* the earliest instant that any ledger tells of; INT64_MAX: none */
-	struct stay *stays;   /* by from; those of one instant as they were added */
-	size_t n_stays, cap_stays;
-	uint32_t *by_end; /* numbers of stays, by to, then number */
-	size_t n_by_end, cap_by_end;
-	uint32_t *loose; /* until estate_finish: stays that by_end does not hold yet */
-	size_t n_loose, cap_loose;
 	struct stay_claims *claims; /* also those of time outside of the window */
 	size_t n_claims, cap_claims;
 	struct interned claim_slots;
@@ -111,6 +105,13 @@ struct estate {
 	size_t n_failures, cap_failures;
 	size_t *host_facts; /* of each host its first; one more at the end */
 	bool finished;
+	/* Last, away from what else an entry looks at: stays are told beside them. */
+	struct stay *stays; /* by from; those of one instant as they were added */
+	size_t n_stays, cap_stays;
+	uint32_t *by_end; /* numbers of stays, by to, then number */
+	size_t n_by_end, cap_by_end;
+	uint32_t *loose; /* until estate_finish: stays that by_end does not hold yet */
+	size_t n_loose, cap_loose;
 };
 void estate_init(struct estate *e, struct strings *strings, int64_t from, int64_t to);
 void estate_deinit(struct estate *e);
@@ -121,7 +122,8 @@ uint32_t estate_host(struct estate *e, uint32_t name, uint32_t ledger);
 /* Any order; what is empty or lies outside of the window is dropped. */
 void estate_stay(struct estate *e, const struct stay *s);
 /* The same in two steps, for who goes through time: `s` begins inside the window
- * and is no `uncertain` one; `to` lies behind its begin. Each is ended once. */
+ * and is no `uncertain` one; `to` lies behind its begin. Each is ended once. These three
+ * look at nothing but stays. */
 uint32_t estate_begin(struct estate *e, const struct stay *s);
 void estate_end(struct estate *e, uint32_t stay, int64_t to);
 /* What is told of a host from `from` on; its `to` is not read. Copies. At one

@@ -37,8 +37,11 @@ struct run {
 	struct vm_row *row;
 	unsigned state;
 	uint32_t vcpus;
-	uint32_t stay;             /* collect.c: number + 1; 0: it stands in none */
-	uint32_t size;             /* in the estate's sizes */
+	uint32_t size;                   /* in the estate's sizes */
+	uint32_t stay;                   /* collect.c: number + 1; 0: it stands in none */
+	uint32_t stay_claims, stay_size; /* of that stay, as the next two */
+	uint8_t stay_state;
+	bool stay_standby;
 	uint32_t product, edition; /* of the span that `row` belongs to */
 	bool cut;                  /* counts no longer, though no entry has ended it yet */
 	bool saved;                /* ended, and what it left is kept until the VM's next begin */

@@ -172,11 +172,11 @@ step(void *ctx, struct part *p, const struct slot *e, const struct slot *next,
 static void
 fetch(void *ctx, const struct told *t, unsigned stage)
 {
-	const struct sweep *s = ctx;
 	const struct part *p = t->part;
 	const struct vm *vm;
 	const struct run *run;
 
+	(void)ctx;
 	if (stage < 4) {
 		residence_fetch(t, stage);
 		return;
@@ -194,8 +194,6 @@ fetch(void *ctx, const struct told *t, unsigned stage)
 	fetch_lines(run->part_prev, 64);
 	fetch_lines(run->part_next, 64);
 	fetch_lines(run->claims, sizeof(*run->claims));
-	if (run->stay)
-		__builtin_prefetch(&s->estate->stays[run->stay - 1]);
 }
 
 static int
@@ -266,8 +264,8 @@ sweep_make(struct sweep *s, const struct plan *plan, struct part *parts, size_t 
 	for (size_t i = 0; i < n_parts; i++)
 		change_all(s, &parts[i]);
 	sweep_settle(s);
-	collect_finish(s);
 	count_rest(s);
+	collect_finish(s);
 	usage_finish(&s->usage, s->to, s->strings);
 	vms_finish(&s->vms, s->strings);
 	note_sums(s);

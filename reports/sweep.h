@@ -29,12 +29,21 @@ struct conflict {
 	uint32_t ledger[2];
 	uint64_t index[2]; /* of the entries that began the two runs */
 };
+/* Of the estate's stays: at stay.from one ends, one begins, or both; or all of one that
+ * is over is told. */
+struct stay_step {
+	uint32_t ends; /* number + 1; 0: none */
+	bool begins, whole;
+	struct stay stay;
+};
 /* Changes of one pass of the stream, in their order. */
 struct counts {
 	struct usage_step *usage;
 	size_t n_usage, cap_usage;
 	struct vm_step *vms;
 	size_t n_vms, cap_vms;
+	struct stay_step *stays;
+	size_t n_stays, cap_stays;
 };
 struct sweep {
 	struct residence *residence;
@@ -60,8 +69,9 @@ struct sweep {
 	uint32_t unclassified, fleet; /* texts */
 	uint64_t left_open;           /* runs that the present entry, a part's last, leaves open */
 
-	struct estate *estate; /* NULL: none is asked for */
+	struct estate *estate; /* NULL: none is asked for. Its stays are count.c's */
 	bool collecting;       /* the estate's window has begun */
+	uint32_t n_stays;      /* that it has when all is counted */
 
 	struct usage usage;
 	struct vms vms;
@@ -85,6 +95,7 @@ void sweep_settle(struct sweep *s);
 /* count.c: takes note; and between two passes, beside one, and behind the last. */
 void count_usage(struct sweep *s, const struct usage_step *step);
 void count_vm(struct sweep *s, const struct vm_step *step);
+void count_stay(struct sweep *s, const struct stay_step *step);
 void count_turn(void *ctx);
 void count_behind(void *ctx);
 void count_rest(struct sweep *s);
