@@ -164,7 +164,7 @@ is_attested(struct recorder *r, uint64_t goal, struct tally_err *err)
 	const struct evidence *e = &r->evidence;
 	bool busy = e->asked || e->running;
 	if (r->sealed >= goal &&
-	    (!r->o.attest || e->attested >= goal || (e->failures > 0 && !busy)))
+	    (!r->o.attest || (e->attested >= goal && !e->ending) || (e->failures > 0 && !busy)))
 		return 1;
 	if (r->sealed < goal && r->closed)
 		return tally_err_set(err, TALLY_FAILS, "closed for signing: %s", r->closed_why);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The evidence side of the recorder: one attested checkpoint at a time, over a
- * journal whose calls each take the ledger for themselves. Between them, while
- * a TPM works, the writer appends and signs as it likes: the newest note wins.
+ * The evidence side of the recorder: one attested checkpoint at a time, and the
+ * anchors between them. While a TPM works, the writer appends and signs as it
+ * likes: the newest note wins.
  */
 #include "recorder_internal.h"
 
@@ -13,165 +13,11 @@
 #define RETRY_SOON (2 * TALLY_SECOND)
 #define RETRY_MAX  (300 * TALLY_SECOND)
 
-/* The ledger with its lock held; NULL where it is to be opened again. */
-static struct tally_store *
-take(struct recorder *r, struct tally_err *err)
-{
-	pthread_mutex_lock(&r->store_lock);
-	if (r->store != NULL)
-		return r->store;
-	pthread_mutex_unlock(&r->store_lock);
-	r->evidence.journal_failed = true;
-	(void)tally_err_set(err, TALLY_SYS, "the ledger is about to be opened again");
-	return NULL;
-}
-
-/* A ledger that failed is trusted no more; the writer opens it again. */
-static int
-give_back(struct recorder *r, int rc)
-{
-	if (rc < 0) {
-		r->evidence.journal_failed = true;
-		recorder_release(r);
-		pthread_mutex_lock(&r->lock);
-		r->broken = true;
-		pthread_cond_signal(&r->wake);
-		pthread_mutex_unlock(&r->lock);
-	}
-	pthread_mutex_unlock(&r->store_lock);
-	return rc;
-}
-
-static int
-last_session(void *ctx, uint64_t *index, struct tally_buf *statement, struct tally_err *err)
-{
-	struct tally_store *s = take(ctx, err);
-	struct tally_journal j;
-	if (s == NULL)
-		return -1;
-	j = tally_store_journal(s);
-	return give_back(ctx, j.last_session(j.ctx, index, statement, err));
-}
-
-static int
-session(void *ctx, uint64_t index, struct tally_bytes statement, struct tally_bytes quote,
-	struct tally_err *err)
-{
-	struct recorder *r = ctx;
-	struct tally_store *s = take(r, err);
-	struct tally_journal j;
-	int rc;
-	if (s == NULL)
-		return -1;
-	j = tally_store_journal(s);
-	rc = j.session(j.ctx, index, statement, quote, err);
-	r->evidence.moved = rc == 0;
-	return give_back(r, rc);
-}
-
-static int
-head(void *ctx, uint64_t *size, uint8_t root[TALLY_HASH], struct tally_err *err)
-{
-	struct recorder *r = ctx;
-	struct tally_store *s = take(r, err);
-	struct tally_journal j;
-	r->evidence.moved = false; /* another try at a statement */
-	if (s == NULL)
-		return -1;
-	j = tally_store_journal(s);
-	return give_back(r, j.head(j.ctx, size, root, err));
-}
-
-static int
-last_row(void *ctx, struct tally_row *out, struct tally_err *err)
-{
-	struct tally_store *s = take(ctx, err);
-	struct tally_journal j;
-	if (s == NULL)
-		return -1;
-	j = tally_store_journal(s);
-	return give_back(ctx, j.last_row(j.ctx, out, err));
-}
-
-/* The store's lock is held: `committed` is what the note covers. */
-static void
-intended(struct recorder *r, bool made, const struct recorder_note *note)
-{
-	struct evidence *e = &r->evidence;
-	pthread_mutex_lock(&r->lock);
-	if (r->sealed < r->committed)
-		r->sealed = r->committed;
-	if (!made) { /* the newest note covers all, and has its evidence */
-		e->attested = r->committed;
-	} else {
-		e->intended = r->committed;
-		e->intended_note = *note;
-		if (r->checkpoints == 0 || r->note.sequence < note->sequence) {
-			r->note = *note;
-			r->checkpoints++;
-			r->round.last_checkpoint = tally_clock_now(r->o.clock).uptime.ns;
-		}
-	}
-	pthread_mutex_unlock(&r->lock);
-}
-
-static int
-intend(void *ctx, struct tally_row *row, struct tally_err *err)
-{
-	struct recorder *r = ctx;
-	struct tally_store *s = take(r, err);
-	struct recorder_note note;
-	struct tally_journal j;
-	int rc;
-	if (s == NULL)
-		return -1;
-	j = tally_store_journal(s);
-	rc = j.intend(j.ctx, row, err);
-	if (rc > 0 && recorder_newest_note(s, &note, err) < 0)
-		rc = -1;
-	if (rc >= 0)
-		intended(r, rc > 0, &note);
-	return give_back(r, rc);
-}
-
-static int
-settle(void *ctx, const struct tally_row *row, struct tally_bytes ak_public,
-       struct tally_bytes blob, struct tally_err *err)
-{
-	struct recorder *r = ctx;
-	struct evidence *e = &r->evidence;
-	struct tally_store *s = take(r, err);
-	struct tally_journal j;
-	int rc;
-	if (s == NULL)
-		return -1;
-	j = tally_store_journal(s);
-	rc = j.settle(j.ctx, row, ak_public, blob, err);
-	/* A row that an earlier run of the agent left pending is none of those counted here. */
-	if (rc == 0 && row->state == TALLY_ROW_DONE && e->intended > 0 &&
-	    row->note == e->intended_note.sequence) {
-		pthread_mutex_lock(&r->lock);
-		if (e->attested < e->intended)
-			e->attested = e->intended;
-		e->note = e->intended_note;
-		e->note.attested = true;
-		e->attested_at = tally_clock_now(r->o.clock).wall;
-		pthread_mutex_unlock(&r->lock);
-	}
-	return give_back(r, rc);
-}
-
 void
 recorder_evidence_open(struct recorder *r)
 {
 	struct evidence *e = &r->evidence;
-	e->journal = (struct tally_journal){ .ctx = r,
-					     .last_session = last_session,
-					     .session = session,
-					     .head = head,
-					     .last_row = last_row,
-					     .intend = intend,
-					     .settle = settle };
+	recorder_journal_open(r);
 	e->seal = seal_step_new(&e->journal, r->store, r->o.ledger_pcr, r->o.tpm);
 }
 
@@ -197,21 +43,59 @@ failed(struct evidence *e, const struct tally_err *err, int64_t now)
 	e->retry_at = now + (e->moved ? RETRY_SOON : pause_after(e->failures));
 }
 
+/* When the next one is due, as they stand now. */
+static int64_t
+next_anchor(const struct tally_anchors *a, int64_t now)
+{
+	int64_t in = TALLY_ANCHOR_INTERVAL, at;
+	if (a->has_last && a->age >= 0 && a->age < in)
+		in -= a->age;
+	if (a->day >= TALLY_ANCHOR_CAP && a->free_in > in)
+		in = a->free_in;
+	return __builtin_add_overflow(now, in, &at) ? INT64_MAX : at;
+}
+
+/* Behind a checkpoint: an anchor where one is due, and at the end of what somebody waits
+ * for a checkpoint over it. An anchor that fails does not take the notes their evidence. */
+static int
+anchor(struct recorder *r, bool stop, bool ending, struct tally_err *err)
+{
+	struct evidence *e = &r->evidence;
+	int64_t now = tally_clock_now(r->o.clock).uptime.ns;
+	struct tally_err failure = TALLY_ERR_INIT;
+	bool due = ending || now >= e->anchor_at;
+	struct tally_anchors standing;
+	int rc = seal_step_anchor(e->seal, due, stop ? 0 : TALLY_ANCHOR_INTERVAL, &standing,
+				  &failure);
+	if (rc < 0 && e->anchor_failure.code == TALLY_OK)
+		tally_log(TALLY_LOG_ERR, "no anchor: %s", failure.text);
+	e->anchor_failure = failure;
+	if (rc < 0)
+		e->anchor_at = now + RETRY_MAX;
+	else if (due || rc > 0)
+		e->anchor_at = next_anchor(&standing, now);
+	return rc > 0 && ending ? seal_step_checkpoint(e->seal, err) : 0;
+}
+
 void
 recorder_evidence_round(struct recorder *r)
 {
 	struct evidence *e = &r->evidence;
 	struct tally_err err = TALLY_ERR_INIT;
+	bool warm, stop = r->stop, ending = stop || r->wanted > e->attested;
 	int64_t now;
-	bool warm;
 	int rc;
 	TALLY_ASSERT(e->asked && !e->running);
 	e->running = true;
 	e->asked = false;
+	e->ending = ending;
+	e->last_anchored = e->last_anchored || stop;
 	e->began = tally_clock_now(r->o.clock).uptime.ns;
 	pthread_mutex_unlock(&r->lock);
 	e->journal_failed = e->moved = false;
 	rc = seal_step_checkpoint(e->seal, &err);
+	if (rc >= 0 && anchor(r, stop, ending, &err) < 0)
+		rc = -1;
 	if (rc < 0 && !e->journal_failed && !e->moved)
 		seal_step_let_go(e->seal); /* the state of a TPM that failed is unknown */
 	warm = seal_step_is_warm(e->seal);
@@ -228,7 +112,7 @@ recorder_evidence_round(struct recorder *r)
 	e->warm = warm && rc >= 0;
 	e->tried = true;
 	e->promised = 0;
-	e->running = false;
+	e->running = e->ending = false;
 	pthread_cond_broadcast(&r->progress);
 	pthread_cond_signal(&r->wake);
 }

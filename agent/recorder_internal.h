@@ -63,6 +63,10 @@ struct evidence {
 	uint64_t attested;
 	struct recorder_note note; /* the newest attested one, where `attested` is set in it */
 	struct tally_wall attested_at;
+	int64_t anchor_at;  /* uptime: the next one is due */
+	bool last_anchored; /* the one of the stop was tried */
+	bool ending;        /* what somebody waits for is not all done yet */
+	struct tally_err anchor_failure;
 };
 
 struct recorder {
@@ -117,6 +121,9 @@ int recorder_reopen(struct recorder *r, struct tally_err *err);
 void recorder_release(struct recorder *r);
 int recorder_newest_note(struct tally_store *store, struct recorder_note *out,
 			 struct tally_err *err);
+
+/* recorder_journal.c: the journal that the seal sees. */
+void recorder_journal_open(struct recorder *r);
 
 /* recorder_evidence.c: the other side. */
 void recorder_evidence_open(struct recorder *r); /* the store is open */

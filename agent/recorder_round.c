@@ -135,8 +135,14 @@ plan_evidence(const struct recorder *r, bool due, int64_t now, int64_t *at)
 {
 	const struct evidence *e = &r->evidence;
 	int64_t from = r->wanted > e->attested || r->stop ? 0 : e->rest_until;
-	if (!r->o.attest || e->asked || e->running || !(due || r->sealed > e->attested))
+	bool last = r->stop && e->warm && !e->last_anchored;
+	if (!r->o.attest || e->asked || e->running)
 		return false;
+	if (!due && !last && r->sealed <= e->attested) { /* an anchor at the most */
+		if (!e->warm)
+			return false;
+		from = from < e->anchor_at ? e->anchor_at : from;
+	}
 	if (from < e->retry_at)
 		from = e->retry_at;
 	*at = sooner(*at, from);

@@ -131,6 +131,16 @@ seal_step_checkpoint(struct seal_step *s, struct tally_err *err)
 	return rc;
 }
 
+int
+seal_step_anchor(struct seal_step *s, bool due, int64_t youngest, struct tally_anchors *out,
+		 struct tally_err *err)
+{
+	*out = (struct tally_anchors){ .any = false };
+	if (!due && !tally_seal_is_unanchored(s->seal))
+		return 0;
+	return tally_seal_anchor(s->seal, youngest, out, err);
+}
+
 bool
 seal_step_is_warm(const struct seal_step *s)
 {

@@ -18,6 +18,10 @@ struct seal_step *seal_step_new(const struct tally_journal *journal,
 void seal_step_close(struct seal_step *s); /* NULL ok; stops the TPM */
 /* 1 made, 0 nothing new, -1. After it the seal recovers, or is let go of. */
 int seal_step_checkpoint(struct seal_step *s, struct tally_err *err);
+/* An anchor, behind a checkpoint that was no failure: as tally_seal_anchor. One whose session
+ * has none is due; others where `due`. */
+int seal_step_anchor(struct seal_step *s, bool due, int64_t youngest, struct tally_anchors *out,
+		     struct tally_err *err);
 void seal_step_let_go(struct seal_step *s);
 /* The next checkpoint begins with its note, and waits for no TPM before. */
 bool seal_step_is_warm(const struct seal_step *s);

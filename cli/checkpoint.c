@@ -70,6 +70,8 @@ make(const char *path, struct tally_err *err)
 		status = cli_ledger_seal(&l, false, err);
 		if (status == 0)
 			status = cli_ledger_checkpoint(&l, err);
+		if (status >= 0)
+			status = cli_ledger_anchor(&l, err);
 		if (status < 0)
 			(void)cli_ledger_prefix(path, err);
 	}

@@ -75,6 +75,15 @@ cli_ledger_checkpoint(struct cli_ledger *l, struct tally_err *err)
 	return tally_seal_checkpoint(l->seal, err);
 }
 
+int
+cli_ledger_anchor(struct cli_ledger *l, struct tally_err *err)
+{
+	struct tally_anchors standing;
+	int made = tally_seal_anchor(l->seal, TALLY_ANCHOR_INTERVAL, &standing, err);
+
+	return made <= 0 ? made : tally_seal_checkpoint(l->seal, err);
+}
+
 void
 cli_ledger_close(struct cli_ledger *l)
 {

@@ -40,6 +40,8 @@ int cli_ledger_open(struct cli_ledger *l, const char *path, bool remote, struct 
 int cli_ledger_seal(struct cli_ledger *l, bool create, struct tally_err *err);
 /* An attested checkpoint: 1 made, 0 nothing new. */
 int cli_ledger_checkpoint(struct cli_ledger *l, struct tally_err *err);
+/* An anchor behind it, where the newest is 15 minutes old, and a checkpoint over that. */
+int cli_ledger_anchor(struct cli_ledger *l, struct tally_err *err);
 /* Asks whoever holds the ledger (FORMAT.md section 14): 0 where the answer is {"ok":true,...}. */
 int cli_ledger_ask(const char *path, const char *request, struct tally_err *err);
 /* The TPM is stopped in good order, then the lock is given up. */

@@ -130,7 +130,7 @@ read_head(struct standing *st, struct tally_err *err)
 	if (r > 0)
 		r = st->covered > 0 ? entry_time(st->store, st->covered - 1, st->checkpoint, err)
 				    : 0;
-	return r;
+	return r < 0 ? -1 : tally_store_anchors(st->store, &st->anchors, err);
 }
 
 static int

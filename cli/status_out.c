@@ -7,6 +7,8 @@
 #include "tally/json.h"
 #include "status.h"
 
+#define NV_WRITES 100000
+
 /* A text of the coverage row; NULL where there is none. */
 static const char *
 coverage_text(const struct standing *st, const char *key)
@@ -59,6 +61,57 @@ put_gaps(struct tally_jsonw *w, const struct tally_json *gaps)
 	tally_jsonw_end(w);
 }
 
+/* Since when, in whole seconds; the host's clock may have been set back. */
+static int64_t
+anchor_age(const struct tally_anchors *a)
+{
+	return a->age > 0 ? a->age / TALLY_SECOND : 0;
+}
+
+static void
+put_anchors(struct tally_jsonw *w, const struct tally_anchors *a)
+{
+	tally_jsonw_key(w, "anchors");
+	if (!a->any) {
+		tally_jsonw_null(w);
+		return;
+	}
+	tally_jsonw_object(w);
+	tally_jsonw_key(w, "age_seconds");
+	if (a->has_last)
+		tally_jsonw_i64(w, anchor_age(a));
+	else
+		tally_jsonw_null(w);
+	put_number(w, "cap", TALLY_ANCHOR_CAP);
+	tally_jsonw_key(w, "counter");
+	if (a->has_counter)
+		tally_jsonw_u64(w, a->counter - a->open);
+	else
+		tally_jsonw_null(w);
+	put_number(w, "day", a->day);
+	tally_jsonw_end(w);
+}
+
+/* The least that a manufacturer promises of an index: what wears is its count of writes. */
+static void
+text_anchors(const struct tally_anchors *a, struct tally_buf *out)
+{
+	if (!a->any)
+		return;
+	tally_buf_addf(out, "anchors      %u of %d in 24 hours", a->day, TALLY_ANCHOR_CAP);
+	if (a->has_last)
+		tally_buf_addf(out, ", the newest %" PRId64 " s ago", anchor_age(a));
+	if (a->has_counter)
+		tally_buf_addf(
+			out,
+			"; NV counter at %" PRIu64 " of %d writes (%" PRIu64 ".%" PRIu64 " %%)",
+			a->counter - a->open, NV_WRITES, (a->counter - a->open) * 100 / NV_WRITES,
+			(a->counter - a->open) * 1000 / NV_WRITES % 10);
+	else
+		tally_buf_add_str(out, "; no NV counter");
+	tally_buf_add_u8(out, '\n');
+}
+
 void
 status_json(const struct standing *st, struct tally_buf *out)
 {
@@ -68,6 +121,7 @@ status_json(const struct standing *st, struct tally_buf *out)
 	put_number(w, "after_checkpoint", st->size - st->covered);
 	tally_jsonw_key(w, "agent");
 	status_agent_json(&st->agent, w);
+	put_anchors(w, &st->anchors);
 	put(w, "checkpoint", st->checkpoint);
 	put_number(w, "checkpoint_size", st->covered);
 	put(w, "class", tally_class_name(TALLY_CLASS_SELF_DECLARED));
@@ -128,6 +182,7 @@ status_text(const struct standing *st, struct tally_wall now, struct tally_buf *
 		tally_printable(out, tally_bytes_str(tally_store_closed(st->store)));
 		tally_buf_add_u8(out, '\n');
 	}
+	text_anchors(&st->anchors, out);
 	if (st->last[0])
 		tally_buf_addf(out, "last entry   %s\n", st->last);
 	tally_buf_addf(out, "class        %s, %s: nothing pinned off the host was asked\n",

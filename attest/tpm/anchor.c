@@ -216,7 +216,7 @@ tally_seal_anchor(struct tally_seal *s, int64_t youngest, struct tally_anchors *
 	bool settled;
 	int r;
 
-	memset(out, 0, sizeof(*out));
+	*out = (struct tally_anchors){ .day = TALLY_ANCHOR_CAP, .free_in = INT64_MAX };
 	if (!s->tpm->time || !j->anchors)
 		return 0;
 	if ((!s->ready && seal_recover(s, &settled, err) < 0) || j->anchors(j->ctx, out, err) < 0)
@@ -229,4 +229,10 @@ tally_seal_anchor(struct tally_seal *s, int64_t youngest, struct tally_anchors *
 		return tally_err_prefix(err, "anchor");
 	s->ready = true;
 	return r;
+}
+
+bool
+tally_seal_is_unanchored(const struct tally_seal *s)
+{
+	return s->unanchored && s->tpm->time && s->journal.anchors;
 }

@@ -149,10 +149,13 @@ int tally_seal_checkpoint(struct tally_seal *s, struct tally_err *err);
  * written down and what the TPM holds, so that a crash repeats none blindly. One that is
  * open is ended. A new one is made where the newest is older than `youngest` ns (always at
  * the begin of a session), and fewer than the cap were made in a day. 1 made, 0 not now, or
- * no such thing with this TPM; `*out` is how they stand after it. After a failure (-1) the
- * next call goes on. A counter that is ahead of the ledger closes it for signing. */
+ * no such thing with this TPM (none is free for ever); `*out` is how they stand after it. After a
+ * failure (-1) the next call goes on. A counter that is ahead of the ledger closes it for signing.
+ */
 int tally_seal_anchor(struct tally_seal *s, int64_t youngest, struct tally_anchors *out,
 		      struct tally_err *err);
+/* Its session began with this seal and has no anchor yet. */
+bool tally_seal_is_unanchored(const struct tally_seal *s);
 void tally_seal_close(struct tally_seal *s); /* does not stop the TPM */
 
 #endif
