@@ -2,7 +2,8 @@
 /*
  * `tally bundle`: a report in every format with all that it was made from, in one file that
  * `tally verify` makes again. The report comes first, the ledgers' exports behind it, so
- * that whatever an agent appends meanwhile, no export ends before the report does.
+ * that whatever an agent appends meanwhile, no export ends before the report does. For one
+ * licensor the exports come first, and the report is made from what is disclosed in them.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -18,6 +19,7 @@
 #include "tally/report.h"
 #include "bundle.h"
 #include "cli.h"
+#include "disclose.h"
 #include "packs.h"
 #include "report_inputs.h"
 
@@ -48,6 +50,11 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'o':
 		return cli_take_one(&o->input, &o->out, "-o", arg);
+	case 'F':
+		return cli_take_one(&o->input, &o->inputs.licensor, "--for", arg);
+	case 'H':
+		o->inputs.with_high = true;
+		return 0;
 	case 'w':
 		o->with = tally_realloc_array(o->with, o->n_with + 1, sizeof(*o->with));
 		o->with[o->n_with++] = arg;
@@ -64,6 +71,11 @@ static const struct argp_option argp_options[] = {
 	{ "with", 'w', "FILE", 0,
 	  "What superseded reports were made from, and they themselves; may be given again", 0 },
 	{ "prices", 'p', "FILE", 0, "A price list: charge what ran", 0 },
+	{ "for", 'F', "LICENSOR", 0,
+	  "Only what runs this vendor's products in the clear, by its rule packs; everything else "
+	  "as commitments",
+	  0 },
+	{ "high", 'H', NULL, 0, "With --for: tell the worst reading of its rules, too", 0 },
 	{ "strict", 's', NULL, 0, "Exit 1 where what is held does not cover what was measured", 0 },
 	{ 0 },
 };
@@ -168,10 +180,23 @@ take_with(struct options *o, struct tally_err *err)
 	return status;
 }
 
+/* All of the folder's, or the licensor's. */
+struct taking {
+	struct bundle_items *items;
+	const char *licensor;
+};
+
 static void
 take_pack(void *ctx, const char *path, struct tally_bytes content)
 {
-	bundle_add_input(ctx, "rules", path, content);
+	const struct taking *t = ctx;
+	struct tally_err ignored = TALLY_ERR_INIT; /* the report was made with them */
+	struct tally_pack *pack = NULL;
+
+	if (!t->licensor || (tally_pack_parse(&pack, path, content, &ignored) == 0 &&
+			     cli_pack_is_of(pack, t->licensor)))
+		bundle_add_input(t->items, "rules", path, content);
+	tally_pack_free(pack);
 }
 
 static int
@@ -203,26 +228,72 @@ make_report(struct options *o, struct tally_err *err)
 	return status;
 }
 
-/* Everything else, and the file. Exports are made beside it, where there is room for both. */
 static int
-make_rest(struct options *o, struct tally_err *err)
+make_ledgers(struct options *o, struct bundle_ledgers *l, struct tally_err *err)
+{
+	struct cli_packs packs = { 0 };
+	int status = 0;
+
+	if (o->inputs.licensor) {
+		if (cli_packs_open(&packs, o->inputs.rules, err) < 0)
+			return -1;
+		status = cli_packs_of(&packs, o->inputs.licensor, err);
+		l->only = &packs;
+	}
+	if (status == 0)
+		status = bundle_add_ledgers(&o->items, l, err);
+	l->only = NULL;
+	cli_packs_deinit(&packs);
+	return status;
+}
+
+/* A licensor's report is made from what the licensor sees: there the exports come first. */
+static int
+make_members(struct options *o, struct bundle_ledgers *l, struct tally_err *err)
+{
+	struct taking taking = { &o->items, o->inputs.licensor };
+	int status = 0;
+
+	if (o->inputs.licensor) {
+		status = make_ledgers(o, l, err);
+		for (size_t i = 0; i < l->n && status == 0; i++)
+			o->inputs.paths[i] = l->dirs[i];
+	}
+	if (status == 0)
+		status = make_report(o, err);
+	if (status == 0 && !o->inputs.licensor)
+		status = make_ledgers(o, l, err);
+	if (status == 0)
+		status = take_with(o, err);
+	if (status == 0)
+		status = cli_packs_each(o->inputs.rules, take_pack, &taking, err);
+	return status;
+}
+
+/* Exports are made beside the file, where there is room for both. */
+static int
+make_bundle(struct options *o, struct tally_err *err)
 {
 	struct tally_buf scratch = TALLY_BUF_INIT;
-	int status = take_with(o, err);
+	const char **paths = tally_alloc((o->inputs.count + 1) * sizeof(*paths));
+	struct bundle_ledgers l = { .paths = paths, .n = o->inputs.count };
+	int status = 0;
 
-	if (status == 0)
-		status = cli_packs_each(o->inputs.rules, take_pack, &o->items, err);
+	memcpy(paths, o->inputs.paths, o->inputs.count * sizeof(*paths));
 	tally_buf_addf(&scratch, "%s.d.XXXXXX", o->out);
-	(void)tally_buf_cstr(&scratch);
-	if (status == 0 && !mkdtemp((char *)scratch.p))
+	l.scratch = tally_buf_cstr(&scratch);
+	if (!mkdtemp((char *)scratch.p)) {
 		status = tally_err_sys(err, "%s", o->out);
-	else if (status == 0) {
-		status = bundle_add_ledgers(&o->items, o->inputs.paths, o->inputs.count,
-					    (const char *)scratch.p, err);
+	} else {
+		status = make_members(o, &l, err);
 		if (status == 0 && bundle_write(&o->items, o->out, err) < 0)
 			status = tally_err_prefix(err, "%s", o->out);
-		nftw((const char *)scratch.p, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+		nftw(l.scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 	}
+	for (size_t i = 0; l.dirs && i < l.n; i++)
+		free(l.dirs[i]);
+	free(l.dirs);
+	free(paths);
 	tally_buf_deinit(&scratch);
 	return status;
 }
@@ -257,12 +328,12 @@ cli_bundle(int argc, char **argv, struct tally_err *err)
 		status = cli_report_check(&o.inputs, "bundle", err);
 	if (status == 0 && !o.out)
 		status = cli_missing("bundle", "-o FILE", err);
+	if (status == 0 && o.inputs.with_high && !o.inputs.licensor)
+		status = tally_err_set(err, TALLY_USE, "--high: goes with --for LICENSOR");
 	if (status == 0 && strcmp(o.out, "-") == 0)
 		status = tally_err_set(err, TALLY_USE, "-o: a bundle is a file, and - is none");
 	if (status == 0)
-		status = make_report(&o, err);
-	if (status == 0)
-		status = make_rest(&o, err);
+		status = make_bundle(&o, err);
 	if (status == 0)
 		status = judge(&o, err);
 	bundle_items_deinit(&o.items);

@@ -4,6 +4,7 @@
 /* What goes into a bundle, and its way into one file. */
 #include "tally/bytes.h"
 #include "tally/err.h"
+#include "packs.h"
 
 /* One member: its bytes, or the file that holds them. */
 struct bundle_item {
@@ -25,8 +26,14 @@ void bundle_items_deinit(struct bundle_items *items);
 
 /* bundle_ledgers.c: exports of ledgers, made below `scratch`, and exports as they are, as
  * ledgers/0, ledgers/1 ... in the order of their origins. */
-int bundle_add_ledgers(struct bundle_items *items, const char *const *paths, size_t n,
-		       const char *scratch, struct tally_err *err);
+struct bundle_ledgers {
+	const char *const *paths;
+	size_t n;
+	const char *scratch;
+	const struct cli_packs *only; /* of the licensor who gets to see them; NULL: everybody */
+	char **dirs;                  /* where each export lies, to be freed one by one */
+};
+int bundle_add_ledgers(struct bundle_items *items, struct bundle_ledgers *l, struct tally_err *err);
 /* bundle_write.c: all of them (they are sorted) and the manifest, in a new file in place of
  * `out`, whole or not at all. */
 int bundle_write(struct bundle_items *items, const char *out, struct tally_err *err);

@@ -13,6 +13,7 @@
 #include "tally/store.h"
 #include "bundle.h"
 #include "cli.h"
+#include "disclose.h"
 
 #define TILE 256U
 
@@ -136,26 +137,51 @@ compare_origins(const void *a, const void *b)
 	return strcmp(((const struct ledger *)a)->origin, ((const struct ledger *)b)->origin);
 }
 
-int
-bundle_add_ledgers(struct bundle_items *items, const char *const *paths, size_t n,
-		   const char *scratch, struct tally_err *err)
+/* What the licensor does not get to see goes out of exports of our own. */
+static int
+disclose(const struct bundle_ledgers *l, const struct ledger *ledgers, struct tally_err *err)
 {
-	struct ledger *ledgers = tally_alloc(n * sizeof(*ledgers));
+	struct cli_disclosure d = { .packs = l->only };
 	int status = 0;
 
-	for (size_t i = 0; i < n && status == 0; i++) {
-		status = make_export(&ledgers[i], paths[i], scratch, i, err);
+	for (size_t i = 0; i < l->n && status == 0; i++) {
+		if (strcmp(ledgers[i].dir, l->paths[i]) == 0)
+			status = tally_err_set(err, TALLY_USE,
+					       "--for: %s: an export: what a licensor gets is "
+					       "made from the ledger",
+					       l->paths[i]);
+		else
+			status = cli_disclose(&d, ledgers[i].dir, ledgers[i].size, false, err);
+	}
+	cli_disclosure_sort(&d);
+	for (size_t i = 0; i < l->n && status == 0; i++)
+		status = cli_disclose(&d, ledgers[i].dir, ledgers[i].size, true, err);
+	cli_disclosure_deinit(&d);
+	return status;
+}
+
+int
+bundle_add_ledgers(struct bundle_items *items, struct bundle_ledgers *l, struct tally_err *err)
+{
+	struct ledger *ledgers = tally_alloc(l->n * sizeof(*ledgers));
+	int status = 0;
+
+	for (size_t i = 0; i < l->n && status == 0; i++) {
+		status = make_export(&ledgers[i], l->paths[i], l->scratch, i, err);
 		if (status == 0 && read_checkpoint(&ledgers[i], err) < 0)
-			status = tally_err_prefix(err, "%s", paths[i]);
+			status = tally_err_prefix(err, "%s", l->paths[i]);
 	}
+	if (status == 0 && l->only)
+		status = disclose(l, ledgers, err);
+	l->dirs = tally_alloc((l->n + 1) * sizeof(char *));
+	for (size_t i = 0; i < l->n; i++)
+		l->dirs[i] = ledgers[i].dir;
 	if (status == 0)
-		qsort(ledgers, n, sizeof(*ledgers), compare_origins);
-	for (size_t i = 0; i < n && status == 0; i++)
+		qsort(ledgers, l->n, sizeof(*ledgers), compare_origins);
+	for (size_t i = 0; i < l->n && status == 0; i++)
 		add_ledger(items, &ledgers[i], i);
-	for (size_t i = 0; i < n; i++) {
-		free(ledgers[i].dir);
+	for (size_t i = 0; i < l->n; i++)
 		free(ledgers[i].origin);
-	}
 	free(ledgers);
 	return status;
 }

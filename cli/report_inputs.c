@@ -9,6 +9,7 @@
 #include "tally/err.h"
 #include "tally/parallel.h"
 #include "tally/report.h"
+#include "disclose.h"
 #include "packs.h"
 #include "report_inputs.h"
 #include "source.h"
@@ -62,6 +63,12 @@ make(const struct cli_report_inputs *in, struct tally_report_options *o, cli_rep
 
 	if (cli_packs_open(&packs, in->rules, err) < 0)
 		return -1;
+	if (in->licensor && cli_packs_of(&packs, in->licensor, err) < 0) {
+		cli_packs_deinit(&packs);
+		return -1;
+	}
+	o->licensor = in->licensor;
+	o->with_high = in->with_high;
 	o->packs = packs.packs;
 	o->n_packs = packs.count;
 	status = cli_sources_open(&sources, in->paths, in->count, err);

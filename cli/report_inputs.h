@@ -11,6 +11,8 @@ struct cli_report_inputs {
 	const char **paths;
 	size_t count;
 	const char *from, *to, *zone, *rules, *entitlements, *roster;
+	const char *licensor; /* by the rules of its packs alone; NULL: by all */
+	bool with_high;
 	const struct cli_sources **sources; /* told while the report is used; NULL: nobody asks */
 };
 /* The options of these, for a table of argp's. */

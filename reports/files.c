@@ -69,6 +69,9 @@ tally_report_files(const struct tally_report *r, tally_report_take *take, void *
 	int status = 0;
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats) && status == 0; i++) {
+		/* The page draws all three readings of a rule. */
+		if (r->licensor && formats[i].make == make_page)
+			continue;
 		text = (struct tally_buf)TALLY_BUF_INIT;
 		formats[i].make(r, &text);
 		status = give(formats[i].name, &text, take, ctx, err);

@@ -263,3 +263,27 @@ tally_pack_tests(const struct tally_pack *p)
 {
 	return p->n_tests;
 }
+
+const char *
+tally_pack_vendor(const struct tally_pack *p)
+{
+	return p->vendor;
+}
+
+bool
+tally_pack_counts_os(const struct tally_pack *p, struct tally_bytes os)
+{
+	for (size_t i = 0; i < p->n_rules; i++)
+		if (rule_os_fits(&p->rules[i].os, os))
+			return true;
+	return false;
+}
+
+bool
+tally_pack_counts_software(const struct tally_pack *p, struct tally_bytes software)
+{
+	for (size_t i = 0; i < p->n_rules; i++)
+		if (rule_in(&p->rules[i].software, software))
+			return true;
+	return false;
+}

@@ -259,6 +259,10 @@ read_next(struct part *p, struct slot *s, stream_want *want, bool known, struct 
 			continue;
 		if (row)
 			entry_of(&e, row);
+		/* What an import does not disclose has no instant: its wall clock is that of
+		 * the import. */
+		if (!p->live && !(e.mask & 1u << TALLY_METERING))
+			continue;
 		s->h = e.header;
 		rc = read_slot(p, s, row, &e, want, known, err);
 		if (rc < 0)

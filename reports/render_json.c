@@ -149,6 +149,14 @@ static void
 put_report(struct tally_jsonw *w, const struct tally_report *r)
 {
 	tally_jsonw_object(w);
+	if (r->licensor) {
+		tally_jsonw_key(w, "for");
+		tally_jsonw_object(w);
+		tally_jsonw_key(w, "high");
+		tally_jsonw_bool(w, r->with_high);
+		put_text(w, "licensor", tally_bytes_str(r->licensor));
+		tally_jsonw_end(w);
+	}
 	put_text(w, "from", tally_bytes_str(r->from_text));
 	tally_jsonw_key(w, "hosts");
 	tally_jsonw_array(w);

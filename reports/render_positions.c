@@ -111,13 +111,23 @@ put_evidence(struct tally_jsonw *w, const struct position *p)
 	tally_jsonw_end(w);
 }
 
+/* The worst reading, or what lacks by it, where it is told. */
 static void
-put_held(struct tally_jsonw *w, const struct position *p)
+put_high(struct tally_jsonw *w, const struct tally_report *r, const struct position *p, amount a)
+{
+	if (r->with_high)
+		put_amount(w, "high", p, a);
+	else
+		put_null(w, "high");
+}
+
+static void
+put_held(struct tally_jsonw *w, const struct tally_report *r, const struct position *p)
 {
 	tally_jsonw_key(w, "surplus");
 	tally_jsonw_object(w);
 	if (p->has_entitled) {
-		put_amount(w, "high", p, p->surplus.high);
+		put_high(w, r, p, p->surplus.high);
 		put_amount(w, "low", p, p->surplus.low);
 		put_amount(w, "measured", p, p->surplus.measured);
 	} else {
@@ -182,7 +192,7 @@ put_position(struct tally_jsonw *w, const struct tally_report *r, const struct p
 	put_evidence(w, p);
 	put_vms(w, "excluded", r, p->excluded, p->n_excluded);
 	put_time(w, "from", p->from);
-	put_amount(w, "high", p, p->need.high);
+	put_high(w, r, p, p->need.high);
 	put_text(w, "id", report_text(r, p->id));
 	put_amount(w, "low", p, p->need.low);
 	put_amount(w, "measured", p, p->need.measured);
@@ -192,7 +202,7 @@ put_position(struct tally_jsonw *w, const struct tally_report *r, const struct p
 	put_text(w, "scope", tally_bytes_str(usage_scope_name(p->scope)));
 	tally_jsonw_key(w, "short_history");
 	tally_jsonw_bool(w, p->short_history);
-	put_held(w, p);
+	put_held(w, r, p);
 	put_time(w, "to", p->to);
 	put_text(w, "unit", report_text(r, p->unit));
 	put_vms(w, "unresolved", r, p->unresolved, p->n_unresolved);
@@ -273,7 +283,10 @@ add_position(struct columns *c, const struct tally_report *r, const struct posit
 	columns_add(c, tally_buf_view(&scope));
 	add_amount(c, p->need.low);
 	add_amount(c, p->need.measured);
-	add_amount(c, p->need.high);
+	if (r->with_high)
+		add_amount(c, p->need.high);
+	else
+		columns_str(c, "-");
 	add_amount(c, p->order);
 	if (p->has_entitled) {
 		add_amount(c, p->entitled);

@@ -175,7 +175,7 @@ need(struct rum *m, const struct position *p)
 	xml_text(&m->x, "PersistentId", report_text(m->r, p->rule));
 	xml_text(&m->x, "Name", report_text(m->r, p->product));
 	xml_end(&m->x);
-	for (size_t i = 0; i < sizeof(readings) / sizeof(*readings); i++) {
+	for (size_t i = 0; i < sizeof(readings) / sizeof(*readings) - !m->r->with_high; i++) {
 		decimal_text(text, decimal_of(readings[i].value, 6), 0);
 		metric(m, readings[i].type, tally_buf_view(&sub), text, name, from, to);
 	}

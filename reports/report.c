@@ -164,6 +164,10 @@ make_id(struct tally_report *r, const struct tally_report_options *o)
 		add_item(&b, tally_bytes_str(r->inputs[i].name));
 		add_item(&b, tally_bytes(r->inputs[i].hash, TALLY_HASH));
 	}
+	if (r->licensor) {
+		add_item(&b, tally_bytes_str(r->licensor));
+		add_item(&b, tally_bytes_str(r->with_high ? "high" : ""));
+	}
 	o->sha256(hash, tally_buf_view(&b));
 	tally_hex(r->id, hash, TALLY_HASH);
 	tally_buf_deinit(&b);
@@ -426,6 +430,8 @@ make_once(struct tally_report **out, const struct tally_report_ledger *ledgers, 
 	tally_wall_text(r->to_text, o->to);
 	r->zone = tally_strdup(tally_zone_name(o->zone));
 	r->tool = tally_strdup(o->tool);
+	r->licensor = o->licensor ? tally_strdup(o->licensor) : NULL;
+	r->with_high = o->with_high || !o->licensor;
 	r->tzdata = tally_strdup(o->tzdata);
 	strings_init(&r->strings);
 	sayings_init(&r->sayings, &r->strings);
@@ -493,6 +499,7 @@ tally_report_free(struct tally_report *r)
 	free(r->ledgers);
 	free(r->zone);
 	free(r->tool);
+	free(r->licensor);
 	free(r->tzdata);
 	free(r);
 }

@@ -33,6 +33,8 @@ struct tally_report {
 	struct report_input *inputs;         /* by name, then hash */
 	size_t n_inputs;
 	char *zone, *tool, *tzdata;
+	char *licensor; /* whom it is made for; NULL: everybody */
+	bool with_high;
 	bool has_issued;
 	int64_t issued;
 	struct report_ledger *ledgers;

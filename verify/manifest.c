@@ -45,12 +45,18 @@ void
 tally_bundle_about(struct tally_buf *out, const struct tally_json *report,
 		   const struct tally_bundle_about *about)
 {
+	const struct tally_json *made_for = report ? tally_json_get(report, "for") : NULL;
 	struct tally_jsonw *w = tally_jsonw_new(out, false);
 
 	tally_jsonw_object(w);
 	copy(w, "as_of", report, "issued");
 	tally_jsonw_key(w, "bundle");
 	tally_jsonw_u64(w, 1);
+	if (made_for) {
+		tally_jsonw_key(w, "completeness");
+		tally_jsonw_str(w, TALLY_BUNDLE_INCOMPLETE);
+		copy(w, "for", made_for, "licensor");
+	}
 	copy(w, "from", report, "from");
 	tally_jsonw_key(w, "lacks");
 	tally_jsonw_string(w, about->strict ? about->lacks : tally_bytes(NULL, 0));

@@ -41,6 +41,7 @@ struct claims {
 	struct tally_report_input old, held, roster;
 	char *tool, *tzdata, *old_name, *held_name, *roster_name;
 	struct tally_report_ledger *ledgers;
+	char *licensor;
 	struct tally_export **exports;
 	size_t count;
 	struct tally_pack **packs;
@@ -65,6 +66,7 @@ claims_deinit(struct claims *c)
 	tally_zone_free(c->zone);
 	free(c->tool);
 	free(c->tzdata);
+	free(c->licensor);
 	free(c->old_name);
 	free(c->held_name);
 	free(c->roster_name);
@@ -96,6 +98,7 @@ take_head(struct tally_verify *v, struct target *t, struct claims *c)
 	const struct tally_json *report = tally_json_get(tally_json_root(c->doc), "report");
 	struct tally_bytes tool = text(report, "tool"), tzdata = text(report, "tzdata");
 	struct tally_bytes zone = text(report, "timezone");
+	const struct tally_json *made_for;
 	struct tally_err err = TALLY_ERR_INIT;
 
 	if (!time_of(&c->options.from, report, "from") || !time_of(&c->options.to, report, "to") ||
@@ -110,6 +113,16 @@ take_head(struct tally_verify *v, struct target *t, struct claims *c)
 	}
 	c->tool = tally_strndup((const char *)tool.p, tool.len);
 	c->tzdata = tally_strndup((const char *)tzdata.p, tzdata.len);
+	made_for = tally_json_get(report, "for");
+	if (made_for) {
+		struct tally_bytes licensor = text(made_for, "licensor");
+		const struct tally_json *high = tally_json_get(made_for, "high");
+
+		c->licensor = licensor.p ? tally_strndup((const char *)licensor.p, licensor.len)
+					 : tally_strdup("");
+		c->options.licensor = c->licensor;
+		c->options.with_high = high && tally_json_bool(high);
+	}
 	c->options.zone = c->zone;
 	c->options.tool = c->tool;
 	c->options.tzdata = c->tzdata;

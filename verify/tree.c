@@ -250,6 +250,8 @@ take_payload(struct pass *p, struct payloads *l, uint64_t index, const uint8_t *
 		return;
 	}
 	l->ends[++l->taken] = l->at;
+	p->x->withheld += payload.mask == 0;
+	p->x->partly += payload.mask != 0 && payload.mask != (1U << TALLY_GROUPS) - 1;
 	if (!record) {
 		/* Whatever it was: a statement may be lost with it. */
 		p->session->blind = true;

@@ -136,6 +136,7 @@ struct tally_export {
 		uint8_t host_id[TALLY_HASH];
 		enum tally_class class; /* the lowest of them */
 	} enrolled;
+	uint64_t withheld, partly; /* entries that are commitments only; that are it in part */
 	bool has_metered;
 	uint64_t first_metered;       /* the first entry that says something of machines */
 	struct attested {             /* attested.c: what a TPM has quoted */

@@ -16,6 +16,13 @@ struct tally_bundle_file {
 /* manifest.json: every other member, in the order of the archive. */
 void tally_bundle_manifest(struct tally_buf *out, const struct tally_bundle_file *files, size_t n);
 
+/* What a licensor's bundle says of itself, and whoever verifies one. */
+#define TALLY_BUNDLE_INCOMPLETE                                                                    \
+	"The log is whole: no entry was removed or changed. That every entry about this "          \
+	"licensor's "                                                                              \
+	"products is among those disclosed is the word of whoever made this; to prove it needs "   \
+	"the streams of products, which these ledgers do not have."
+
 struct tally_bundle_about {
 	bool strict;
 	struct tally_bytes lacks; /* with `strict`: the lines of tally_report_short */

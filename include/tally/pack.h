@@ -24,7 +24,11 @@ int tally_pack_check(const struct tally_pack *p, struct tally_err *err);
 void tally_pack_set_hash(struct tally_pack *p, const uint8_t hash[TALLY_HASH]);
 const char *tally_pack_id(const struct tally_pack *p);
 const char *tally_pack_path(const struct tally_pack *p); /* as it was given */
-size_t tally_pack_rules(const struct tally_pack *p);     /* versions of rules */
+const char *tally_pack_vendor(const struct tally_pack *p);
+/* Whether a machine of this OS, or with this software, is one that a rule of the pack counts. */
+bool tally_pack_counts_os(const struct tally_pack *p, struct tally_bytes os);
+bool tally_pack_counts_software(const struct tally_pack *p, struct tally_bytes software);
+size_t tally_pack_rules(const struct tally_pack *p); /* versions of rules */
 size_t tally_pack_tests(const struct tally_pack *p);
 
 /* For a reader: a line for each rule; or all that the versions of one rule say, and

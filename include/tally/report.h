@@ -50,6 +50,10 @@ struct tally_report_options {
 	/* What is held, in YAML or CSV, and who must report; NULL: not told. TALLY_USE, with
 	 * name and place: malformed. */
 	const struct tally_report_input *entitlements, *roster;
+	/* Whom it is made for (FORMAT.md section 27): NULL is everybody. Without `with_high`
+	 * such a report does not tell what a rule's worst reading is. */
+	const char *licensor;
+	bool with_high;
 	/* Keep who stood where, for tally_report_html; rules and prices need it anyway. */
 	bool stays;
 };
@@ -89,9 +93,9 @@ void tally_report_html(const struct tally_report *r, struct tally_bytes evidence
 /* An overview with rounded figures; `width` is at least 40. */
 void tally_report_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
 #define TALLY_REPORT_WIDTH 100 /* of a text that does not go to a terminal */
-/* Every format of a report that was made with `stays`, one after another, by the base name
- * that its file has in a bundle; FOCUS and what describes it only where there are charges.
- * Stops where `take` gives -1. */
+/* Every format (the page not of a report for a licensor) of a report that was made with `stays`,
+ * one after another, by the base name that its file has in a bundle; FOCUS and what describes it
+ * only where there are charges. Stops where `take` gives -1. */
 typedef int tally_report_take(void *ctx, const char *name, struct tally_bytes content,
 			      struct tally_err *err);
 int tally_report_files(const struct tally_report *r, tally_report_take *take, void *ctx,

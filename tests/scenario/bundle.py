@@ -176,6 +176,67 @@ def hostile(suite):
     refused("a report that says something else is refused", by_format_md(sorted(lists.items())), "report.json", "[report]")
 
 
+def licensor(suite):
+    both = {"cores_per_socket": [8, 8], "cluster": "c1", "region": "eu"}
+    secret = "6b1c5a8e-8d0b-4a56-9a53-0a9e9a7d2c99"
+    history = [
+        event(0, "m1", "host", **both),
+        event(HOUR, "m1", "start", vm=secret, name="topsecret", vcpus=2, os="http://redhat.com/rhel/9", tenant="hushhush"),
+        event(2 * HOUR, "m1", "start", vm=WEB, name="web", vcpus=4, os="http://microsoft.com/win/2k22", edition="standard"),
+        event(20 * HOUR, "m1", "stop", vm=WEB, cause="shutdown"),
+        event(21 * HOUR, "m1", "stop", vm=secret, cause="shutdown"),
+        event(22 * HOUR, "m1", "heartbeat"),
+    ]
+    estate = suite.scratch / "mixed"
+    pins = write(suite, "mixed.pins", suite.must(
+        "record", estate, "--from", write_events(suite.scratch / "mixed.jsonl", history)).text)
+    out = suite.scratch / "microsoft.zip"
+    some = [estate / "m1", *suite.period, "--rules", RULES]
+    suite.must("bundle", *some, "--for", "microsoft", "-o", out)
+    members = dict(members_of(out))
+    with suite.case("a licensor's bundle holds, and says what it cannot show"):
+        said = suite.must("verify", out, "--anchor", pins).text
+        check("for microsoft" in said and "commitments only" in said and "needs the streams" in said, said)
+        about = json.loads(members["bundle.json"])
+        check(about["for"] == "microsoft" and "word of whoever made this" in about["completeness"], f"{about}")
+    with suite.case("nothing in it tells of other vendors' products, by name, tenant, UUID or rule"):
+        for word in (b"topsecret", b"hushhush", b"rhel", b"redhat", bytes.fromhex(secret.replace("-", "")), secret.encode()):
+            check(all(word not in c for n, c in members.items()), f"{word}: {[n for n, c in members.items() if word in c]}")
+        check(b"web" in b"".join(c for n, c in members.items() if "payload" in n), "web is not there")
+        check({n for n in members if n.startswith("rules/")} == {"rules/sql-server.yaml", "rules/windows-client.yaml",
+                                                                "rules/windows-server.yaml"}, "rules")
+    with suite.case("its figures are those of the whole report, without the worst reading, prices and entitlements"):
+        whole = suite.scratch / "whole.json"
+        suite.must("report", *some, "--format", "json", "-o", whole)
+        want = {(p["rule"], p["scope"], p["id"]): p["measured"] for p in json.loads(whole.read_text())["positions"]
+                if p["rule"].startswith("windows-server")}
+        made = json.loads(members["report/report.json"])
+        got = {(p["rule"], p["scope"], p["id"]): p["measured"] for p in made["positions"]}
+        check(want and all(got[k] == v for k, v in want.items()), f"{got} {want}")
+        check(all(p["high"] is None and p["entitled"] is None for p in made["positions"]) and not made["charges"], "high")
+        check([v["name"] for v in made["vms"]] == ["web"] and made["vms"][0]["run_seconds"] == str(18 * HOUR), f"{made['vms']}")
+    with suite.case("the worst reading is told where it is asked for"):
+        suite.must("bundle", *some, "--for", "Microsoft", "--high", "-o", out)
+        made = json.loads(dict(members_of(out))["report/report.json"])
+        check(made["report"]["for"] == {"high": True, "licensor": "Microsoft"}, f"{made['report']}")
+        check(all(p["high"] is not None for p in made["positions"]), "high")
+        suite.must("verify", out, "--anchor", pins)
+    with suite.case("an entry that is withheld from what was disclosed changes the report"):
+        name = next(n for n in members if "payload" in n)
+        forged = {**members, name: members[name][:1] + members[name][1:]}
+        cut = members[name].index(b"web")
+        forged[name] = members[name][:cut] + b"bew" + members[name][cut + 3:]
+        (suite.scratch / "hostile.zip").write_bytes(by_format_md(sorted(forged.items())))
+        said = suite.must("verify", suite.scratch / "hostile.zip", "--anchor", pins, code=1).text
+        check("[payload]" in said, said[:400])
+    with suite.case("a vendor without packs, an export, and --high alone are wrong use"):
+        suite.refused("bundle", *some, "--for", "nobody", "-o", out, code=2, names=["--for", "nobody", "Microsoft"])
+        suite.refused("bundle", *some, "--high", "-o", out, code=2, names=["--high"])
+        suite.must("export", estate / "m1", "--to", suite.scratch / "m1.export")
+        suite.refused("bundle", suite.scratch / "m1.export", *suite.period, "--rules", RULES, "--for", "microsoft", "-o", out, code=2,
+                      names=["an export"])
+
+
 def refused_use(suite):
     some = [*suite.ledgers, *suite.period, *suite.files]
     with suite.case("wrong use is exit 2, and writes nothing"):
@@ -192,6 +253,7 @@ def body(suite):
     whole(suite)
     superseded(suite)
     hostile(suite)
+    licensor(suite)
     refused_use(suite)
 
 
