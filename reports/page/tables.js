@@ -48,8 +48,8 @@ function table(id, caption, columns, rows) {
   window.addEventListener('beforeprint', () => draw(Math.max(shown, PAPER_ROWS)));
   window.addEventListener('afterprint', () => draw());
   draw();
-  return [el('div', { class: 'tools' }, el('label', { for: `${id}-search` }, `Search in ${caption.toLowerCase()}`, search)), count,
-    el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `${caption}, a wide table` },
+  return [el('div', { class: 'tools' }, el('label', {}, `Search in ${caption.toLowerCase()}`, search)), count,
+    el('section', { class: 'scroll', tabindex: '0', 'aria-label': `${caption}, a wide table` },
       el('table', { id }, el('caption', {}, caption), el('thead', {}, el('tr', {}, heads)), body)), el('p', {}, more)];
 }
 

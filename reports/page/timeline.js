@@ -105,7 +105,7 @@ function timelineSection() {
   draw(40);
   const legend = chart.hosts.slice(0, 60).map((h, i) => [i ? ', ' : '', `${mark(i)} `, named(h)]);
   return [el('p', {}, 'One machine, with a line for each host that it was on; an arrow is a move.'),
-    el('div', { class: 'tools' }, el('label', { for: 'machine' }, 'Machine', select)), focus,
+    el('div', { class: 'tools' }, el('label', {}, 'Machine', select)), focus,
     el('h3', {}, 'All machines'), el('p', {}, 'Those that moved most stand first. A filled stretch runs or is paused; a dashed one is suspended, saved, crashed, a standby or of an uncertain end. An arrow is a move, and the number beside it the host that it went to: ', legend, chart.hosts.length > 60 ? ', \u2026' : '', '.'),
     drawnNote(), all, el('p', {}, more)];
 }

@@ -29,7 +29,7 @@ const machine = (uuid, name) => [named(name || nameOf.get(uuid), uuid), (name ||
 function list(head, rows, most = 200) {
   const table = el('table', {}, el('thead', {}, el('tr', {}, head.map((h) => el('th', { scope: 'col' }, h)))),
     el('tbody', {}, rows.slice(0, most).map((row) => el('tr', {}, row.map((cell) => el('td', {}, cell))))));
-  return [el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': head.join(', ') }, table),
+  return [el('section', { class: 'scroll', tabindex: '0', 'aria-label': head.join(', ') }, table),
     rows.length > most ? el('p', { class: 'soft' }, `The first ${most} of ${rows.length}.`) : null];
 }
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from markup import Tools
 from pages import HOSTILE, ROOT, Page, hostile, many, small, write_events
 from scenario import Suite, check
 from tamperings import WAYS, Copy, vkey
@@ -243,6 +244,35 @@ def check_live(suite, browser, sim):
         check(whole >= 3, f"only {whole} were worked out")
 
 
+def check_markup(suite, browser, page, bad, folder):
+    try:
+        tools = Tools(folder)
+    except Missing as why:
+        suite.skip("the page under html-validate and axe-core", str(why))
+        return
+    with suite.case("html_validate_finds_no_error_in_the_page_and_in_what_it_draws"):
+        files = []
+        for name, one in (("small", page), ("hostile", bad)):
+            browser.emulate(width=1280)
+            look(suite, browser, one)
+            browser.verified()
+            drawn = suite.scratch / f"{name}-drawn.html"
+            drawn.write_text("<!DOCTYPE html>\n" + browser.run("return document.documentElement.outerHTML"), encoding="utf-8")
+            files += [one.path, drawn]
+        wrong = tools.html_validate(*files)
+        check(not wrong, "\n".join(wrong[:12]))
+    with suite.case("axe_core_finds_nothing_that_keeps_somebody_out"):
+        for how in ({"width": 1280}, {"width": 390, "dark": True}):
+            browser.emulate(**how)
+            look(suite, browser, page)
+            browser.verified()
+            wrong = tools.axe(browser)
+            check(not wrong, f"{how}: " + "\n".join(wrong[:12]))
+        browser.run("document.querySelector('#positions button.num').click()")
+        wrong = tools.axe(browser)
+        check(not wrong, "an answer: " + "\n".join(wrong[:12]))
+
+
 def check_many(suite, browser):
     with suite.case("two_hundred_machines_on_fifty_hosts_over_a_year_stay_quick_and_small"):
         page = make(suite, "many", many(50, 200, 365, 25), *YEAR)
@@ -274,6 +304,7 @@ def check_browser(suite, page, bad, options):
         if options.sim:
             check_live(suite, browser, options.sim)
         check_many(suite, browser)
+        check_markup(suite, browser, page, bad, options.npm or suite.scratch / "npm")
         browser.close()
     finally:
         driver.close()
@@ -284,6 +315,7 @@ def main():
     parser.add_argument("tally")
     parser.add_argument("--helper")
     parser.add_argument("--sim", help="the simulation, for live histories")
+    parser.add_argument("--npm", help="the folder for packages by npm")
     parser.add_argument("--no-browser", action="store_true", help="only what is in the bytes")
     options = parser.parse_args()
     suite = Suite(options.tally, options.helper)
