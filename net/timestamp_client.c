@@ -199,8 +199,8 @@ ask_all(struct tally_timestamp_client *c, struct tally_bytes text,
 	const struct tally_checkpoint *head, struct tally_err *err)
 {
 	struct tally_http_answer answer = { .body = TALLY_BUF_INIT };
-	struct tally_timestamp t;
-	struct tally_bytes token;
+	struct tally_timestamp t = { .time = 0 };
+	struct tally_bytes token = { NULL, 0 };
 	int r = -1;
 
 	for (size_t i = 0; i < c->o.count && r < 0; i++) {

@@ -227,7 +227,9 @@ refused(struct tally_witness_client *c, struct asked *a, unsigned status, uint64
 	struct tally_bytes answer, int64_t now)
 {
 	char why[200];
-	int n = (int)strnlen((const char *)answer.p, answer.len < 120 ? answer.len : 120);
+	int n = answer.len == 0
+			? 0
+			: (int)strnlen((const char *)answer.p, answer.len < 120 ? answer.len : 120);
 
 	if (status == 422 && old > 0) {
 		if (doubt(a))
