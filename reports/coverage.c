@@ -159,7 +159,7 @@ list_gap(struct gaps *out, const struct gap *g, const struct spans *powered)
 
 void
 host_coverage_make(struct host_coverage *out, struct part_coverage *const parts[], size_t n,
-		   const struct gaps *gaps, const struct span *period,
+		   const struct gaps *gaps, const struct powered *tpm, const struct span *period,
 		   const struct strings *strings)
 {
 	struct spans powered = { 0 }, metered = { 0 }, limit = { 0 };
@@ -174,6 +174,7 @@ host_coverage_make(struct host_coverage *out, struct part_coverage *const parts[
 	spans_cut(&metered, &limit);
 	out->powered = spans_sum(&powered);
 	out->metered = spans_sum(&metered);
+	powered_time_make(&out->tpm, tpm, &metered, period);
 	if (powered.n > 0) {
 		out->begin = powered.p[0].from;
 		out->end = powered.p[powered.n - 1].to;
@@ -192,6 +193,7 @@ void
 host_coverage_deinit(struct host_coverage *c)
 {
 	free(c->gaps.p);
+	powered_time_deinit(&c->tpm);
 }
 
 bool

@@ -48,6 +48,35 @@ put_ratio(struct tally_jsonw *w, const char *key, uint64_t millionths)
 	put_text(w, key, tally_bytes_str(text));
 }
 
+/* Absent where no anchor tells of the period: unknown is not zero. */
+static void
+put_tpm(struct tally_jsonw *w, const struct powered_time *t)
+{
+	tally_i128 rest = t->powered - t->metered;
+
+	tally_jsonw_key(w, "attested");
+	tally_jsonw_object(w);
+	put_number(w, "boots", t->boots);
+	put_number(w, "clock_sets", t->clock_sets);
+	tally_jsonw_key(w, "intervals");
+	tally_jsonw_array(w);
+	for (size_t i = 0; i < t->intervals.n; i++) {
+		tally_jsonw_object(w);
+		put_time(w, "from", t->intervals.p[i].from);
+		put_time(w, "to", t->intervals.p[i].to);
+		tally_jsonw_end(w);
+	}
+	tally_jsonw_end(w);
+	put_seconds(w, "metered_seconds", t->metered);
+	put_seconds(w, "powered_seconds", t->powered);
+	put_seconds(w, "resolution_seconds", t->resolution);
+	put_number(w, "suspends", t->suspends);
+	put_seconds(w, "unattested_seconds", rest > 0 ? rest : 0);
+	put_number(w, "unclean_stops", t->unclean);
+	put_number(w, "unlogged_boots", t->unlogged);
+	tally_jsonw_end(w);
+}
+
 static void
 put_coverage(struct tally_jsonw *w, const struct tally_report *r, const struct report_ledger *l)
 {
@@ -55,6 +84,8 @@ put_coverage(struct tally_jsonw *w, const struct tally_report *r, const struct r
 	uint64_t ratio;
 
 	tally_jsonw_object(w);
+	if (c->tpm.known)
+		put_tpm(w, &c->tpm);
 	if (coverage_ratio(&ratio, c->metered, c->powered)) {
 		put_ratio(w, "coverage", ratio);
 	} else {
@@ -91,7 +122,7 @@ put_evidence(struct tally_jsonw *w, const struct tally_report *r)
 
 		tally_buf_add_base64(&root, l->root, TALLY_HASH);
 		tally_jsonw_object(w);
-		put_number(w, "anchors", 0);
+		put_number(w, "anchors", l->coverage.tpm.anchors);
 		if (l->size > 0) {
 			put_time(w, "checkpoint", l->checkpoint);
 		} else {

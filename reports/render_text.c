@@ -92,6 +92,28 @@ ledgers_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 	columns_deinit(&c);
 }
 
+/* What the TPM says of the same time. */
+static void
+tpm_out(const struct report_ledger *l, struct tally_buf *out)
+{
+	const struct powered_time *t = &l->coverage.tpm;
+	char powered[64], metered[64], resolution[64];
+
+	if (!t->known)
+		return;
+	tally_seconds_text(powered, t->powered);
+	tally_seconds_text(metered, t->metered);
+	tally_seconds_text(resolution, t->resolution);
+	tally_buf_add_str(out, "by the TPM of ");
+	tally_printable(out, l->host);
+	tally_buf_addf(out,
+		       ": powered %s s in %zu intervals, resolved to %s s; metered %s s of it; "
+		       "boots %" PRIu64 ", unlogged %" PRIu64 ", suspends %" PRIu64
+		       ", unclean stops %" PRIu64 ", clock sets %" PRIu64 "\n",
+		       powered, t->intervals.n, resolution, metered, t->boots, t->unlogged,
+		       t->suspends, t->unclean, t->clock_sets);
+}
+
 static void
 coverage_out(const struct tally_report *r, struct tally_buf *out, unsigned width)
 {
@@ -117,6 +139,8 @@ coverage_out(const struct tally_report *r, struct tally_buf *out, unsigned width
 	tally_buf_add_str(out, "\nCoverage\n");
 	columns_print(&c, out, width);
 	columns_deinit(&c);
+	for (size_t i = 0; i < r->n_ledgers; i++)
+		tpm_out(&r->ledgers[i], out);
 }
 
 /* From the whole to its parts. */

@@ -249,7 +249,7 @@ note_nothing(struct tally_report *r)
 }
 
 static void
-make_coverage(struct tally_report *r, const struct plan *plan)
+make_coverage(struct tally_report *r, const struct plan *plan, const struct survey *surveys)
 {
 	struct part_coverage *parts[3];
 
@@ -259,8 +259,8 @@ make_coverage(struct tally_report *r, const struct plan *plan)
 		for (size_t p = 0; p < plan->n_parts; p++)
 			if (plan->parts[p].ledger == i)
 				parts[n++] = &plan->coverage[p];
-		host_coverage_make(&r->ledgers[i].coverage, parts, n, &plan->gaps[i], &plan->period,
-				   &r->strings);
+		host_coverage_make(&r->ledgers[i].coverage, parts, n, &plan->gaps[i],
+				   &surveys[i].powered, &plan->period, &r->strings);
 		note_gaps(r, i);
 		note_coverage(r, i);
 	}
@@ -328,7 +328,7 @@ read_ledgers(struct tally_report *r, struct part *parts, size_t n_parts,
 	if (rc == 0 && resume.refused) {
 		rc = 1;
 	} else if (rc == 0) {
-		make_coverage(r, &plan);
+		make_coverage(r, &plan, surveys);
 		rc = sweep_make(&r->sweep, &plan, parts, n_parts, names, r->n_ledgers,
 				begin_estate(r, o), err);
 		if (rc == 0 && resume.refused)

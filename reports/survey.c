@@ -30,6 +30,7 @@ read_session(struct survey *s, const struct tally_event *ev, uint64_t index,
 	if (!ev->o.statement.p ||
 	    tally_statement_decode(&st, ev->o.statement, arena, &malformed) < 0)
 		return;
+	powered_session(&s->powered, &st);
 	missing = s->has_reset && st.reset_count > s->reset_count
 			  ? st.reset_count - s->reset_count - 1
 			  : 0;
@@ -88,13 +89,15 @@ read_entry(struct survey *s, const struct tally_entry *e, struct tally_arena *ar
 	if (e->mask != ALL_GROUPS)
 		note_at(s->undisclosed_at, &s->undisclosed, e->header.index);
 	if (kind != TALLY_LEDGER_BEGIN && kind != TALLY_HOST_FACTS && kind != TALLY_IMPORT &&
-	    kind != TALLY_SESSION_STATEMENT)
+	    kind != TALLY_SESSION_STATEMENT && kind != TALLY_ANCHOR)
 		return 0;
 	tally_arena_reset(arena);
 	if (tally_event_decode(&ev, e->group, e->mask, arena, err) < 0)
 		return -1;
 	if (kind == TALLY_SESSION_STATEMENT)
 		read_session(s, &ev, e->header.index, arena);
+	if (kind == TALLY_ANCHOR)
+		powered_anchor(&s->powered, s->wall, ev.o.tpm_time);
 	if (kind == TALLY_HOST_FACTS) {
 		tally_buf_clear(&s->asset);
 		tally_buf_add_bytes(&s->asset, ev.i.asset);
@@ -142,6 +145,7 @@ survey_deinit(struct survey *s)
 	tally_buf_deinit(&s->host);
 	tally_buf_deinit(&s->asset);
 	aside_deinit(&s->aside);
+	powered_deinit(&s->powered);
 }
 
 static void

@@ -237,8 +237,9 @@ tally_gist_add(struct tally_gist *g, const struct tally_header *h,
 	TALLY_ASSERT(h->index >= g->next);
 	g->next = h->index + 1;
 	if (tally_kind_is_apart(h->kind)) {
-		/* These say whose ledger it is, and in which sessions it grew. */
-		if (h->kind == TALLY_SESSION_STATEMENT || h->kind == TALLY_IMPORT)
+		/* These say whose ledger it is, in which sessions it grew, and for how long. */
+		if (h->kind == TALLY_SESSION_STATEMENT || h->kind == TALLY_IMPORT ||
+		    h->kind == TALLY_ANCHOR)
 			hold(g, h->index);
 		return;
 	}

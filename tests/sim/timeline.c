@@ -36,10 +36,10 @@ __wrap_vms_count(const struct vm_step *step)
 /* Called for one host after the other, in the order of their names. */
 void
 __wrap_host_coverage_make(struct host_coverage *out, struct part_coverage *const parts[], size_t n,
-			  const struct gaps *gaps, const struct span *period,
-			  const struct strings *strings)
+			  const struct gaps *gaps, const struct powered *tpm,
+			  const struct span *period, const struct strings *strings)
 {
-	__real_host_coverage_make(out, parts, n, gaps, period, strings);
+	__real_host_coverage_make(out, parts, n, gaps, tpm, period, strings);
 	for (size_t i = 0; i < n; i++) {
 		spans_add_all(&seen->powered[next_host], &parts[i]->powered);
 		spans_add_all(&seen->metered[next_host], &parts[i]->metered);
