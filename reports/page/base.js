@@ -97,4 +97,5 @@ function product(id, edition) {
   const name = id === 'unclassified' ? 'unclassified' : short ? `${short[2].replaceAll('/', ' ')} (${short[1]})` : id;
   return edition ? `${name}, ${edition}` : name;
 }
+const place = (row) => (row.scope === 'fleet' ? 'the fleet' : `${row.scope} ${row.id || '(none)'}`);
 const STATES = ['running', 'paused', 'suspended', 'saved', 'crashed', 'end uncertain', 'standby'];

@@ -121,7 +121,7 @@ function checkEntries() {
     if (ref.vm && !(e.i.has(1) && uuidOf(one(e.i, 1)) === ref.vm)) problem('', `${what} rests on entry ${ref.index} of ${ref.origin}, which speaks of another machine.`);
   };
   for (const p of report.positions) {
-    const name = `The position ${p.rule} at ${p.scope} ${p.id}`;
+    const name = `The position ${p.rule} of ${place(p)}`;
     for (const b of p.because) look(b, name);
     if (Number(p.low) > Number(p.measured) || Number(p.measured) > Number(p.high)) problem('', `${name} has its readings out of order.`);
   }

@@ -133,7 +133,7 @@ function compareTotals(estate) {
   const pieces = makePieces(estate, from, to), usage = usageRows(pieces, from, to);
   for (const row of report.usage) {
     const key = JSON.stringify([row.product, row.edition, row.scope, row.id]), made = usage.get(key);
-    const what = `usage of ${product(row.product, row.edition)} at ${row.scope} ${row.id}`;
+    const what = `usage of ${product(row.product, row.edition)} of ${place(row)}`;
     usage.delete(key);
     if (!made) { wrong.push(`The report tells of ${what}; the entries do not.`); continue; }
     for (const member of Object.keys(made)) if (canonical(made[member]) !== canonical(row[member])) {

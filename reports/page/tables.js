@@ -57,7 +57,7 @@ const text = (label, get, cell) => ({ label, get, cell: cell || ((row) => named(
 const number = (label, get, cell) => ({ label, n: true, get, cell });
 
 function usageTable() {
-  const value = (label, key, show) => number(label, (u) => u[key], (u) => ask(show(u[key]), `${label} of ${product(u.product, u.edition)}, ${u.scope} ${u.id}`, () => whyUsage(u, label, u[key])));
+  const value = (label, key, show) => number(label, (u) => u[key], (u) => ask(show(u[key]), `${label} of ${product(u.product, u.edition)}, ${place(u)}`, () => whyUsage(u, label, u[key])));
   return table('usage-table', 'Usage', [text('Product', (u) => product(u.product, u.edition)), text('Scope', (u) => u.scope), text('Id', (u) => u.id),
     value('Run time', 'run_seconds', hours), value('vCPU time', 'vcpu_seconds', hours), value('Peak', 'peak', grouped),
     text('Peak at', (u) => u.peak_at ?? '', (u) => when(u.peak_at)), value('Average', 'average', (v) => v)], report.usage);
@@ -73,7 +73,7 @@ function vmTable() {
 }
 
 function positionTable() {
-  const value = (label, get, reading) => number(label, get, (p) => ask(amount(get(p)), `${label}, ${p.rule}, ${p.scope} ${p.id}`, () => whyPosition(p, reading)));
+  const value = (label, get, reading) => number(label, get, (p) => ask(amount(get(p)), `${label}, ${p.rule}, ${place(p)}`, () => whyPosition(p, reading)));
   return table('position-table', 'Positions', [text('Rule', (p) => p.rule), text('Product', (p) => p.product), text('Scope', (p) => p.scope), text('Id', (p) => p.id),
     text('Unit', (p) => p.unit), value('Low', (p) => p.low, 'low'), value('Measured', (p) => p.measured, 'measured'), value('High', (p) => p.high, 'high'),
     value('Order', (p) => p.order, 'measured'), value('Held', (p) => p.entitled, 'measured'), value('Surplus', (p) => p.surplus.measured, 'measured')], report.positions);

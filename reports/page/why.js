@@ -44,7 +44,7 @@ function entry(origin, index) {
 function whyPosition(p, reading) {
   const words = { low: 'the best that is lawful', measured: 'what ran', high: "the vendor's worst reading" };
   const rule = ruleTexts[p.rule];
-  return [`${p.rule}, ${p.scope} ${p.id}: ${reading} ${amount(p[reading])} ${p.unit}`,
+  return [`${p.rule}, ${place(p)}: ${reading} ${amount(p[reading])} ${p.unit}`,
     el('p', {}, `${amount(p[reading])} ${p.unit} by the reading \u201c${reading}\u201d: ${words[reading] || reading}. `,
       `Low ${amount(p.low)}, measured ${amount(p.measured)}, high ${amount(p.high)}; to be ordered ${amount(p.order)}; held ${p.entitled === null ? 'not told' : amount(p.entitled)}.`),
     el('dl', {}, el('dt', {}, 'Window'), el('dd', {}, `${when(p.from)} to ${when(p.to)}`),
@@ -83,7 +83,7 @@ function whyUsage(u, what, value) {
     tenant: v.tenant === u.id, cost_center: v.cost_center === u.id }[u.scope] ?? true)).map((v) => v.vm));
   const lanes = lanesOf((l) => l.product === u.product && l.edition === u.edition && (u.scope === 'host' ? l.host === u.id : ids.has(l.vm)));
   const s = u.states;
-  return [`${product(u.product, u.edition)}, ${u.scope} ${u.id}: ${what} ${value}`,
+  return [`${product(u.product, u.edition)}, ${place(u)}: ${what} ${value}`,
     el('p', {}, `${what} ${value}. Run time is running and paused time together: ${u.run_seconds} s = running ${s.running} + paused ${s.paused}. `,
       `Beside it: suspended ${s.suspended} s, saved ${s.saved} s, crashed ${s.crashed} s. Peak ${u.peak} machines at once, first at ${when(u.peak_at)}, for ${u.peak_seconds} s in all.`),
     el('p', { class: 'soft mono' }, u.product), drawnNote(),

@@ -13,7 +13,7 @@ from webdriver import Missing
 HERE = Path(__file__).resolve().parent / "npm"
 RUN_AXE = """
 const done = arguments[arguments.length - 1];
-axe.run(document, {resultTypes: ['violations']}).then(
+axe.run(arguments[0] || document, {resultTypes: ['violations']}).then(
   (result) => done(result.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.target.join(' ')} ${n.failureSummary}`).join('; ')}`)),
   (error) => done([String(error)]));
 """
@@ -51,7 +51,7 @@ class Tools:
         return sorted({f"{Path(file['filePath']).name}: {m['ruleId']}: {m['message']} {m.get('selector')}"
                        for file in json.loads(told.read_text(encoding="utf-8")) for m in file["messages"]})
 
-    def axe(self, browser):
+    def axe(self, browser, part=None):
         """What keeps somebody from using the page as it stands in the browser."""
         browser.run((self.folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
-        return browser.call("POST", "/execute/async", {"script": RUN_AXE, "args": []})
+        return browser.call("POST", "/execute/async", {"script": RUN_AXE, "args": [part]})
