@@ -58,7 +58,8 @@ static const struct argp argp = {
 	argp_options,
 	parse,
 	"KIND",
-	"Measure this machine: KIND is append, verify, report, estate, month or bundle. Works in a "
+	"Measure this machine: KIND is append, verify, evidence, report, estate, month or bundle. "
+	"Works in a "
 	"scratch "
 	"folder under TMPDIR and takes up to a few minutes.\v"
 	"Example:\n  TMPDIR=/var/tmp tally bench append --json\n",
@@ -78,9 +79,10 @@ static const struct {
 	const char *name;
 	int (*run)(const struct bench_options *o, struct tally_buf *out, struct tally_err *err);
 } kinds[] = {
-	{ "append", tally_bench_append }, { "verify", tally_bench_verify },
-	{ "report", tally_bench_report }, { "estate", tally_bench_estate },
-	{ "month", tally_bench_month },   { "bundle", tally_bench_bundle },
+	{ "append", tally_bench_append },     { "verify", tally_bench_verify },
+	{ "report", tally_bench_report },     { "estate", tally_bench_estate },
+	{ "month", tally_bench_month },       { "bundle", tally_bench_bundle },
+	{ "evidence", tally_bench_evidence },
 };
 
 static int
@@ -89,8 +91,9 @@ find_kind(const char *name, size_t *k, struct tally_err *err)
 	for (*k = 0; *k < sizeof(kinds) / sizeof(kinds[0]); ++*k)
 		if (strcmp(kinds[*k].name, name) == 0)
 			return 0;
-	return tally_err_set(err, TALLY_USE,
-			     "'%s' is none of append, verify, report, estate, month, bundle", name);
+	return tally_err_set(
+		err, TALLY_USE,
+		"'%s' is none of append, verify, evidence, report, estate, month, bundle", name);
 }
 
 /* Into a folder that is removed again, or that is to stay. */

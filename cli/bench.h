@@ -33,6 +33,9 @@ struct bench_options {
 int tally_bench_append(const struct bench_options *o, struct tally_buf *out, struct tally_err *err);
 /* Entries verified a second and core, over a mirror and over a whole export. */
 int tally_bench_verify(const struct bench_options *o, struct tally_buf *out, struct tally_err *err);
+/* A checkpoint with evidence of libtpms beside one without: ms; and how many a core verifies. */
+int tally_bench_evidence(const struct bench_options *o, struct tally_buf *out,
+			 struct tally_err *err);
 /* Recording and reporting 100,000 and 1,000,000 events: seconds and memory. */
 int tally_bench_report(const struct bench_options *o, struct tally_buf *out, struct tally_err *err);
 /* The year's report over a whole estate, and over a tenth of its events. */
