@@ -69,6 +69,9 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'S':
 		add(&o->succeeds, &o->succeeds_count, arg);
 		return 0;
+	case 'n':
+		o->new_key = true;
+		return 0;
 	case 't':
 		if (cli_take_u64(&o->input, &o->most, "--timeout", arg) != 0)
 			return EINVAL;
@@ -86,6 +89,8 @@ static const struct argp_option argp_options[] = {
 	{ "out", 'o', "FILE", 0, "Where the file goes that it makes, or else to standard output",
 	  0 },
 	{ "asset", 'a', "TEXT", 0, "request: the machine's serial number or tag", 0 },
+	{ "new-key", 'n', NULL, 0, "request: for a new attestation key in place of the present one",
+	  0 },
 	{ "server", 's', "URL", 0, "request: all steps at once, with the enroller's server there",
 	  0 },
 	{ "key", 'k', "FILE", 0, "challenge, issue, serve: the enroller's private key", 0 },

@@ -19,6 +19,7 @@ struct enrol_options {
 	/* Over TLS. */
 	const char *server, *listen, *certificate, *certificate_key, *ca, *assets;
 	uint64_t most; /* s */
+	bool new_key;
 };
 
 /* On the host, with its ledger and its TPM. */
@@ -29,7 +30,7 @@ int enrol_respond(const struct enrol_options *o, struct tally_err *err);
 int enrol_accept(const struct enrol_options *o, struct tally_err *err);
 /* enrol_host.c, for enrol_ask.c: its steps, with a ledger that is open and sealed. */
 struct cli_ledger;
-int enrol_host_request(struct cli_ledger *l, const char *asset, struct tally_buf *out,
+int enrol_host_request(struct cli_ledger *l, const char *asset, bool new_key, struct tally_buf *out,
 		       struct tally_err *err);
 int enrol_host_answer(struct tally_tpm *tpm, const char *name, struct tally_bytes challenge,
 		      struct tally_buf *out, struct tally_err *err);

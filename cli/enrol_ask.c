@@ -93,7 +93,7 @@ exchange(const struct enrol_options *o, const struct asking *a, struct cli_ledge
 {
 	struct tally_buf request = TALLY_BUF_INIT, answer = TALLY_BUF_INIT;
 	struct tally_buf response = TALLY_BUF_INIT;
-	int r = enrol_host_request(l, o->asset, &request, err);
+	int r = enrol_host_request(l, o->asset, o->new_key, &request, err);
 
 	if (r == 0)
 		r = post(a, DESK_REQUEST, tally_buf_view(&request), 1, &answer, err);

@@ -11,6 +11,7 @@
 #include "tally/err.h"
 #include "tally/file.h"
 #include "enrol.h"
+#include "enrol_renew.h"
 #include "ledger.h"
 
 /* The order in which a certified key is looked for. */
@@ -19,7 +20,7 @@ static const enum tally_ek_template order[] = { TALLY_EK_L2, TALLY_EK_H2, TALLY_
 
 /* What a request says that is not in the TPM's info. */
 struct facts {
-	struct tally_buf certified, certificate[TALLY_CHAIN_MAX], vkey;
+	struct tally_buf certified, certificate[TALLY_CHAIN_MAX], vkey, next;
 	struct tally_store_origins origins;
 	enum tally_ek_template template;
 	uint8_t nv[34]; /* name of the counter */
@@ -34,6 +35,7 @@ facts_deinit(struct facts *f)
 	for (size_t i = 0; i < TALLY_CHAIN_MAX; i++)
 		tally_buf_deinit(&f->certificate[i]);
 	tally_buf_deinit(&f->vkey);
+	tally_buf_deinit(&f->next);
 	tally_store_origins_deinit(&f->origins);
 	tally_arena_free(f->arena);
 }
@@ -125,12 +127,16 @@ sign_request(const struct facts *f, struct tally_store *store, struct tally_buf 
 }
 
 int
-enrol_host_request(struct cli_ledger *l, const char *asset, struct tally_buf *out,
+enrol_host_request(struct cli_ledger *l, const char *asset, bool new_key, struct tally_buf *out,
 		   struct tally_err *err)
 {
 	struct facts f = { .arena = tally_arena_new(4096) };
 	int status = read_facts(&f, l, asset, err);
 
+	if (status == 0 && new_key) {
+		status = enrol_next_key(l, &f.next, err);
+		f.e.ak_public = tally_buf_view(&f.next);
+	}
 	if (status == 0)
 		status = sign_request(&f, l->store, out, err);
 	facts_deinit(&f);
@@ -148,7 +154,7 @@ enrol_request(const struct enrol_options *o, struct tally_err *err)
 	if (status == 0)
 		status = cli_ledger_seal(&l, false, err);
 	if (status == 0)
-		status = enrol_host_request(&l, o->asset, &note, err);
+		status = enrol_host_request(&l, o->asset, o->new_key, &note, err);
 	if (status == 0)
 		status = tally_output_write(o->out ? o->out : "-", tally_buf_view(&note), err);
 	if (status < 0)
@@ -156,6 +162,22 @@ enrol_request(const struct enrol_options *o, struct tally_err *err)
 	cli_ledger_close(&l);
 	tally_buf_deinit(&note);
 	return status;
+}
+
+/* A challenge does not say for which key it is: the present one, or the one that waits.
+ * The error is the first one's. */
+static int
+open_secret(struct tally_tpm *tpm, enum tally_ek_template t, const struct tally_challenge *c,
+	    size_t i, struct tally_buf *secret, struct tally_err *err)
+{
+	struct tally_err second = TALLY_ERR_INIT;
+
+	if (tpm->activate(tpm->ctx, t, false, c->id_object[i], c->encrypted_secret[i], secret,
+			  err) == 0 ||
+	    tpm->activate(tpm->ctx, t, true, c->id_object[i], c->encrypted_secret[i], secret,
+			  &second) == 0)
+		return 0;
+	return -1;
 }
 
 static int
@@ -171,8 +193,7 @@ open_secrets(struct facts *f, struct tally_tpm *tpm, const struct tally_challeng
 			err, TALLY_FAILS,
 			"it is for a TPM that has a certificate, which this one has not");
 	for (size_t i = 0; i < c->credentials; i++)
-		if (tpm->activate(tpm->ctx, i == 0 ? TALLY_EK_L2 : f->template, c->id_object[i],
-				  c->encrypted_secret[i], &secret[i], err) < 0)
+		if (open_secret(tpm, i == 0 ? TALLY_EK_L2 : f->template, c, i, &secret[i], err) < 0)
 			return tally_err_prefix(err,
 						"credential %zu is not for this TPM and its "
 						"attestation key",
@@ -233,10 +254,11 @@ enrol_respond(const struct enrol_options *o, struct tally_err *err)
 	return status;
 }
 
-/* What a verifier would hold against it, said before it is stored for ever. */
+/* What a verifier would hold against it, said before it is stored for ever. 1 where it is
+ * there already, and is of a key that has not come yet: it is given again to go on. */
 static int
 check_record(const struct tally_enrolment_file *f, struct tally_store *store, const char *name,
-	     struct tally_err *err)
+	     struct tally_bytes record, struct tally_err *err)
 {
 	struct tally_store_origins o;
 	int r = tally_store_origins_read(store, true, &o, err);
@@ -251,7 +273,10 @@ check_record(const struct tally_enrolment_file *f, struct tally_store *store, co
 		.record = tally_buf_view(&o.record),
 	};
 
-	if (r == 0)
+	if (r == 0 && tally_bytes_eq(tally_buf_view(&o.record), record) &&
+	    enrol_key_waits(tally_store_path(store), f->e.ak_public))
+		r = 1;
+	else if (r == 0)
 		r = tally_record_fits(f, name, &l, err);
 	tally_store_origins_deinit(&o);
 	return r;
@@ -283,7 +308,11 @@ int
 enrol_host_accept(struct cli_ledger *l, const struct tally_enrolment_file *f, const char *name,
 		  struct tally_bytes record, struct tally_err *err)
 {
-	return check_record(f, l->store, name, err) < 0 ? -1 : append_here(l, record, err);
+	int r = check_record(f, l->store, name, record, err);
+
+	if (r == 0)
+		r = append_here(l, record, err);
+	return r < 0 ? -1 : enrol_take_next_key(tally_store_path(l->store), f->e.ak_public, err);
 }
 
 /* Through the agent's control socket: it looks at the record itself. */
@@ -323,10 +352,12 @@ accept_there(const char *path, const struct tally_enrolment_file *f, const char 
 	int status = tally_store_open(&reader, path, TALLY_STORE_READ, tally_clock_real(), err);
 
 	if (status == 0) {
-		status = check_record(f, reader, name, err);
+		status = check_record(f, reader, name, record, err);
 		tally_store_close(reader);
 	}
-	return status == 0 ? append_there(path, record, err) : -1;
+	if (status == 0)
+		status = append_there(path, record, err);
+	return status < 0 ? -1 : enrol_take_next_key(path, f->e.ak_public, err);
 }
 
 int

@@ -45,6 +45,11 @@ int chip_quote(struct chip *c, const uint8_t *pcrs, size_t n, const uint8_t q[TA
  * with `create`, to make one where there is none). */
 int chip_load_keys(struct chip *c, bool create, const struct tally_disk *disk,
 		   struct tally_err *err);
+/* The attestation key that is to come, in the sealed file `ak.next`, made where there is
+ * none: appends its TPMT_PUBLIC. */
+int chip_next_key(struct chip *c, struct tally_buf *public, struct tally_err *err);
+/* Loads it; the caller flushes it. */
+int chip_load_next_key(struct chip *c, ESYS_TR *key, struct tally_err *err);
 /* counter.c: takes up the NV counter that the sealed file `nv` names, with its auth; with
  * `create` makes one where there is no such file. A TPM without one, or that
  * gives none, is no error: its anchors have the time alone. */
@@ -70,11 +75,11 @@ int chip_endorsement(struct chip *c, enum tally_ek_template template, struct tal
 		     struct tally_buf *certificate, struct tally_err *err);
 /* The n-th certificate of the issuers: 1, 0 none. */
 int chip_issuer(struct chip *c, unsigned n, struct tally_buf *certificate, struct tally_err *err);
-/* What was sealed for the attestation key beside that endorsement key (contents of
- * TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET). */
-int chip_activate(struct chip *c, enum tally_ek_template template, struct tally_bytes id_object,
-		  struct tally_bytes encrypted_secret, struct tally_buf *out,
-		  struct tally_err *err);
+/* What was sealed for the attestation key, or for the `next` one, beside that endorsement
+ * key (contents of TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET). */
+int chip_activate(struct chip *c, enum tally_ek_template template, bool next,
+		  struct tally_bytes id_object, struct tally_bytes encrypted_secret,
+		  struct tally_buf *out, struct tally_err *err);
 /* passwords.c: those of the hierarchies, from files beside the state, if any. */
 #define CHIP_PASSWORD_MAX 32 /* bytes: as much as every TPM takes */
 int chip_set_passwords(struct chip *c, struct tally_err *err);

@@ -240,7 +240,7 @@ client_issuer(void *ctx, unsigned n, struct tally_buf *certificate, struct tally
 }
 
 static int
-client_activate(void *ctx, enum tally_ek_template template, struct tally_bytes id_object,
+client_activate(void *ctx, enum tally_ek_template template, bool next, struct tally_bytes id_object,
 		struct tally_bytes encrypted_secret, struct tally_buf *out, struct tally_err *err)
 {
 	struct client *c = begin(ctx, TPM_OP_ACTIVATE);
@@ -248,13 +248,25 @@ client_activate(void *ctx, enum tally_ek_template template, struct tally_bytes i
 
 	if (id_object.len + encrypted_secret.len > TPM_MESSAGE_MAX - 8)
 		return tally_err_set(err, TALLY_FAILS, "a credential that no TPM takes");
-	tally_buf_add_u8(&c->request, (uint8_t) template);
+	tally_buf_add_u8(&c->request, (uint8_t)(template | (next ? TPM_ACTIVATE_NEXT : 0)));
 	tally_buf_add_u16(&c->request, (uint16_t)id_object.len);
 	tally_buf_add_bytes(&c->request, id_object);
 	tally_buf_add_bytes(&c->request, encrypted_secret);
 	if (ask(c, &answer, err) < 0)
 		return -1;
 	tally_buf_add_bytes(out, answer);
+	return 0;
+}
+
+static int
+client_next_key(void *ctx, struct tally_buf *public, struct tally_err *err)
+{
+	struct client *c = begin(ctx, TPM_OP_NEXT_KEY);
+	struct tally_bytes answer;
+
+	if (ask(c, &answer, err) < 0)
+		return -1;
+	tally_buf_add_bytes(public, answer);
 	return 0;
 }
 
@@ -363,6 +375,7 @@ tally_tpm_start(struct tally_tpm **out, const char *helper, const char *dir, con
 				       .endorsement = client_endorsement,
 				       .issuer = client_issuer,
 				       .activate = client_activate,
+				       .next_key = client_next_key,
 				       .counter_read = client_counter_read,
 				       .counter_increment = client_counter_increment,
 				       .counter_certify = client_counter_certify,

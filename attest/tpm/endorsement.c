@@ -203,7 +203,7 @@ chip_issuer(struct chip *c, unsigned n, struct tally_buf *certificate, struct ta
 
 /* High templates have an empty password, the low ones their policy only. */
 static int
-activate(struct chip *c, ESYS_TR ek, bool by_policy, const TPM2B_ID_OBJECT *object,
+activate(struct chip *c, ESYS_TR ak, ESYS_TR ek, bool by_policy, const TPM2B_ID_OBJECT *object,
 	 const TPM2B_ENCRYPTED_SECRET *secret, struct tally_buf *out, struct tally_err *err)
 {
 	ESYS_TR session = ESYS_TR_PASSWORD;
@@ -212,7 +212,7 @@ activate(struct chip *c, ESYS_TR ek, bool by_policy, const TPM2B_ID_OBJECT *obje
 
 	if (by_policy && chip_open_policy(c, &session, err) < 0)
 		return -1;
-	rc = Esys_ActivateCredential(c->esys, c->ak, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE,
+	rc = Esys_ActivateCredential(c->esys, ak, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE,
 				     object, secret, &found);
 	if (by_policy)
 		Esys_FlushContext(c->esys, session);
@@ -224,13 +224,14 @@ activate(struct chip *c, ESYS_TR ek, bool by_policy, const TPM2B_ID_OBJECT *obje
 }
 
 int
-chip_activate(struct chip *c, enum tally_ek_template template, struct tally_bytes id_object,
-	      struct tally_bytes encrypted_secret, struct tally_buf *out, struct tally_err *err)
+chip_activate(struct chip *c, enum tally_ek_template template, bool next,
+	      struct tally_bytes id_object, struct tally_bytes encrypted_secret,
+	      struct tally_buf *out, struct tally_err *err)
 {
 	struct tally_buf public = TALLY_BUF_INIT;
 	TPM2B_ENCRYPTED_SECRET secret = { .size = 0 };
 	TPM2B_ID_OBJECT object = { .size = 0 };
-	ESYS_TR ek = ESYS_TR_NONE;
+	ESYS_TR ek = ESYS_TR_NONE, ak = c->ak;
 	int r;
 
 	if (id_object.len > sizeof(object.credential) || id_object.len == 0 ||
@@ -241,10 +242,16 @@ chip_activate(struct chip *c, enum tally_ek_template template, struct tally_byte
 	memcpy(object.credential, id_object.p, id_object.len);
 	secret.size = (UINT16)encrypted_secret.len;
 	memcpy(secret.secret, encrypted_secret.p, encrypted_secret.len);
-	if (chip_make_ek(c, template, &ek, &public, err) < 0)
+	if (next && chip_load_next_key(c, &ak, err) < 0)
 		return -1;
+	r = chip_make_ek(c, template, &ek, &public, err);
 	tally_buf_deinit(&public);
-	r = activate(c, ek, kinds[template].attributes == LOW, &object, &secret, out, err);
-	Esys_FlushContext(c->esys, ek);
+	if (r == 0) {
+		r = activate(c, ak, ek, kinds[template].attributes == LOW, &object, &secret, out,
+			     err);
+		Esys_FlushContext(c->esys, ek);
+	}
+	if (next)
+		Esys_FlushContext(c->esys, ak);
 	return r;
 }

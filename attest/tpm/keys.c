@@ -101,7 +101,8 @@ create_ak(struct chip *c, ESYS_TR ek, struct ak *ak, struct tally_err *err)
 }
 
 static int
-store_ak(struct chip *c, const struct ak *ak, const struct tally_disk *disk, struct tally_err *err)
+store_ak(struct chip *c, const char *name, const struct ak *ak, const struct tally_disk *disk,
+	 struct tally_err *err)
 {
 	struct tally_buf content = TALLY_BUF_INIT;
 	uint8_t bytes[sizeof(struct ak)];
@@ -120,7 +121,7 @@ store_ak(struct chip *c, const struct ak *ak, const struct tally_disk *disk, str
 	tally_buf_add(&content, bytes + private, all - private);
 	tally_buf_add_u16(&content, ak->auth.size);
 	tally_buf_add(&content, ak->auth.buffer, ak->auth.size);
-	r = sealed_write(disk, c->dir, "ak", SEALED_AK, c->key, 1, tally_buf_view(&content), false,
+	r = sealed_write(disk, c->dir, name, SEALED_AK, c->key, 1, tally_buf_view(&content), false,
 			 err);
 	sodium_memzero(content.p, content.len);
 	tally_buf_deinit(&content);
@@ -158,14 +159,14 @@ parse_ak(struct ak *ak, struct tally_bytes content)
 
 /* 1 found, 0 none */
 static int
-read_ak(struct chip *c, struct ak *ak, struct tally_err *err)
+read_ak(struct chip *c, const char *name, struct ak *ak, struct tally_err *err)
 {
 	struct tally_buf content = TALLY_BUF_INIT;
 	uint64_t sequence;
-	int r = sealed_read(c->dir, "ak", SEALED_AK, c->key, &sequence, &content, err);
+	int r = sealed_read(c->dir, name, SEALED_AK, c->key, &sequence, &content, err);
 
 	if (r == 1 && !parse_ak(ak, tally_buf_view(&content)))
-		r = tally_err_set(err, TALLY_FAILS, "ak: sealed well, but it holds no key");
+		r = tally_err_set(err, TALLY_FAILS, "%s: sealed well, but it holds no key", name);
 	if (content.p)
 		sodium_memzero(content.p, content.len);
 	tally_buf_deinit(&content);
@@ -173,7 +174,7 @@ read_ak(struct chip *c, struct ak *ak, struct tally_err *err)
 }
 
 static int
-load_ak(struct chip *c, ESYS_TR ek, const struct ak *ak, struct tally_err *err)
+load_ak(struct chip *c, ESYS_TR ek, const struct ak *ak, ESYS_TR *out, struct tally_err *err)
 {
 	ESYS_TR session;
 	TSS2_RC rc;
@@ -181,17 +182,64 @@ load_ak(struct chip *c, ESYS_TR ek, const struct ak *ak, struct tally_err *err)
 	if (chip_open_policy(c, &session, err) < 0)
 		return -1;
 	rc = Esys_Load(c->esys, ek, session, ESYS_TR_NONE, ESYS_TR_NONE, &ak->private, &ak->public,
-		       &c->ak);
+		       out);
 	Esys_FlushContext(c->esys, session);
 	if (rc != TSS2_RC_SUCCESS) {
 		chip_refused(rc, "TPM2_Load of the attestation key", err);
 		return tally_err_prefix(
 			err, "ak: not a key of this TPM (cleared, replaced, or another state)");
 	}
-	rc = Esys_TR_SetAuth(c->esys, c->ak, &ak->auth);
-	if (rc != TSS2_RC_SUCCESS)
-		return chip_refused(rc, "Esys_TR_SetAuth", err);
-	return copy_public(&c->ak_public, &ak->public, err);
+	rc = Esys_TR_SetAuth(c->esys, *out, &ak->auth);
+	if (rc == TSS2_RC_SUCCESS)
+		return 0;
+	Esys_FlushContext(c->esys, *out);
+	*out = ESYS_TR_NONE;
+	return chip_refused(rc, "Esys_TR_SetAuth", err);
+}
+
+int
+chip_next_key(struct chip *c, struct tally_buf *public, struct tally_err *err)
+{
+	struct tally_buf ek_public = TALLY_BUF_INIT;
+	ESYS_TR ek = ESYS_TR_NONE;
+	struct ak ak = { 0 };
+	int r = read_ak(c, "ak.next", &ak, err);
+
+	if (r == 0) {
+		r = chip_make_ek(c, TALLY_EK_L2, &ek, &ek_public, err);
+		if (r == 0) {
+			r = create_ak(c, ek, &ak, err);
+			Esys_FlushContext(c->esys, ek);
+		}
+		if (r == 0)
+			r = store_ak(c, "ak.next", &ak, tally_disk_real(), err);
+	}
+	if (r >= 0)
+		r = copy_public(public, &ak.public, err);
+	sodium_memzero(&ak, sizeof(ak));
+	tally_buf_deinit(&ek_public);
+	return r;
+}
+
+int
+chip_load_next_key(struct chip *c, ESYS_TR *key, struct tally_err *err)
+{
+	struct tally_buf ek_public = TALLY_BUF_INIT;
+	ESYS_TR ek = ESYS_TR_NONE;
+	struct ak ak = { 0 };
+	int r = read_ak(c, "ak.next", &ak, err);
+
+	if (r == 0)
+		r = tally_err_set(err, TALLY_FAILS, "no attestation key waits here");
+	if (r > 0)
+		r = chip_make_ek(c, TALLY_EK_L2, &ek, &ek_public, err);
+	if (r == 0) {
+		r = load_ak(c, ek, &ak, key, err);
+		Esys_FlushContext(c->esys, ek);
+	}
+	sodium_memzero(&ak, sizeof(ak));
+	tally_buf_deinit(&ek_public);
+	return r < 0 ? -1 : 0;
 }
 
 int
@@ -199,7 +247,7 @@ chip_load_keys(struct chip *c, bool create, const struct tally_disk *disk, struc
 {
 	ESYS_TR ek = ESYS_TR_NONE;
 	struct ak ak = { 0 };
-	int r = read_ak(c, &ak, err);
+	int r = read_ak(c, "ak", &ak, err);
 
 	if (r < 0)
 		return -1;
@@ -211,9 +259,12 @@ chip_load_keys(struct chip *c, bool create, const struct tally_disk *disk, struc
 	if (chip_make_ek(c, TALLY_EK_L2, &ek, &c->ek_public, err) < 0)
 		return -1;
 	if (r == 0)
-		r = create_ak(c, ek, &ak, err) < 0 || store_ak(c, &ak, disk, err) < 0 ? -1 : 0;
+		r = create_ak(c, ek, &ak, err) < 0 || store_ak(c, "ak", &ak, disk, err) < 0 ? -1
+											    : 0;
 	if (r >= 0)
-		r = load_ak(c, ek, &ak, err);
+		r = load_ak(c, ek, &ak, &c->ak, err);
+	if (r == 0)
+		r = copy_public(&c->ak_public, &ak.public, err);
 	sodium_memzero(&ak, sizeof(ak));
 	Esys_FlushContext(c->esys, ek);
 	return r;

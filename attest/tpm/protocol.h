@@ -23,13 +23,16 @@
  *	ENDORSEMENT u8 template (enum     nothing where it has no certificate, else
  *	            tally_ek_template)    u16 length || TPMT_PUBLIC || certificate
  *	ISSUER      u8 n                  the n-th issuer's certificate, or nothing
- *	ACTIVATE    u8 template ||        what was sealed for the AK
+ *	ACTIVATE    u8 template, + 128    what was sealed for the AK
+ *	            for the next AK ||
  *	            u16 length || ID object || encrypted secret
  *	COUNTER     -                     u64, what the NV counter holds
  *	INCREMENT   -                     -
  *	CERTIFY     32 bytes q            an attestation with its signature (FORMAT.md
  *	                                  section 6): TPM2_NV_Certify of the counter
  *	TIME        32 bytes q            the same: TPM2_GetTime
+ *	NEXT_KEY    -                     TPMT_PUBLIC of the AK that waits to take the
+ *	                                  present one's place; made where none does
  *
  * With another status the content is a text for a human. A helper that could
  * not start answers its first request so, and exits. The end of the stream is
@@ -48,10 +51,13 @@ enum {
 	TPM_OP_COUNTER,
 	TPM_OP_INCREMENT,
 	TPM_OP_CERTIFY,
-	TPM_OP_TIME
+	TPM_OP_TIME,
+	TPM_OP_NEXT_KEY
 };
 
-#define TPM_HELPER_FD   3
-#define TPM_MESSAGE_MAX 12288
+#define TPM_ACTIVATE_NEXT 0x80
+
+#define TPM_HELPER_FD     3
+#define TPM_MESSAGE_MAX   12288
 
 #endif

@@ -115,13 +115,14 @@ static int
 answer_activate(struct chip *c, struct tally_cursor *in, struct tally_buf *out,
 		struct tally_err *err)
 {
-	uint8_t template = tally_cursor_u8(in);
+	uint8_t which = tally_cursor_u8(in);
+	uint8_t template = which & (TPM_ACTIVATE_NEXT - 1);
 	struct tally_bytes object = tally_cursor_take(in, tally_cursor_u16(in));
 	struct tally_bytes secret = tally_cursor_take(in, tally_cursor_left(in));
 
 	if (!tally_cursor_done(in) || template >= TALLY_EK_TEMPLATES)
 		return malformed(err);
-	return chip_activate(c, template, object, secret, out, err);
+	return chip_activate(c, template, which & TPM_ACTIVATE_NEXT, object, secret, out, err);
 }
 
 static int
@@ -190,6 +191,8 @@ answer(struct chip *c, unsigned operation, struct tally_cursor *in, struct tally
 		return chip_issuer(c, pcr, out, err) < 0 ? -1 : 0;
 	case TPM_OP_ACTIVATE:
 		return answer_activate(c, in, out, err);
+	case TPM_OP_NEXT_KEY:
+		return tally_cursor_done(in) ? chip_next_key(c, out, err) : malformed(err);
 	case TPM_OP_COUNTER:
 	case TPM_OP_INCREMENT:
 	case TPM_OP_CERTIFY:

@@ -38,10 +38,15 @@ struct tally_tpm {
 			   struct tally_buf *certificate, struct tally_err *err);
 	/* The n-th certificate of issuers, from 0: 1, 0 none. */
 	int (*issuer)(void *ctx, unsigned n, struct tally_buf *certificate, struct tally_err *err);
-	/* What an enroller sealed for the attestation key beside that endorsement key. */
-	int (*activate)(void *ctx, enum tally_ek_template template, struct tally_bytes id_object,
-			struct tally_bytes encrypted_secret, struct tally_buf *out,
-			struct tally_err *err);
+	/* What an enroller sealed for the attestation key, or for the `next` one, beside that
+	 * endorsement key. */
+	int (*activate)(void *ctx, enum tally_ek_template template, bool next,
+			struct tally_bytes id_object, struct tally_bytes encrypted_secret,
+			struct tally_buf *out, struct tally_err *err);
+	/* An attestation key beside the present one, made where none waits: its TPMT_PUBLIC is
+	 * appended. It lies in the folder as `ak.next`, and is the present one when it is
+	 * renamed to `ak` and the TPM starts again. */
+	int (*next_key)(void *ctx, struct tally_buf *public, struct tally_err *err);
 	/* For anchors; NULL in a fake that makes none. The NV counter's value; its
 	 * increment; TPM2_NV_Certify of it over q, and TPM2_GetTime over q, appended as
 	 * an attestation with its signature. */

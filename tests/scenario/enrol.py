@@ -6,6 +6,7 @@ with certificates of its local authority; OpenSSL and tpm2-tools look at the sam
     enrol.py TALLY TALLYD [--helper TALLYD-TPM] [--credential PROGRAM]
 """
 
+import base64
 import json
 import os
 import re
@@ -60,11 +61,11 @@ class Desk:
         self.roots = [word for root in roots for word in ("--roots", root)]
         self.count = 0
 
-    def issue(self, ledger, *options, asset="0042", code=0, names=()):
+    def issue(self, ledger, *options, asset="0042", code=0, names=(), new_key=False):
         """The whole way for a ledger; the record's path, or the refusal."""
         self.count += 1
         files = [self.top / f"{self.count}.{kind}" for kind in ("request", "challenge", "response", "record")]
-        self.suite.must("enrol", "request", ledger, "--asset", asset, "-o", files[0])
+        self.suite.must("enrol", "request", ledger, "--asset", asset, "-o", files[0], *["--new-key"] * new_key)
         self.suite.must("enrol", "challenge", files[0], "--key", self.key, "-o", files[1])
         self.suite.must("enrol", "respond", ledger, files[1], "-o", files[2])
         command = ("enrol", "issue", *files[:3], "--key", self.key, *self.roots, "--register", self.register,
@@ -179,6 +180,63 @@ def hostile(suite, ledger, desk):
         suite.refused("enrol", "grant", code=2, names=["grant"])
         suite.refused("enrol", "issue", files["request"], code=2, names=["CHALLENGE"])
         suite.refused("enrol", "challenge", files["request"], code=2, names=["--key"])
+
+
+def renewed(suite, tpm, ledger, desk, authority):
+    """A new attestation key under the same endorsement key."""
+    pins = (desk.vkey, authority / "swtpm-localca-rootca-cert.pem", authority / "issuercert.pem")
+
+    def keys():
+        """The attestation keys of the sessions, of those that are known, as records have them."""
+        known = {value for path in desk.top.glob("*.record") for value in values(path, "ak")}
+        shown = [base64.b64decode(entry["operations"]["statement"]) for entry in kinds(suite, ledger, "session-statement")]
+        return [next((ak for ak in known if base64.b64decode(ak) in statement), "unknown") for statement in shown]
+
+    def begin(of):
+        """The TPM is started, whatever is new, and what that wrote is attested."""
+        suite.must("enrol", "request", of, "-o", suite.scratch / "unused")
+        suite.must("checkpoint", of)
+
+    old = keys()[-1]
+    with suite.case("a new attestation key is enrolled in a session of the old one, and comes with the next"):
+        record = desk.issue(ledger, new_key=True)
+        check("(enrolled again)" in desk.told, desk.told)
+        check(values(record, "ak")[0] != values(desk.top / "1.record", "ak")[0], "the same key")
+        begin(ledger)
+        check(keys()[-1] == old, "it came before its record")
+        suite.must("enrol", "accept", ledger, record)
+        begin(ledger)
+        check(keys()[-1] != old, "it did not come")
+        answer, text = verdict(suite, ledger, *pins)
+        check(answer["holds"] and answer["anchored"] and answer["class"] == "software (libtpms)", str(answer))
+        check("counts for nothing" not in text, text)
+        check(not (ledger / "tpm/ak.next").exists() and not (ledger / "tpm/ak.next.public").exists(), "it still waits")
+    with suite.case("who dies between the record and the key gives the record again"):
+        record = desk.issue(ledger, new_key=True)
+        waiting = [ledger / "tpm" / name for name in ("ak.next", "ak.next.public")]
+        for path in waiting:
+            shutil.copy(path, suite.scratch)
+        before, kept = keys()[-1], (ledger / "tpm/ak").read_bytes()
+        suite.must("enrol", "accept", ledger, record)
+        for path in waiting:
+            shutil.copy(suite.scratch / path.name, path)
+        (ledger / "tpm/ak").write_bytes(kept)
+        count = len(kinds(suite, ledger, "enrolment"))
+        begin(ledger)
+        check(keys()[-1] == before, "it came by itself")
+        suite.must("enrol", "accept", ledger, record)
+        begin(ledger)
+        check(keys()[-1] != before, "it did not come")
+        check(len(kinds(suite, ledger, "enrolment")) == count, "a second record")
+        verdict(suite, ledger, *pins)
+    with suite.case("a new key that nobody enrolled is found"):
+        copy = suite.scratch / "unenrolled"
+        suite.must("enrol", "request", ledger, "--new-key", "-o", suite.scratch / "unused")
+        shutil.copytree(ledger, copy)
+        os.rename(copy / "tpm/ak.next", copy / "tpm/ak")
+        begin(copy)
+        answer, _ = verdict(suite, copy, *pins, code=1)
+        check({p["check"] for p in answer["problems"]} == {"tpm-5"}, str(answer))
 
 
 def others(suite, tpm, ledger, desk, authority):
@@ -343,6 +401,7 @@ def body(suite):
         ledger, record = enrolment(suite, tpm, authority, desk)
         openssl(suite, authority, record)
         hostile(suite, ledger, desk)
+        renewed(suite, tpm, ledger, desk, authority)
         stranger = others(suite, tpm, ledger, desk, authority)
         successions(suite, tpm, stranger, ledger, desk, authority)
         passwords(suite, authority, desk)

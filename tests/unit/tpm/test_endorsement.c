@@ -79,7 +79,7 @@ static int
 activate(struct place *p, enum tally_ek_template template)
 {
 	tally_buf_clear(&p->out);
-	return chip_activate(&p->chip, template, tally_buf_view(&p->object),
+	return chip_activate(&p->chip, template, false, tally_buf_view(&p->object),
 			     tally_buf_view(&p->seed), &p->out, &p->err);
 }
 
