@@ -279,7 +279,8 @@ make_bundle(struct options *o, struct tally_err *err)
 	struct bundle_ledgers l = { .paths = paths, .n = o->inputs.count };
 	int status = 0;
 
-	memcpy(paths, o->inputs.paths, o->inputs.count * sizeof(*paths));
+	for (size_t i = 0; i < o->inputs.count; i++)
+		paths[i] = o->inputs.paths[i];
 	tally_buf_addf(&scratch, "%s.d.XXXXXX", o->out);
 	l.scratch = tally_buf_cstr(&scratch);
 	if (!mkdtemp((char *)scratch.p)) {
@@ -330,7 +331,7 @@ cli_bundle(int argc, char **argv, struct tally_err *err)
 		status = cli_missing("bundle", "-o FILE", err);
 	if (status == 0 && o.inputs.with_high && !o.inputs.licensor)
 		status = tally_err_set(err, TALLY_USE, "--high: goes with --for LICENSOR");
-	if (status == 0 && strcmp(o.out, "-") == 0)
+	if (status == 0 && o.out && strcmp(o.out, "-") == 0)
 		status = tally_err_set(err, TALLY_USE, "-o: a bundle is a file, and - is none");
 	if (status == 0)
 		status = make_bundle(&o, err);
