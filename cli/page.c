@@ -110,7 +110,7 @@ take_newest(struct page *p, const struct cli_source *src, uint64_t *sequence, st
 
 	while (r > 0) {
 		struct tally_buf scratch = TALLY_BUF_INIT;
-		struct tally_checkpoint cp;
+		struct tally_checkpoint cp = { 0 };
 		struct tally_note note;
 
 		r = tally_note_parse(&note, tally_buf_view(&p->newest), &scratch, err);
