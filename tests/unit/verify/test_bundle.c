@@ -160,7 +160,8 @@ build(struct tally_buf *out)
 	for (size_t i = 0; i < count; i++) {
 		bool bent = bend.name && strcmp(parts[i].name, bend.name) == 0;
 		size_t is = bent && bend.swapped ? i + 1
-			    : i > 0 && bend.swapped && strcmp(parts[i - 1].name, bend.name) == 0
+			    : i > 0 && bend.name && bend.swapped &&
+					    strcmp(parts[i - 1].name, bend.name) == 0
 				    ? i - 1
 				    : i;
 
