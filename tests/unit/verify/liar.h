@@ -14,7 +14,7 @@ extern struct liar {
 	struct tally_journal true_one;
 
 	struct ledger *l;
-	enum {
+	enum lie {
 		HONEST,
 		FLIP_COUNTER,
 		FLIP_TIME,

@@ -44,7 +44,7 @@ what_was_attested_for_another_note_is_found(void **state)
 	struct ledger l;
 
 	(void)state;
-	for (int how = OLD_COUNTER; how <= OLD_TIME; how++) {
+	for (enum lie how = OLD_COUNTER; how <= OLD_TIME; how++) {
 		make(&l);
 		anchor(&l);
 		liar.how = how;
@@ -60,7 +60,7 @@ static void
 another_index_value_or_none_is_found(void **state)
 {
 	static const struct {
-		int how;
+		enum lie how;
 		const char *says;
 	} cases[] = { { OTHER_INDEX, "of another NV index" },
 		      { OTHER_VALUE, "the TPM certified 9, the intent says 8" },
