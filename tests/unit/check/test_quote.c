@@ -123,6 +123,30 @@ check_6_stops_a_primary_key_of_the_endorsement_hierarchy(void **state)
 	assert_int_equal(evidence_verdict(e), 6);
 }
 
+/* A primary key of the owner, and a child of the owner's storage key. */
+static void
+check_6_stops_attestation_keys_of_the_owner_hierarchy(void **state)
+{
+	static const uint8_t owner[] = { 0x40, 0x00, 0x00, 0x01 };
+	struct tally_buf storage = TALLY_BUF_INIT;
+	struct evidence *e = *state;
+	uint8_t primary[34], child[34];
+	EVP_PKEY *key = faketpm_key();
+
+	faketpm_qualify(primary, tally_bytes(owner, sizeof(owner)), e->st.ak_public);
+	memcpy(e->attest.p + AT_SIGNER, primary, sizeof(primary));
+	evidence_sign(e);
+	assert_int_equal(evidence_verdict(e), 6);
+	faketpm_public_ek(&storage, key);
+	faketpm_qualify(primary, tally_bytes(owner, sizeof(owner)), tally_buf_view(&storage));
+	faketpm_qualify(child, tally_bytes(primary, sizeof(primary)), e->st.ak_public);
+	memcpy(e->attest.p + AT_SIGNER, child, sizeof(child));
+	evidence_sign(e);
+	assert_int_equal(evidence_verdict(e), 6);
+	tally_buf_deinit(&storage);
+	EVP_PKEY_free(key);
+}
+
 static void
 check_7_stops_a_replayed_quote(void **state)
 {
@@ -258,6 +282,7 @@ main(void)
 		CASE(check_4_stops_the_signature_of_another_key),
 		CASE(check_6_stops_an_attestation_key_under_another_parent),
 		CASE(check_6_stops_a_primary_key_of_the_endorsement_hierarchy),
+		CASE(check_6_stops_attestation_keys_of_the_owner_hierarchy),
 		CASE(check_7_stops_a_replayed_quote),
 		CASE(check_7_stops_a_nonce_that_is_cut),
 		CASE(check_8_stops_another_selection_of_pcrs),
