@@ -60,6 +60,7 @@ main(int argc, char **argv)
 					   .clock = tally_clock_real(),
 					   .threads = true };
 	struct config config;
+	bool loaded;
 	int rc;
 	argp_err_exit_status = 2;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
@@ -67,6 +68,7 @@ main(int argc, char **argv)
 	loop_block_signals();
 	tally_store_program("tallyd");
 	rc = config_load(&config, a.config, &err);
+	loaded = rc == 0;
 	if (rc == 0)
 		rc = witnesses_check(&config, &err);
 	if (rc == 0)
@@ -79,9 +81,9 @@ main(int argc, char **argv)
 		if (source.free != NULL)
 			source.free(source.ctx);
 	}
-	if (rc == 0)
+	if (loaded)
 		config_release(&config);
-	else
+	if (rc != 0)
 		fprintf(stderr, "tallyd: %s\n", err.text);
 	return rc == 0 ? 0 : tally_err_exit(&err);
 }
