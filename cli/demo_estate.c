@@ -334,16 +334,16 @@ demo_estate_make(struct demo_estate *e, unsigned hosts, uint64_t seed, struct ta
 	e->per_cluster = hosts / DEMO_CLUSTERS;
 	e->vm_count = (size_t)hosts * DEMO_PER_HOST;
 	e->vms = tally_alloc(e->vm_count * sizeof(*e->vms));
-	for (uint16_t vm = 0; vm < e->vm_count; vm++)
-		make_vm(e, vm);
+	for (size_t vm = 0; vm < e->vm_count; vm++)
+		make_vm(e, (uint16_t)vm);
 	demo_story_cast(e);
-	for (uint16_t host = 0; host < hosts; host++)
-		demo_estate_add(e, 0, DEMO_HOST, host, DEMO_NOBODY);
-	for (uint16_t vm = 0; vm < e->vm_count; vm++)
-		live(e, vm);
+	for (unsigned host = 0; host < hosts; host++)
+		demo_estate_add(e, 0, DEMO_HOST, (uint16_t)host, DEMO_NOBODY);
+	for (size_t vm = 0; vm < e->vm_count; vm++)
+		live(e, (uint16_t)vm);
 	demo_story_play(e);
-	for (uint16_t host = 0; host < hosts; host++)
-		demo_estate_add(e, DEMO_END, DEMO_HEARTBEAT, host, DEMO_NOBODY);
+	for (unsigned host = 0; host < hosts; host++)
+		demo_estate_add(e, DEMO_END, DEMO_HEARTBEAT, (uint16_t)host, DEMO_NOBODY);
 	qsort(e->events, e->count, sizeof(*e->events), by_time);
 	return 0;
 }

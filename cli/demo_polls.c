@@ -116,7 +116,8 @@ find_stays(const struct demo_estate *e, bool windows_only, struct stays *out)
 						     (uint16_t)(i % e->vm_count), open[i].since,
 						     DEMO_END });
 	free(open);
-	qsort(out->s, out->count, sizeof(*out->s), by_place);
+	if (out->count > 0)
+		qsort(out->s, out->count, sizeof(*out->s), by_place);
 }
 
 /* The number of the first poll at `t` or later. */
