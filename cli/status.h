@@ -21,7 +21,7 @@ struct standing {
 	char root[48], vkey[512];
 	uint64_t size, covered; /* entries; those under the newest checkpoint */
 	struct tally_anchors anchors;
-	uint64_t pid;           /* of the holder, 0 none */
+	uint64_t pid;                                            /* of the holder, 0 none */
 	char checkpoint[TALLY_TIME_TEXT], last[TALLY_TIME_TEXT]; /* empty: none */
 	struct tally_json_doc *report;
 	const struct tally_json *coverage; /* the ledger's row; NULL: none */

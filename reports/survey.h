@@ -21,7 +21,7 @@ struct survey {
 	uint64_t unlogged_at[FINDING_ENTRIES]; /* session statements */
 	size_t n_unlogged_at;
 	uint64_t no_pcr_at[FINDING_ENTRIES]; /* session statements, too */
-	struct powered powered; /* by its TPM */
+	struct powered powered;              /* by its TPM */
 	bool has_reset;
 	uint32_t reset_count;
 	bool has_host_id; /* of the newest session */
