@@ -4,6 +4,7 @@
  * steps, and judged by the verifier.
  */
 #include <errno.h>
+#include <lmdb.h>
 #include <string.h>
 #include "liar.h"
 
@@ -176,6 +177,96 @@ an_anchor_that_was_stopped_anywhere_is_ended_once(void **state)
 	tally_store_fault_hook(NULL, NULL);
 }
 
+static void
+add_receipt(struct ledger *l)
+{
+	struct tally_event ev = { .kind = TALLY_RECEIPT };
+	uint8_t root[TALLY_HASH];
+	uint64_t index;
+
+	assert_int_equal(tally_store_head(l->store, &ev.o.receipt_size, root, &l->err), 0);
+	ev.o.has_receipt_size = true;
+	ev.o.receipt_root = tally_bytes(root, TALLY_HASH);
+	ev.o.cosignatures = tally_bytes_str("\xe2\x80\x94 a AAAAAAA=\n");
+	assert_int_equal(tally_store_append_event(l->store, &ev, &index, &l->err), 0);
+}
+
+/* What `meta` has as "receipt": 1, or 0 for none. `drop`: then it is as an older
+ * program wrote it, which kept no such thing. */
+static int
+receipt_in_meta(struct ledger *l, bool drop, uint8_t value[8])
+{
+	char key[] = "receipt";
+	MDB_val k = { strlen(key), key }, v;
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi meta;
+	int r;
+
+	tally_seal_close(l->seal);
+	l->seal = NULL;
+	tally_store_close(l->store);
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_set_maxdbs(env, 16), 0);
+	assert_int_equal(mdb_env_open(env, l->path, 0, 0600), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, "meta", 0, &meta), 0);
+	r = mdb_get(txn, meta, &k, &v);
+	if (r == 0)
+		memcpy(value, v.mv_data, 8);
+	if (r == 0 && drop)
+		assert_int_equal(mdb_del(txn, meta, &k, NULL), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+	if (tally_store_open(&l->store, l->path, TALLY_STORE_WRITE, &l->clock.table, &l->err) < 0)
+		fail_msg("%s", l->err.text);
+	reseal(l);
+	return r == 0;
+}
+
+static void
+the_newest_receipt_of_an_older_ledger_is_found(void **state)
+{
+	uint8_t value[8];
+	struct ledger l;
+
+	(void)state;
+	make(&l);
+	add_receipt(&l);
+	ledger_append(&l, 3);
+	ledger_checkpoint(&l);
+	assert_int_equal(receipt_in_meta(&l, true, value), 1);
+	anchor(&l);
+	holds(&l, NULL);
+	assert_int_equal(receipt_in_meta(&l, false, value), 1);
+	add_receipt(&l);
+	anchor(&l);
+	holds(&l, NULL);
+	ledger_deinit(&l);
+}
+
+/* That there is none is noted down as well: nobody looks for it at each anchor. */
+static void
+a_ledger_without_receipts_is_searched_once(void **state)
+{
+	const uint8_t none[8] = { 255, 255, 255, 255, 255, 255, 255, 255 };
+	uint8_t value[8];
+	struct ledger l;
+
+	(void)state;
+	make(&l);
+	assert_int_equal(receipt_in_meta(&l, false, value), 0);
+	anchor(&l);
+	assert_int_equal(receipt_in_meta(&l, false, value), 1);
+	assert_memory_equal(value, none, sizeof(none));
+	anchor(&l);
+	holds(&l, NULL);
+	add_receipt(&l);
+	anchor(&l);
+	holds(&l, NULL);
+	ledger_deinit(&l);
+}
+
 int
 main(void)
 {
@@ -184,6 +275,8 @@ main(void)
 		cmocka_unit_test(a_tpm_without_a_counter_anchors_the_time_alone),
 		cmocka_unit_test(anchors_are_made_as_often_as_they_may),
 		cmocka_unit_test(an_anchor_that_was_stopped_anywhere_is_ended_once),
+		cmocka_unit_test(the_newest_receipt_of_an_older_ledger_is_found),
+		cmocka_unit_test(a_ledger_without_receipts_is_searched_once),
 	};
 	int r = cmocka_run_group_tests_name("verify anchored", tests, NULL, NULL);
 
