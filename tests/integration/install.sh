@@ -64,8 +64,10 @@ done
 holds 'the unit starts what was installed' grep -qx \
 	"ExecStart=${prefix#"$root"}/sbin/tallyd -c /etc/tallystick/tallyd.yaml" "$unit"
 holds 'the example is a configuration' exits 0 "$prefix/sbin/tallyd" -n -c "$root/etc/tallystick/tallyd.yaml"
-echo 'quorum none' >"$scratch/witnesses" # the policy is read, too
-sed -E 's/^#(  |    )?([a-z-])/\1\2/'";s,/etc/tallystick/witnesses,$scratch/witnesses," "$top/examples/tallyd.yaml" \
+echo 'quorum none' >"$scratch/witnesses" # the policy is read, too, and so are the roots
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=root -keyout "$scratch/key.pem" \
+	-out "$scratch/timestamp-roots.pem" 2>/dev/null
+sed -E 's/^#(  |    )?([a-z-])/\1\2/'";s,/etc/tallystick/(witnesses|timestamp-roots),$scratch/\\1," "$top/examples/tallyd.yaml" \
 	>"$scratch/all.yaml"
 holds 'so is the example with each of its comments taken away' exits 0 "$prefix/sbin/tallyd" -n -c "$scratch/all.yaml"
 shows_every_key() {
