@@ -241,7 +241,7 @@ record(struct desk *d, const struct tally_tls_peer *peer, struct tally_bytes bod
 {
 	struct tally_arena *arena = tally_arena_new(65536);
 	struct tally_enrolment_file f = { 0 };
-	struct open_challenge c;
+	struct open_challenge c = { 0 };
 	struct tally_response answer;
 	int r = tally_response_parse(&answer, body, arena, err);
 

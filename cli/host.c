@@ -172,7 +172,7 @@ read_old(struct old *old, const struct options *o, struct tally_err *err)
 {
 	struct tally_buf data = TALLY_BUF_INIT;
 	const struct tally_vkey *key = NULL;
-	struct tally_vkey given;
+	struct tally_vkey given = { 0 };
 	struct stat st, is;
 	bool ledger;
 
