@@ -264,8 +264,12 @@ compare_about(struct tally_verify *v, const struct target *bundle, const struct 
 	size_t member = archive_find(bundle->archive, "bundle.json");
 	int status = 0;
 
-	if (member == SIZE_MAX || bundle->archive->files[member].size > INPUT_MAX)
-		return 0; /* told, or not the one that is made */
+	if (member == SIZE_MAX)
+		return 0; /* told */
+	if (bundle->archive->files[member].size > INPUT_MAX) {
+		TELL(v, bundle, "bundle.json", "too long");
+		return 0;
+	}
 	status = archive_read(bundle->archive, member, &is, err);
 	tally_bundle_about(&plain, head, &about);
 	about.strict = true;
@@ -323,6 +327,17 @@ bundle_report(struct tally_verify *v, const struct target *t, const struct tally
 	return compare_about(v, f.bundle, head, r, err);
 }
 
+/* A report that another one here supersedes cannot be the newest: by such steps each leads to
+ * the main one, and with it its ledgers. */
+static void
+tell_unnamed(struct tally_verify *v, const struct target *t)
+{
+	if (t->main || t->named || v->problems.count > 0)
+		return;
+	problem(&v->problems, "bundle", t->path, NULL, "no report in it %s it",
+		t->kind == TARGET_REPORT ? "supersedes" : "rests on");
+}
+
 void
 bundle_close(struct tally_verify *v, size_t target)
 {
@@ -330,8 +345,10 @@ bundle_close(struct tally_verify *v, size_t target)
 
 	t->anchored = t->archive != NULL;
 	for (size_t i = 0; i < v->count; i++)
-		if (v->targets[i].bundle == target + 1)
+		if (v->targets[i].bundle == target + 1) {
 			t->anchored = t->anchored && v->targets[i].anchored;
+			tell_unnamed(v, &v->targets[i]);
+		}
 	for (size_t i = 0; i < v->n_inputs; i++)
 		if (v->inputs[i].bundle == target + 1 && !v->inputs[i].named &&
 		    v->problems.count == 0)

@@ -169,12 +169,16 @@ take_old(struct tally_verify *v, struct target *t, struct claims *c)
 		name = input_name(inputs, tally_buf_view(&other->content));
 		if (!name.p)
 			continue;
+		other->named = true; /* and so is a copy of it */
+		if (c->options.old)
+			continue;
 		c->old_name = tally_strndup((const char *)name.p, name.len);
 		c->old =
 			(struct tally_report_input){ c->old_name, tally_buf_view(&other->content) };
 		c->options.old = &c->old;
-		return true;
 	}
+	if (c->options.old)
+		return true;
 	TELL(v, t, "report %.*s, which it supersedes, is not among the paths",
 	     (int)tally_json_string(is).len, (const char *)tally_json_string(is).p);
 	return false;
@@ -340,17 +344,20 @@ beyond(const struct claims *c, struct tally_bytes host)
 static struct tally_export *
 find_export(struct tally_verify *v, size_t bundle, struct tally_bytes origin, uint64_t size)
 {
-	struct tally_export *found = NULL;
+	struct target *found = NULL;
 
 	for (size_t i = 0; i < v->count; i++) {
 		struct tally_export *x = v->targets[i].export;
 
 		if (x && v->targets[i].bundle == bundle && x->origin &&
 		    tally_bytes_eq(tally_bytes_str(x->origin), origin) &&
-		    (!found || found->size < size || !found->private))
-			found = x;
+		    (!found || found->export->size < size || !found->export->private))
+			found = &v->targets[i];
 	}
-	return found;
+	if (!found)
+		return NULL;
+	found->named = true;
+	return found->export;
 }
 
 static int

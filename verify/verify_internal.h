@@ -416,6 +416,7 @@ struct target {
 	char *path;
 	size_t bundle;            /* the number of the bundle that it is of, from 1; 0: of none */
 	bool main;                /* the report that the bundle is about */
+	bool named;               /* by a report: it rests on this export, or supersedes this one */
 	struct archive *archive;  /* of a bundle; NULL: not whole */
 	int fd;                   /* of a bundle before it is opened, else -1 */
 	char *prefix;             /* of an export: its names in the archive */

@@ -41,13 +41,14 @@ static const char pack[] =
 static const char licences[] = "- {product: test, metric: vm, quantity: 3}\n";
 
 static void
-make_bundle(void)
+make_bundle(bool both)
 {
 	char *argv[] = { "bundle",  exports[1], exports[0], "--from", "2026-03", "--to", "2026-04",
 			 "--rules", rules,      "-e",       held,     "-o",      path,   NULL };
 	struct tally_err err = TALLY_ERR_INIT;
 
-	if (cli_bundle(13, argv, &err) != 0)
+	argv[1] = both ? argv[1] : argv[0];
+	if (cli_bundle(both ? 13 : 12, both ? argv : argv + 1, &err) != 0)
 		fail_msg("%s", err.text);
 }
 
@@ -239,7 +240,7 @@ set_up(void **state)
 	held = test_path(one.root, "held.yaml");
 	test_file_write(held, licences, sizeof(licences) - 1);
 	path = test_path(one.root, "bundle.zip");
-	make_bundle();
+	make_bundle(true);
 	assert_int_equal(tally_file_read(AT_FDCWD, path, 1 << 20, &whole, &err), 1);
 	take_apart();
 	return 0;
@@ -275,7 +276,7 @@ the_same_ledgers_give_the_same_bytes(void **state)
 	struct tally_err err = TALLY_ERR_INIT;
 
 	(void)state;
-	make_bundle();
+	make_bundle(true);
 	assert_int_equal(tally_file_read(AT_FDCWD, path, 1 << 20, &again, &err), 1);
 	assert_true(tally_bytes_eq(tally_buf_view(&again), tally_buf_view(&whole)));
 	build(&made);
@@ -329,10 +330,8 @@ no_byte_can_be_changed(void **state)
 	size_t passed = 0;
 	int fd;
 
-	(void)state;
-	write_archive(path, whole.p, whole.len);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	assert_true(fd >= 0);
+	(void)state, write_archive(path, whole.p, whole.len);
+	assert_true((fd = open(path, O_WRONLY | O_CLOEXEC)) >= 0);
 	for (size_t i = 0; i < bits * whole.len; i += step) {
 		off_t at = (off_t)(i / bits);
 		struct tally_verify *v;
@@ -454,6 +453,9 @@ what_does_not_come_out_of_the_entries_is_found_in_every_format(void **state)
 	assert_int_equal(verdict("bundle.json: line"), 1);
 	drop_part("bundle.json");
 	assert_int_equal(verdict("bundle.json: not there"), 1);
+	/* However long: blanks behind it are no way to have it passed over. */
+	tally_buf_addf(part("bundle.json"), "%*s", 65 << 20, "");
+	assert_int_equal(verdict("bundle.json: too long"), 1);
 	add_part("report/report.pdf", "x");
 	assert_int_equal(verdict("holds 1 files that are no format of the report"), 1);
 }
@@ -511,6 +513,37 @@ a_ledger_that_is_missing_doubled_or_longer_is_found(void **state)
 	assert_int_equal(verdict("ledgers/0/private/notes: not there [missing]"), 1);
 }
 
+/* The bundle of both ledgers, but with the report of one. */
+static void
+what_no_report_rests_on_is_found(void **state)
+{
+	struct tally_buf both = whole;
+	struct part kept[MEMBERS];
+	struct tally_err err;
+	size_t n = 0;
+
+	(void)state;
+	add_part("inputs/with/0/more.json", tally_buf_cstr(part("report/report.json")));
+	assert_int_equal(verdict("inputs/with/0/more.json: no report in it supersedes it"), 1);
+	make_bundle(false);
+	whole = (struct tally_buf)TALLY_BUF_INIT;
+	assert_int_equal(tally_file_read(AT_FDCWD, path, 1 << 20, &whole, &err), 1);
+	take_apart();
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(parts[i].name, "ledgers/", 8) != 0) {
+			kept[n++] = parts[i];
+			parts[i].content = (struct tally_buf)TALLY_BUF_INIT;
+		}
+	tally_buf_deinit(&whole);
+	whole = both;
+	take_apart();
+	for (size_t i = 0; i < n; i++) {
+		tally_buf_deinit(part(kept[i].name));
+		*part(kept[i].name) = kept[i].content;
+	}
+	assert_int_equal(verdict("no report in it rests on it"), 1);
+}
+
 /* A program that knows nothing of us finds the members that the manifest tells. */
 static void
 a_strangers_reader_finds_the_same(void **state)
@@ -559,6 +592,7 @@ main(void)
 		cmocka_unit_test(what_does_not_come_out_of_the_entries_is_found_in_every_format),
 		cmocka_unit_test(what_it_was_made_from_has_to_be_in_it),
 		cmocka_unit_test(a_ledger_that_is_missing_doubled_or_longer_is_found),
+		cmocka_unit_test(what_no_report_rests_on_is_found),
 		cmocka_unit_test(a_strangers_reader_finds_the_same),
 	};
 
