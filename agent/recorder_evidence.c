@@ -48,7 +48,7 @@ static int64_t
 next_anchor(const struct tally_anchors *a, int64_t now)
 {
 	int64_t in = TALLY_ANCHOR_INTERVAL, at;
-	if (a->has_last && a->age >= 0 && a->age < in)
+	if (a->has_last && a->age < in)
 		in -= a->age;
 	if (a->day >= TALLY_ANCHOR_CAP && a->free_in > in)
 		in = a->free_in;

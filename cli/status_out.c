@@ -61,11 +61,11 @@ put_gaps(struct tally_jsonw *w, const struct tally_json *gaps)
 	tally_jsonw_end(w);
 }
 
-/* Since when, in whole seconds; the host's clock may have been set back. */
+/* Since when, in whole seconds; the host's clock may have been set back, and the host off. */
 static int64_t
 anchor_age(const struct tally_anchors *a)
 {
-	return a->age > 0 ? a->age / TALLY_SECOND : 0;
+	return (a->told_age > a->age ? a->told_age : a->age) / TALLY_SECOND;
 }
 
 static void

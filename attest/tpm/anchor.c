@@ -221,7 +221,7 @@ tally_seal_anchor(struct tally_seal *s, int64_t youngest, struct tally_anchors *
 		return 0;
 	if ((!s->ready && seal_recover(s, &settled, err) < 0) || j->anchors(j->ctx, out, err) < 0)
 		return tally_err_prefix(err, "anchor");
-	if (!out->open && !s->unanchored && out->has_last && out->age >= 0 && out->age < youngest)
+	if (!out->open && !s->unanchored && out->has_last && out->age < youngest)
 		return 0;
 	s->ready = false;
 	r = anchor(s, out, err);

@@ -87,8 +87,9 @@ struct tally_anchors {
 	bool has_counter; /* `counter` is known: */
 	uint64_t counter; /* of an open intent what it is to be, else what it is by the ledger */
 	bool has_last;    /* an anchor was made, */
-	int64_t age;      /* so long ago by the wall clock, ns; may be negative */
-	unsigned day;     /* intents of the last 24 hours */
+	int64_t age;      /* at least so long ago, ns, whatever the wall clock says */
+	int64_t told_age; /* by the wall clock; may be negative */
+	unsigned day;     /* intents of the last 24 hours in which the host was on */
 	int64_t free_in;  /* ns until fewer than the cap are, 0: now */
 };
 

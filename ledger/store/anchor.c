@@ -3,6 +3,11 @@
  * Anchors as the ledger keeps them (FORMAT.md section 6): intents and what came of
  * them are entries, each linked to the intent before it; "anchor" in `meta` is the
  * newest of both. An entry that ends an intent is always behind it.
+ *
+ * How long ago one was is told by the clocks of its boots alone, which nobody sets:
+ * within a boot by CLOCK_BOOTTIME, over a boot by what that has counted since. The
+ * time in which the host was off is left out, so that the cap is never exceeded, and
+ * a wall clock that is set either way changes nothing, over restarts too.
  */
 #include <string.h>
 #include "store_internal.h"
@@ -13,7 +18,8 @@
 /* One of these entries, as far as it matters here. */
 struct link {
 	unsigned kind;
-	uint64_t index, wall;
+	uint32_t boot;
+	uint64_t index, wall, uptime;
 	bool has_before, has_counter, gap;
 	uint64_t before, counter;
 };
@@ -51,8 +57,10 @@ read_link(struct tally_store *s, MDB_txn *txn, uint64_t index, struct link *out,
 	arena = tally_arena_new(1024);
 	r = tally_event_decode(&ev, leaf.entry.group, 1u << TALLY_OPERATIONS, arena, err);
 	*out = (struct link){ .kind = leaf.header.kind,
+			      .boot = leaf.header.boot,
 			      .index = index,
 			      .wall = leaf.header.wall,
+			      .uptime = leaf.header.uptime,
 			      .has_before = ev.o.has_anchor && ev.o.anchor < index,
 			      .before = ev.o.anchor,
 			      .has_counter = ev.o.has_counter,
@@ -65,20 +73,55 @@ read_link(struct tally_store *s, MDB_txn *txn, uint64_t index, struct link *out,
 	return r;
 }
 
+/* ns that have surely gone by from one link to a later one. */
 static int64_t
-since(const struct tally_store *s, uint64_t wall)
+between(const struct link *from, const struct link *to)
 {
-	return tally_clock_now(s->clock).wall.ns - (int64_t)wall;
+	uint64_t ns = to->uptime;
+
+	if (from->boot == to->boot)
+		ns = to->uptime > from->uptime ? to->uptime - from->uptime : 0;
+	return ns < INT64_MAX ? (int64_t)ns : INT64_MAX;
+}
+
+static int64_t
+sum(int64_t a, int64_t b)
+{
+	int64_t ns;
+
+	return __builtin_add_overflow(a, b, &ns) ? INT64_MAX : ns;
+}
+
+/* This instant as a link: of the newest boot that has entries, or of a later one. A boot that
+ * has no name is a later one where its uptime is smaller than the newest link's. */
+static int
+read_now(struct tally_store *s, MDB_txn *txn, const struct link *newest, struct link *out,
+	 struct tally_err *err)
+{
+	struct tally_now now = tally_clock_now(s->clock);
+	struct tally_bytes boot;
+	int r = store_get(txn, s->head, tally_bytes_str("boot"), &boot, err);
+
+	*out = (struct link){ .wall = (uint64_t)now.wall.ns, .uptime = (uint64_t)now.uptime.ns };
+	if (r < 0)
+		return -1;
+	if (r == 0 || boot.len != 20)
+		return tally_err_set(err, TALLY_FAILS, "head: malformed boot");
+	out->boot = tally_get_u32(boot.p);
+	if (memcmp(boot.p + 4, s->boot_id, 16) != 0 ||
+	    (!s->boot_known && newest->boot == out->boot && out->uptime < newest->uptime))
+		out->boot++;
+	return 0;
 }
 
 /* Intents of the last day, from the newest one back; no more than the cap. */
 static int
-count_day(struct tally_store *s, MDB_txn *txn, struct link l, struct tally_anchors *out,
-	  struct tally_err *err)
+count_day(struct tally_store *s, MDB_txn *txn, struct link l, int64_t age,
+	  struct tally_anchors *out, struct tally_err *err)
 {
-	int64_t age;
+	while (age < DAY) {
+		struct link later = l;
 
-	while ((age = since(s, l.wall)) < DAY) {
 		if (++out->day == TALLY_ANCHOR_CAP) {
 			out->free_in = DAY - age;
 			break;
@@ -87,6 +130,7 @@ count_day(struct tally_store *s, MDB_txn *txn, struct link l, struct tally_ancho
 			break;
 		if (read_link(s, txn, l.before, &l, err) < 0)
 			return -1;
+		age = sum(age, between(&l, &later));
 	}
 	return 0;
 }
@@ -94,14 +138,14 @@ count_day(struct tally_store *s, MDB_txn *txn, struct link l, struct tally_ancho
 static int
 read_anchors(struct tally_store *s, MDB_txn *txn, struct tally_anchors *out, struct tally_err *err)
 {
-	struct link newest, intent;
+	struct link newest, intent, now;
 	uint64_t index;
 	int r = read_newest(s, txn, "anchor", &index, err);
 
 	memset(out, 0, sizeof(*out));
 	if (r <= 0)
 		return r;
-	if (read_link(s, txn, index, &newest, err) < 0)
+	if (read_link(s, txn, index, &newest, err) < 0 || read_now(s, txn, &newest, &now, err) < 0)
 		return -1;
 	intent = newest;
 	out->open = newest.kind == TALLY_ANCHOR_INTENT;
@@ -113,8 +157,11 @@ read_anchors(struct tally_store *s, MDB_txn *txn, struct tally_anchors *out, str
 	out->counter = newest.gap && !out->open ? newest.counter : intent.counter;
 	/* A gap tells of no time: behind one an anchor is due. */
 	out->has_last = newest.kind == TALLY_ANCHOR && !newest.gap;
-	out->age = since(s, newest.wall);
-	return out->any ? count_day(s, txn, intent, out, err) : 0;
+	out->age = between(&newest, &now);
+	out->told_age = (int64_t)now.wall - (int64_t)newest.wall;
+	return out->any ? count_day(s, txn, intent, sum(out->age, between(&intent, &newest)), out,
+				    err)
+			: 0;
 }
 
 int

@@ -151,7 +151,7 @@ tally_store_open(struct tally_store **out, const char *path, enum tally_store_mo
 	s->dirfd = s->lockfd = -1;
 	s->write = mode == TALLY_STORE_WRITE;
 	s->clock = clock ? clock : tally_clock_real();
-	s->boot_known = s->write && s->clock->boot_id(s->clock->ctx, s->boot_id) == 0;
+	s->boot_known = s->clock->boot_id(s->clock->ctx, s->boot_id) == 0;
 	if (!s->boot_known)
 		memset(s->boot_id, 0, sizeof(s->boot_id));
 	if (open_parts(s, err) < 0) {

@@ -182,6 +182,38 @@ no_more_than_the_cap_are_made_in_a_day(void **state)
 	assert_in_range(w->tpm.increments, TALLY_ANCHOR_CAP + 1, 2 * TALLY_ANCHOR_CAP);
 }
 
+/* Neither way does it matter where the wall clock is set, nor that the host boots. */
+static void
+a_clock_that_is_set_neither_voids_the_cap_nor_stops_anchors(void **state)
+{
+	struct world *w = *state;
+	for (int i = 0; i < TALLY_ANCHOR_CAP; i++) {
+		open_recorder(w);
+		record(w);
+		close_recorder(w);
+		test_clock_advance(&w->clock, TALLY_SECOND);
+	}
+	assert_int_equal(w->tpm.increments, TALLY_ANCHOR_CAP);
+	for (int i = 0; i < 3; i++) {
+		test_clock_step(&w->clock, 2 * 1440 * MINUTE);
+		if (i == 2) {
+			faketpm_reset(&w->tpm);
+			test_clock_reboot(&w->clock, 2 * 1440 * MINUTE);
+		}
+		open_recorder(w);
+		record(w);
+		close_recorder(w);
+	}
+	assert_int_equal(w->tpm.increments, TALLY_ANCHOR_CAP);
+	test_clock_step(&w->clock, -60 * 1440 * MINUTE);
+	open_recorder(w);
+	record(w);
+	idle(w, 1435 * MINUTE);
+	assert_int_equal(w->tpm.increments, TALLY_ANCHOR_CAP);
+	idle(w, 65 * MINUTE);
+	assert_in_range(w->tpm.increments, TALLY_ANCHOR_CAP + 4, TALLY_ANCHOR_CAP + 6);
+}
+
 /* The counter fails for good: the notes keep their evidence, and the failure is told. */
 static void
 fail_increment(void *ctx, const char *call)
@@ -243,6 +275,7 @@ main(void)
 		CASE(anchors_come_with_the_session_each_quarter_of_an_hour_and_at_the_end),
 		CASE(one_who_asks_for_a_checkpoint_has_an_old_anchor_renewed_under_it),
 		CASE(no_more_than_the_cap_are_made_in_a_day),
+		CASE(a_clock_that_is_set_neither_voids_the_cap_nor_stops_anchors),
 		CASE(an_anchor_that_fails_leaves_the_notes_their_evidence),
 		CASE(a_counter_that_is_ahead_closes_the_ledger_and_records_go_on),
 	};
