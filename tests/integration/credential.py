@@ -35,9 +35,11 @@ def free_ports():
 
 
 class Place:
-    def __init__(self, credential, tally, helper):
-        self.credential, self.tally = os.path.abspath(credential), os.path.abspath(tally)
-        self.dir = Path(tempfile.mkdtemp(prefix="tally-credential-"))
+    what = "credential"  # the test, in what it says
+
+    def __init__(self, program, tally, helper):
+        self.program, self.tally = os.path.abspath(program), os.path.abspath(tally)
+        self.dir = Path(tempfile.mkdtemp(prefix=f"tally-{self.what}-"))
         self.port = free_ports()
         self.env = dict(os.environ, TALLY_TPM_HELPER=os.path.abspath(helper),
                         TPM2TOOLS_TCTI=f"swtpm:host=127.0.0.1,port={self.port}")
@@ -53,15 +55,15 @@ class Place:
                 return
             except OSError:
                 if self.tpm.poll() is not None:
-                    raise SystemExit(f"credential: swtpm ended with {self.tpm.returncode}") from None
+                    raise SystemExit(f"{self.what}: swtpm ended with {self.tpm.returncode}") from None
                 time.sleep(0.05)
-        raise SystemExit("credential: swtpm does not listen")
+        raise SystemExit(f"{self.what}: swtpm does not listen")
 
     def __call__(self, *command, fails=False):
         done = subprocess.run([*map(str, command)], stdin=subprocess.DEVNULL, capture_output=True, check=False,
                               env=self.env, cwd=self.dir, timeout=120)
         if (done.returncode != 0) != fails:
-            raise SystemExit(f"credential: {' '.join(map(str, command))}: exit {done.returncode}: "
+            raise SystemExit(f"{self.what}: {' '.join(map(str, command))}: exit {done.returncode}: "
                              f"{done.stderr.decode(errors='replace')[:1500]}")
         return done.stdout.decode(errors="replace")
 
@@ -76,8 +78,8 @@ class Place:
         self("tpm2_flushcontext", "session")
         self("tpm2_flushcontext", "-t")
 
-    def ours_for_theirs(self, algorithm):
-        """A key that tpm2-tools hold, a credential of ours."""
+    def keys(self, algorithm):
+        """An endorsement key and an attestation key below it, of tpm2-tools."""
         self("tpm2_createek", "-G", algorithm, "-c", "ek.ctx", "-u", "ek.pub")
         self("tpm2_flushcontext", "-t")  # each tool leaves its objects
         self.ek_session()
@@ -90,15 +92,19 @@ class Place:
              "ak.name")
         self("tpm2_flushcontext", "session")
         self("tpm2_flushcontext", "-t")
+
+    def ours_for_theirs(self, algorithm):
+        """A key that tpm2-tools hold, a credential of ours."""
+        self.keys(algorithm)
         name = (self.dir / "ak.name").read_bytes().hex()
         secret = os.urandom(32)
         (self.dir / "secret").write_bytes(secret)
-        self(self.credential, "make", "ek.pub", name, "secret", "blob")
+        self(self.program, "make", "ek.pub", name, "secret", "blob")
         self.activate("blob")
         if (self.dir / "opened").read_bytes() != secret:
             raise SystemExit(f"credential: {algorithm}: another secret came out")
         other = name[:-1] + ("0" if name[-1] != "0" else "1")
-        self(self.credential, "make", "ek.pub", other, "secret", "blob")
+        self(self.program, "make", "ek.pub", other, "secret", "blob")
         self.activate("blob", fails=True)
         self("tpm2_flushcontext", "-t")
         self("tpm2_flushcontext", "-l")
@@ -108,13 +114,13 @@ class Place:
         """A ledger's own keys, a credential of tpm2_makecredential."""
         self(self.tally, "init", "ledger", "--tpm", f"swtpm:host=127.0.0.1,port={self.port}")
         self(self.tally, "enrol", "request", "ledger", "-o", "request")
-        name = self(self.credential, "request", "request", "ek.pub").strip()
+        name = self(self.program, "request", "request", "ek.pub").strip()
         secret = os.urandom(32)
         (self.dir / "secret").write_bytes(secret)
         self("tpm2_makecredential", "-T", "none", "-u", "ek.pub", "-s", "secret", "-n", name, "-o", "blob")
-        self(self.credential, "challenge", "blob", "challenge")
+        self(self.program, "challenge", "blob", "challenge")
         self(self.tally, "enrol", "respond", "ledger", "challenge", "-o", "response")
-        self(self.credential, "response", "response", "opened")
+        self(self.program, "response", "response", "opened")
         if (self.dir / "opened").read_bytes() != secret:
             raise SystemExit("credential: another secret came out of theirs")
         print("credential: tally enrol respond opens that of tpm2_makecredential")

@@ -7,6 +7,8 @@
 Written from docs/FORMAT.md alone: sections 1, 3, 5, 6 and 8. It checks nothing
 but the shapes; that is the point of handing the parts to somebody else's tool.
 OUT gets ak.pem, quote.msg, quote.sig, and nonce (hex of q).
+
+`tpm2_nvcertify.py` takes anchors out with the same reader.
 """
 import base64
 import hashlib
@@ -48,25 +50,23 @@ def varint(r):
         shift += 7
 
 
-def field(message, wanted):
-    """The bytes of a length-delimited field of a Protocol Buffers message."""
-    r = Reader(message)
+def fields(message):
+    """The fields of a Protocol Buffers message, by number: bytes, or an integer."""
+    r, found = Reader(message), {}
     while r.left():
         tag = varint(r)
         kind = tag & 7
         if kind == 2:
-            content = r.take(varint(r))
-            if tag >> 3 == wanted:
-                return content
+            found[tag >> 3] = r.take(varint(r))
         elif kind == 0:
-            varint(r)
+            found[tag >> 3] = varint(r)
         else:
             r.take(8 if kind == 1 else 4)
-    sys.exit(f"extract_quote: no field {wanted}")
+    return found
 
 
-def statements(export):
-    """The session statements, in the order of the log."""
+def operations(export, kind):
+    """Group 3 of the entries of a kind, as fields, in the order of the log."""
     tiles = export / "tile/entries"
     for path in sorted(tiles.rglob("*")):
         if not path.is_file():
@@ -81,8 +81,22 @@ def statements(export):
                 if mask >> k & 1:
                     payloads.take(16)
                     groups[k] = payloads.take(payloads.number(3))
-            if record[1] == STATEMENT:
-                yield field(groups[2], 17)
+            if record[1] == kind:
+                yield fields(groups[2])
+
+
+def statement(export):
+    """The fields of the newest session statement."""
+    return fields(list(operations(export, STATEMENT))[-1][17])
+
+
+def public_key(ak_public):
+    """PEM of a TPMT_PUBLIC on P-256."""
+    point = Reader(ak_public[-68:])
+    der = SPKI + b"\x04" + point.sized(2) + point.sized(2)
+    pem = base64.encodebytes(der).decode().replace("\n", "")
+    lines = [pem[i:i + 64] for i in range(0, len(pem), 64)]
+    return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
 
 
 def evidence(notes, ak_public):
@@ -108,7 +122,7 @@ def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     export, out = map(pathlib.Path, sys.argv[1:])
-    ak_public = field(list(statements(export))[-1], 4)
+    ak_public = statement(export)[4]
     text, blob = evidence((export / "private/notes").read_bytes(), ak_public)
 
     r = Reader(blob)
@@ -119,12 +133,9 @@ def main():
     (out / "quote.sig").write_bytes(r.sized(2))
     assert not r.left()
 
-    point = Reader(ak_public[-68:])
-    der = SPKI + b"\x04" + point.sized(2) + point.sized(2)
-    pem = base64.encodebytes(der).decode().replace("\n", "")
-    lines = [pem[i:i + 64] for i in range(0, len(pem), 64)]
-    (out / "ak.pem").write_text("\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""]))
+    (out / "ak.pem").write_text(public_key(ak_public))
     (out / "nonce").write_text(hashlib.sha256(b"tally/checkpoint/v1\0" + text.encode()).hexdigest())
 
 
-main()
+if __name__ == "__main__":
+    main()
