@@ -319,6 +319,21 @@ judge(const struct options *o, struct tally_err *err)
 	return status;
 }
 
+/* An earlier report, and what that was made from, tell of everybody's products; what an earlier
+ * one for the same licensor was made from is disclosed otherwise by now. */
+static int
+check_disclosed(const struct options *o, struct tally_err *err)
+{
+	if (o->inputs.with_high && !o->inputs.licensor)
+		return tally_err_set(err, TALLY_USE, "--high: goes with --for LICENSOR");
+	if (o->inputs.licensor && (o->compare || o->n_with > 0))
+		return tally_err_set(err, TALLY_USE,
+				     "%s: does not go with --for LICENSOR: it would give away "
+				     "what is none of theirs",
+				     o->compare ? "--compare" : "--with");
+	return 0;
+}
+
 int
 cli_bundle(int argc, char **argv, struct tally_err *err)
 {
@@ -329,8 +344,8 @@ cli_bundle(int argc, char **argv, struct tally_err *err)
 		status = cli_report_check(&o.inputs, "bundle", err);
 	if (status == 0 && !o.out)
 		status = cli_missing("bundle", "-o FILE", err);
-	if (status == 0 && o.inputs.with_high && !o.inputs.licensor)
-		status = tally_err_set(err, TALLY_USE, "--high: goes with --for LICENSOR");
+	if (status == 0)
+		status = check_disclosed(&o, err);
 	if (status == 0 && o.out && strcmp(o.out, "-") == 0)
 		status = tally_err_set(err, TALLY_USE, "-o: a bundle is a file, and - is none");
 	if (status == 0)

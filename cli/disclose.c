@@ -17,7 +17,6 @@
 #define ENTRY       (2U + TALLY_RECORD)
 #define PAYLOAD_MAX (TILE * (1 + TALLY_GROUPS * (TALLY_SALT + 3 + (size_t)TALLY_GROUP_MAX)))
 #define ALL         ((1U << TALLY_GROUPS) - 1)
-#define EVIDENCE    70U /* kinds from here on are what a verdict rests on */
 
 bool
 cli_pack_is_of(const struct tally_pack *pack, const char *licensor)
@@ -97,18 +96,54 @@ note_vm(struct cli_disclosure *d, const uint8_t vm[TALLY_UUID])
 	memcpy(d->vms[d->count++], vm, TALLY_UUID);
 }
 
-/* Which groups the licensor gets of an entry. */
+enum sort { SECRET, BEGIN, COMMON, EVIDENCE };
+
+/* What an entry without a machine is to a licensor. A kind that is not here is none of
+ * his. */
+static enum sort
+sort_of(unsigned kind)
+{
+	switch (kind) {
+	case TALLY_LEDGER_BEGIN:
+		return BEGIN;
+	case TALLY_HOST_FACTS:
+	case TALLY_HOST_BOOT:
+	case TALLY_HOST_RETIRED:
+	case TALLY_HOST_FAILED:
+	case TALLY_AGENT_START:
+	case TALLY_AGENT_STOP:
+	case TALLY_HEARTBEAT:
+	case TALLY_GAP_BEGIN:
+	case TALLY_GAP_END:
+	case TALLY_GAP:
+	case TALLY_CLOCK_STEP:
+		return COMMON;
+	case TALLY_SESSION_STATEMENT:
+	case TALLY_ANCHOR_INTENT:
+	case TALLY_ANCHOR:
+	case TALLY_RECEIPT:
+	case TALLY_ENROLMENT:
+		return EVIDENCE;
+	default:
+		return SECRET;
+	}
+}
+
+/* Which groups the licensor gets of an entry: of what cores and coverage need the metering,
+ * of what a verdict rests on the operations. */
 static unsigned
 mask_of(const struct cli_disclosure *d, unsigned kind, const struct tally_event *ev)
 {
-	if (kind == TALLY_LEDGER_BEGIN || kind >= EVIDENCE)
-		return ALL;
-	if (ev->i.has_vm)
-		return d->count > 0 && bsearch(ev->i.vm, d->vms, d->count, sizeof(*d->vms), compare)
-			       ? ALL
-			       : 0;
-	/* Facts, gaps, boots, heartbeats: cores and coverage are everybody's affair. */
-	return kind == TALLY_OPERATOR_ACTION ? 0 : 1U << TALLY_METERING | 1U << TALLY_IDENTITY;
+	static const unsigned groups[] = {
+		[BEGIN] = ALL,
+		[COMMON] = 1U << TALLY_METERING,
+		[EVIDENCE] = 1U << TALLY_OPERATIONS,
+	};
+
+	if (!ev->i.has_vm)
+		return groups[sort_of(kind)];
+	return d->count > 0 && bsearch(ev->i.vm, d->vms, d->count, sizeof(*d->vms), compare) ? ALL
+											     : 0;
 }
 
 /* A payload as it lies in the file. */

@@ -2,8 +2,8 @@
 #ifndef TALLY_CLI_DISCLOSE_H
 #define TALLY_CLI_DISCLOSE_H
 /*
- * What one licensor gets to see of exports (FORMAT.md section 27): what hosts say of
- * themselves, what evidence rests on, and of machines those that ever had one of its
+ * What one licensor gets to see of exports (FORMAT.md section 27): what cores and
+ * coverage need, what evidence rests on, and of machines those that ever had one of its
  * products, on any host. Of everything else the commitments stay.
  */
 #include "tally/bytes.h"

@@ -205,7 +205,10 @@ put_position(struct tally_jsonw *w, const struct tally_report *r, const struct p
 	put_held(w, r, p);
 	put_time(w, "to", p->to);
 	put_text(w, "unit", report_text(r, p->unit));
-	put_vms(w, "unresolved", r, p->unresolved, p->n_unresolved);
+	if (r->with_high)
+		put_vms(w, "unresolved", r, p->unresolved, p->n_unresolved);
+	else
+		put_null(w, "unresolved"); /* they are what it adds */
 	tally_jsonw_end(w);
 }
 
@@ -296,7 +299,10 @@ add_position(struct columns *c, const struct tally_report *r, const struct posit
 		columns_str(c, "-");
 	}
 	tally_buf_clear(&scope);
-	tally_buf_addf(&scope, "%zu", p->n_unresolved);
+	if (r->with_high)
+		tally_buf_addf(&scope, "%zu", p->n_unresolved);
+	else
+		tally_buf_add_str(&scope, "-");
 	columns_add(c, tally_buf_view(&scope));
 	tally_buf_deinit(&scope);
 }

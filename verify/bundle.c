@@ -287,25 +287,6 @@ compare_about(struct tally_verify *v, const struct target *bundle, const struct 
 	return status;
 }
 
-/* What a licensor gets to see, and what that cannot show. */
-static void
-tell_disclosed(struct tally_verify *v, const struct target *bundle, size_t number,
-	       struct tally_bytes licensor)
-{
-	remark(&v->problems, "%s: for %.*s. %s", bundle->path, (int)licensor.len,
-	       (const char *)licensor.p, TALLY_BUNDLE_INCOMPLETE);
-	for (size_t i = 0; i < v->count; i++) {
-		const struct tally_export *x = v->targets[i].export;
-
-		if (x && v->targets[i].bundle == number)
-			remark(&v->problems,
-			       "%s: of %" PRIu64 " entries %" PRIu64 " are disclosed, %" PRIu64
-			       " in part, %" PRIu64 " are commitments only",
-			       v->targets[i].path, x->size, x->size - x->withheld - x->partly,
-			       x->partly, x->withheld);
-	}
-}
-
 int
 bundle_report(struct tally_verify *v, const struct target *t, const struct tally_json *head,
 	      const struct tally_report *r, struct tally_err *err)
@@ -314,10 +295,13 @@ bundle_report(struct tally_verify *v, const struct target *t, const struct tally
 	const struct tally_json *made_for = tally_json_get(head, "for");
 	size_t first, end;
 
-	if (made_for && tally_json_get(made_for, "licensor"))
-		tell_disclosed(v, f.bundle, t->bundle,
-			       tally_json_string(tally_json_get(made_for, "licensor")));
+	/* What a licensor gets to see, and what that cannot show. */
+	if (made_for) {
+		struct tally_bytes of = tally_json_string(tally_json_get(made_for, "licensor"));
 
+		remark(&v->problems, "%s: for %.*s. %s", f.bundle->path, (int)of.len,
+		       (const char *)of.p, TALLY_BUNDLE_INCOMPLETE);
+	}
 	if (tally_report_files(r, compare_format, &f, err) < 0)
 		return -1;
 	archive_range(f.bundle->archive, REPORT, &first, &end);

@@ -25,6 +25,28 @@ problem_json(struct tally_jsonw *w, const struct problem *p)
 	tally_jsonw_end(w);
 }
 
+/* The next line of them, which are not empty, without its end. */
+static struct tally_bytes
+next_remark(struct tally_bytes *lines)
+{
+	const uint8_t *end = memchr(lines->p, '\n', lines->len);
+	struct tally_bytes line =
+		tally_bytes(lines->p, end ? (size_t)(end - lines->p) : lines->len);
+	size_t n = line.len + (end != NULL);
+
+	*lines = tally_bytes(lines->p + n, lines->len - n);
+	return line;
+}
+
+static void
+remarks_json(struct tally_jsonw *w, struct tally_bytes lines)
+{
+	tally_jsonw_array(w);
+	while (lines.len > 0)
+		tally_jsonw_string(w, next_remark(&lines));
+	tally_jsonw_end(w);
+}
+
 void
 tally_verify_json(const struct tally_verify *v, struct tally_buf *out)
 {
@@ -42,6 +64,8 @@ tally_verify_json(const struct tally_verify *v, struct tally_buf *out)
 	for (size_t i = 0; i < v->problems.count; i++)
 		problem_json(w, &v->problems.items[i]);
 	tally_jsonw_end(w);
+	tally_jsonw_key(w, "remarks");
+	remarks_json(w, tally_buf_view(&v->problems.remarks));
 	tally_jsonw_key(w, "timestamped");
 	vouched_json(v, true, w);
 	tally_jsonw_key(w, "witnessed");
@@ -88,14 +112,9 @@ static void
 remarks_text(struct tally_bytes lines, struct tally_buf *out)
 {
 	while (lines.len > 0) {
-		const uint8_t *end = memchr(lines.p, '\n', lines.len);
-		size_t n = end ? (size_t)(end - lines.p) : lines.len;
-
 		tally_buf_add_str(out, "remark: ");
-		tally_printable(out, tally_bytes(lines.p, n));
+		tally_printable(out, next_remark(&lines));
 		tally_buf_add_u8(out, '\n');
-		n += end != NULL;
-		lines = tally_bytes(lines.p + n, lines.len - n);
 	}
 }
 

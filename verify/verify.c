@@ -317,6 +317,18 @@ compare_histories(struct tally_verify *v, struct tally_err *err)
 	return 0;
 }
 
+/* For whomever it was made: a reader is to know how much there is that he does not see. */
+static void
+tell_withheld(struct tally_verify *v, const struct tally_export *x)
+{
+	if (x->withheld + x->partly > 0)
+		remark(&v->problems,
+		       "%s: of %" PRIu64 " entries %" PRIu64 " are disclosed, %" PRIu64
+		       " in part, %" PRIu64 " are commitments only",
+		       x->folder.path, x->size, x->size - x->withheld - x->partly, x->partly,
+		       x->withheld);
+}
+
 static int
 run_exports(struct tally_verify *v, struct tally_err *err)
 {
@@ -332,6 +344,7 @@ run_exports(struct tally_verify *v, struct tally_err *err)
 			return -1;
 		t->anchored = t->export->anchored;
 		t->class = enrolment_class(t->export);
+		tell_withheld(v, t->export);
 	}
 	compare_counters(v);
 	return compare_histories(v, err) < 0 ? -1 : compare_hosts(v, err);

@@ -18,6 +18,7 @@ from scenario import Suite, arguments, check, event, main, write_events
 
 RULES = Path(__file__).resolve().parent.parent.parent / "rules"
 WEB = "6b1c5a8e-8d0b-4a56-9a53-0a9e9a7d2c11"
+BARE = "6b1c5a8e-8d0b-4a56-9a53-0a9e9a7d2c12"
 HOUR = 3600
 DAY = 24 * HOUR
 PRICES = """currency: EUR
@@ -180,11 +181,13 @@ def licensor(suite):
     both = {"cores_per_socket": [8, 8], "cluster": "c1", "region": "eu"}
     secret = "6b1c5a8e-8d0b-4a56-9a53-0a9e9a7d2c99"
     history = [
-        event(0, "m1", "host", **both),
+        event(0, "m1", "host", **both, site="bunker7", model="crayon"),
+        event(0, "m1", "start", vm=BARE, name="bare", vcpus=2, os="http://microsoft.com/win/2k22"),
         event(HOUR, "m1", "start", vm=secret, name="topsecret", vcpus=2, os="http://redhat.com/rhel/9", tenant="hushhush"),
         event(2 * HOUR, "m1", "start", vm=WEB, name="web", vcpus=4, os="http://microsoft.com/win/2k22", edition="standard"),
         event(20 * HOUR, "m1", "stop", vm=WEB, cause="shutdown"),
         event(21 * HOUR, "m1", "stop", vm=secret, cause="shutdown"),
+        event(21 * HOUR, "m1", "stop", vm=BARE, cause="shutdown"),
         event(22 * HOUR, "m1", "heartbeat"),
     ]
     estate = suite.scratch / "mixed"
@@ -197,10 +200,12 @@ def licensor(suite):
     with suite.case("a licensor's bundle holds, and says what it cannot show"):
         said = suite.must("verify", out, "--anchor", pins).text
         check("for microsoft" in said and "commitments only" in said and "needs the streams" in said, said)
+        told = json.loads(suite.must("verify", out, "--anchor", pins, "--json").text)
+        check(any("commitments only" in r for r in told["remarks"]) and all(f"remark: {r}\n" in said for r in told["remarks"]), f"{told}")
         about = json.loads(members["bundle.json"])
         check(about["for"] == "microsoft" and "word of whoever made this" in about["completeness"], f"{about}")
     with suite.case("nothing in it tells of other vendors' products, by name, tenant, UUID or rule"):
-        for word in (b"topsecret", b"hushhush", b"rhel", b"redhat", bytes.fromhex(secret.replace("-", "")), secret.encode()):
+        for word in (b"topsecret", b"hushhush", b"rhel", b"redhat", b"bunker7", b"crayon", b"mixed.jsonl", bytes.fromhex(secret.replace("-", "")), secret.encode()):
             check(all(word not in c for n, c in members.items()), f"{word}: {[n for n, c in members.items() if word in c]}")
         check(b"web" in b"".join(c for n, c in members.items() if "payload" in n), "web is not there")
         check({n for n in members if n.startswith("rules/")} == {"rules/sql-server.yaml", "rules/windows-client.yaml",
@@ -214,12 +219,15 @@ def licensor(suite):
         got = {(p["rule"], p["scope"], p["id"]): p["measured"] for p in made["positions"]}
         check(want and all(got[k] == v for k, v in want.items()), f"{got} {want}")
         check(all(p["high"] is None and p["entitled"] is None for p in made["positions"]) and not made["charges"], "high")
-        check([v["name"] for v in made["vms"]] == ["web"] and made["vms"][0]["run_seconds"] == str(18 * HOUR), f"{made['vms']}")
+        check([(v["name"], v["run_seconds"]) for v in made["vms"]] == [("web", str(18 * HOUR)), ("bare", str(21 * HOUR))], f"{made['vms']}")
+        check(all(p["unresolved"] is None for p in made["positions"]), "who counts in the worst reading alone")
+        check(b" 1\n" not in b"\n".join(x for x in members["report/report.txt"].split(b"\n") if b"fleet " in x), "report.txt")
     with suite.case("the worst reading is told where it is asked for"):
         suite.must("bundle", *some, "--for", "Microsoft", "--high", "-o", out)
         made = json.loads(dict(members_of(out))["report/report.json"])
         check(made["report"]["for"] == {"high": True, "licensor": "Microsoft"}, f"{made['report']}")
         check(all(p["high"] is not None for p in made["positions"]), "high")
+        check(any([v["name"] for v in p["unresolved"]] == ["bare"] for p in made["positions"]), "unresolved")
         suite.must("verify", out, "--anchor", pins)
     with suite.case("an entry that is withheld from what was disclosed changes the report"):
         name = next(n for n in members if "payload" in n)
@@ -229,6 +237,11 @@ def licensor(suite):
         (suite.scratch / "hostile.zip").write_bytes(by_format_md(sorted(forged.items())))
         said = suite.must("verify", suite.scratch / "hostile.zip", "--anchor", pins, code=1).text
         check("[payload]" in said, said[:400])
+    with suite.case("what tells of everybody goes into no licensor's bundle: an earlier report, and what one was made from"):
+        none = suite.scratch / "none.zip"
+        suite.refused("bundle", *some, "--for", "microsoft", "--compare", whole, "-o", none, code=2, names=["--compare", "--for"])
+        suite.refused("bundle", *some, "--for", "microsoft", "--with", whole, "-o", none, code=2, names=["--with", "--for"])
+        check(not none.exists(), "it was written")
     with suite.case("a vendor without packs, an export, and --high alone are wrong use"):
         suite.refused("bundle", *some, "--for", "nobody", "-o", out, code=2, names=["--for", "nobody", "Microsoft"])
         suite.refused("bundle", *some, "--high", "-o", out, code=2, names=["--high"])
