@@ -52,11 +52,24 @@ take_argument(struct enrol_options *o, char *arg)
 	return 0;
 }
 
+/* Which options came, for their word to look at. */
+static void
+note_given(struct enrol_options *o, int key)
+{
+	size_t n = strlen(o->given);
+
+	if (key > ' ' && key < 0x7f && !strchr(o->given, key)) {
+		TALLY_ASSERT(n + 1 < sizeof(o->given));
+		o->given[n] = (char)key;
+	}
+}
+
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
 	struct enrol_options *o = state->input;
 
+	note_given(o, key);
 	for (size_t i = 0; i < sizeof(slots) / sizeof(*slots); i++)
 		if (slots[i].key == key)
 			return cli_take_one(&o->input,
@@ -67,7 +80,12 @@ parse(int key, char *arg, struct argp_state *state)
 		add(&o->roots, &o->root_count, arg);
 		return 0;
 	case 'S':
-		add(&o->succeeds, &o->succeeds_count, arg);
+		o->succeeds = tally_realloc_array(o->succeeds, o->succeeds_count + 1,
+						  sizeof(*o->succeeds));
+		if (!enrol_succession_read(&o->succeeds[o->succeeds_count++], arg))
+			return cli_refuse(
+				&o->input,
+				"--succeeds: '%s' is not 'ORIGIN SIZE ROOT' of an old log", arg);
 		return 0;
 	case 'n':
 		o->new_key = true;
@@ -104,8 +122,11 @@ static const struct argp_option argp_options[] = {
 	{ "register", 'd', "DIR", 0,
 	  "issue: the folder of all records; a machine that is in it with another TPM is refused",
 	  0 },
-	{ "succeeds", 'S', "ORIGIN", 0,
-	  "issue, serve: confirms that a new ledger goes on from that log; may be given again", 0 },
+	{ "succeeds", 'S', "'ORIGIN SIZE ROOT'", 0,
+	  "issue, serve: confirms that a new ledger goes on from that log, which ended there; may "
+	  "be "
+	  "given again",
+	  0 },
 	{ "assets", 'L', "FILE", 0, "serve: the machines that may be enrolled, and by whom", 0 },
 	{ "listen", 'l', "ADDRESS:PORT", 0, "serve: where (default 127.0.0.1:7381)", 0 },
 	{ "timeout", 't', "SECONDS", 0, "serve: what a connection may take (default 30)", 0 },
@@ -152,17 +173,35 @@ request(const struct enrol_options *o, struct tally_err *err)
 static const struct word {
 	const char *name;
 	const char *arg[ENROL_ARGS];
-	bool key; /* it needs --key */
+	const char *options; /* that it knows */
+	bool key;            /* it needs --key */
 	int (*run)(const struct enrol_options *o, struct tally_err *err);
 } words[] = {
-	{ "key", { "NAME" }, false, enrol_key },
-	{ "request", { "LEDGER" }, false, request },
-	{ "challenge", { "REQUEST" }, true, enrol_challenge },
-	{ "respond", { "LEDGER", "CHALLENGE" }, false, enrol_respond },
-	{ "issue", { "REQUEST", "CHALLENGE", "RESPONSE" }, true, enrol_issue },
-	{ "accept", { "LEDGER", "RECORD" }, false, enrol_accept },
-	{ "serve", { "DIR" }, true, enrol_serve },
+	{ "key", { "NAME" }, "o", false, enrol_key },
+	{ "request", { "LEDGER" }, "oansCKA", false, request },
+	{ "challenge", { "REQUEST" }, "ko", true, enrol_challenge },
+	{ "respond", { "LEDGER", "CHALLENGE" }, "o", false, enrol_respond },
+	{ "issue", { "REQUEST", "CHALLENGE", "RESPONSE" }, "korcdS", true, enrol_issue },
+	{ "accept", { "LEDGER", "RECORD" }, "", false, enrol_accept },
+	{ "serve", { "DIR" }, "krcSLltCKA", true, enrol_serve },
 };
+
+/* Nothing that was given is passed over. */
+static int
+check_given(const struct word *w, const struct enrol_options *o, struct tally_err *err)
+{
+	for (const struct argp_option *a = argp_options; a->name; a++) {
+		if (!strchr(o->given, a->key))
+			continue;
+		if (!strchr(w->options, a->key))
+			return tally_err_set(err, TALLY_USE, "--%s is no option of '%s'", a->name,
+					     w->name);
+		if (w->run == request && !o->server && strchr("CKA", a->key))
+			return tally_err_set(err, TALLY_USE, "--%s goes with --server only",
+					     a->name);
+	}
+	return 0;
+}
 
 static int
 run(const struct word *w, const struct enrol_options *o, struct tally_err *err)
@@ -176,6 +215,8 @@ run(const struct word *w, const struct enrol_options *o, struct tally_err *err)
 	if (o->args > wanted)
 		return tally_err_set(err, TALLY_USE, "'%s' is one argument too many",
 				     o->arg[wanted]);
+	if (check_given(w, o, err) < 0)
+		return -1;
 	if (w->key && !o->key)
 		return cli_missing("enrol", "--key", err);
 	return w->run(o, err) < 0 ? tally_err_prefix(err, "%s", w->name) : 0;

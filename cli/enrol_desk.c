@@ -22,7 +22,8 @@ struct desk {
 	struct desk_options o;
 	struct enrol_register *known;
 	struct open_folder open;
-	int alarms; /* the folder of requests that raised one */
+	int alarms;        /* the folder of requests that raised one */
+	const char *alarm; /* of the answer that is made, or NULL */
 };
 
 /* What comes out of an answer: a status and a text. */
@@ -34,14 +35,20 @@ refuse(struct tally_tls_answer *out, unsigned status, const char *text)
 	tally_buf_addf(&out->body, "%s\n", text);
 }
 
-/* The reason goes to the client where it is about what he sent, else to the log alone. */
+/* The reason goes to the client where it is about what he sent, else to the log alone: so
+ * does whom an alarm is about. */
 static void
-refuse_error(struct tally_tls_answer *out, const struct tally_tls_peer *peer,
+refuse_error(const struct desk *d, struct tally_tls_answer *out, const struct tally_tls_peer *peer,
 	     const struct tally_err *err)
 {
+	char alarm[128];
+
 	tally_log(err->code == TALLY_SYS ? TALLY_LOG_ERR : TALLY_LOG_WARNING, "%s (%s): %s",
 		  peer->address, peer->name, err->text);
-	if (err->code == TALLY_USE)
+	if (d->alarm) {
+		snprintf(alarm, sizeof(alarm), "alarm: %s", d->alarm);
+		refuse(out, 403, alarm);
+	} else if (err->code == TALLY_USE)
 		refuse(out, 400, err->text);
 	else if (err->code == TALLY_FAILS)
 		refuse(out, 403, err->text);
@@ -55,19 +62,40 @@ now_of(const struct desk *d)
 	return tally_clock_now(d->o.clock).wall.ns;
 }
 
-/* A record that was made before the end, but may not have come into the register. */
+/* Into the register, where it is not there. What has come in since may speak against it. */
 static int
-recover(void *ctx, const struct open_challenge *c, struct tally_err *err)
+settle(struct desk *d, struct tally_bytes record, struct tally_err *err)
 {
 	struct tally_arena *arena = tally_arena_new(4096);
 	struct tally_enrolment_file f = { 0 };
-	struct desk *d = ctx;
-	int r = tally_enrolment_file_read(&f, "record", c->record, false, arena, err);
+	struct enrol_finding found = { .alarm = NULL };
+	int r = tally_enrolment_file_read(&f, "record", record, false, arena, err);
 
-	if (r == 0)
-		r = enrol_register_add(d->known, &f.e, c->record, err);
+	if (r == 0 && !enrol_register_has(d->known, &f.e, record)) {
+		r = enrol_register_check(d->known, &f.e, &found, err);
+		d->alarm = found.alarm;
+		if (r == 0)
+			r = enrol_register_add(d->known, &f.e, record, err);
+	}
 	tally_enrolment_file_deinit(&f);
 	tally_arena_free(arena);
+	return r;
+}
+
+/* A record that was made before the end, but may not have come into the register. One that
+ * was not goes out to nobody, so that an alarm is no reason not to begin. */
+static int
+recover(void *ctx, const struct open_challenge *c, struct tally_err *err)
+{
+	struct desk *d = ctx;
+	int r = settle(d, c->record, err);
+
+	if (r < 0 && d->alarm) {
+		tally_log(TALLY_LOG_WARNING, "a record that never went out: %s", err->text);
+		tally_err_clear(err);
+		r = 0;
+	}
+	d->alarm = NULL;
 	return r;
 }
 
@@ -96,7 +124,7 @@ desk_open(struct desk **out, const struct desk_options *o, struct tally_err *err
 
 	d->o = *o;
 	d->alarms = d->open.fd = -1;
-	if (enrol_register_open(&d->known, o->dir, err) < 0 || open_alarms(d, err) < 0 ||
+	if (enrol_register_open(&d->known, o->dir, o->disk, err) < 0 || open_alarms(d, err) < 0 ||
 	    open_folder_open(&d->open, o->dir, o->disk, &taker, err) < 0) {
 		desk_close(d);
 		return -1;
@@ -122,9 +150,17 @@ static int
 look_at(const struct desk *d, const struct tally_tls_peer *peer, const struct tally_enrolment *e,
 	struct tally_err *err)
 {
+	struct tally_err unasked = TALLY_ERR_INIT; /* an alarm has to be proven first */
+	struct enrol_finding found;
+
+	if (open_folder_admit(&d->open, peer->certificate, err) < 0)
+		return -1;
 	if (d->o.assets && desk_assets_check(d->o.assets, e->asset, peer->name, err) < 0)
 		return -1;
-	return enrol_check_succession(e, d->o.succeeds, d->o.succeeds_count, err);
+	if (e->succeeds && enrol_register_check(d->known, e, &found, &unasked) == 0 &&
+	    found.confirmed)
+		return 0;
+	return enrol_succession_check(e, d->o.succeeds, d->o.succeeds_count, err);
 }
 
 static int
@@ -140,13 +176,13 @@ challenge(struct desk *d, const struct tally_tls_peer *peer, struct tally_bytes 
 	c.time -= c.time % TALLY_SECOND;
 	memcpy(c.client, peer->certificate, TALLY_HASH);
 	if (r == 0)
+		r = open_folder_sweep(&d->open, c.time, err);
+	if (r == 0)
 		r = look_at(d, peer, &f.e, err);
 	if (r == 0 && getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce))
 		r = tally_err_sys(err, "getrandom");
 	if (r == 0)
 		r = tally_challenge_make(out, &f, d->o.key, nonce, c.time, err);
-	if (r == 0)
-		r = open_folder_sweep(&d->open, c.time, err);
 	c.challenge = tally_buf_view(out);
 	if (r == 0)
 		r = open_folder_put(&d->open, &c, err);
@@ -175,20 +211,22 @@ make_record(struct desk *d, const struct tally_enrolment_file *request, struct t
 {
 	struct tally_chain chain = { .class = TALLY_CLASS_SOFTWARE };
 	const struct tally_enrolment *e = &request->e;
+	struct enrol_finding found;
 	enum tally_class class;
 	char why[256];
-	bool again;
 	int r = tally_request_class(e, d->o.roots, now_of(d), &class, &chain, why, err);
 
 	/* The option is a ceiling here: who asks does not choose. */
 	if (r == 0 && d->o.class && enrol_choose_class(d->o.class, e, &class, err) < 0)
 		tally_err_clear(err);
-	if (r == 0)
-		r = enrol_register_check(d->known, e, &again, err);
+	if (r == 0) {
+		r = enrol_register_check(d->known, e, &found, err);
+		d->alarm = found.alarm;
+	}
 	if (r == 0)
 		r = tally_record_make(record, request, &chain, class, now_of(d), d->o.key, err);
 	if (r == 0)
-		enrol_tell(told, e, class, why, again);
+		enrol_tell(told, e, class, why, found.again);
 	tally_chain_deinit(&chain);
 	return r;
 }
@@ -201,7 +239,7 @@ issue(struct desk *d, const struct tally_enrolment_file *request, struct open_ch
 	struct tally_buf told = TALLY_BUF_INIT;
 	int r = make_record(d, request, out, &told, err);
 
-	if (r < 0 && strncmp(err->text, "alarm: ", 7) == 0)
+	if (d->alarm)
 		keep_alarm(d, c);
 	if (r == 0) {
 		tally_sha256(c->response, body);
@@ -219,16 +257,19 @@ issue(struct desk *d, const struct tally_enrolment_file *request, struct open_ch
 	return r;
 }
 
-/* It was answered before: with the same response the same record goes out. */
+/* It was answered before: with the same response the same record goes out, once the
+ * register has it, which the first answer may not have come to. */
 static int
-repeat(const struct tally_tls_peer *peer, const struct open_challenge *c, struct tally_bytes body,
-       struct tally_buf *out, struct tally_err *err)
+repeat(struct desk *d, const struct tally_tls_peer *peer, const struct open_challenge *c,
+       struct tally_bytes body, struct tally_buf *out, struct tally_err *err)
 {
 	uint8_t hash[TALLY_HASH];
 
 	tally_sha256(hash, body);
 	if (memcmp(hash, c->response, TALLY_HASH) != 0)
 		return tally_err_set(err, TALLY_FAILS, "response: that challenge is answered");
+	if (settle(d, c->record, err) < 0)
+		return -1;
 	tally_log(TALLY_LOG_NOTICE, "%s (%s): the same response again: its record again",
 		  peer->address, peer->name);
 	tally_buf_add_bytes(out, c->record);
@@ -258,7 +299,7 @@ record(struct desk *d, const struct tally_tls_peer *peer, struct tally_bytes bod
 					  "response: to a challenge of another client");
 	}
 	if (r == 1 && c.record.len > 0) {
-		r = repeat(peer, &c, body, out, err);
+		r = repeat(d, peer, &c, body, out, err);
 	} else if (r == 1) {
 		r = tally_enrolment_file_read(&f, "request", c.request, true, arena, err);
 		if (r == 0)
@@ -274,23 +315,25 @@ record(struct desk *d, const struct tally_tls_peer *peer, struct tally_bytes bod
 }
 
 void
-desk_answer(void *desk, const struct tally_tls_peer *peer, const char *path,
-	    struct tally_bytes body, struct tally_tls_answer *out)
+desk_answer(void *ctx, const struct tally_tls_peer *peer, const char *path, struct tally_bytes body,
+	    struct tally_tls_answer *out)
 {
 	struct tally_err err = TALLY_ERR_INIT;
+	struct desk *d = ctx;
 	int r;
 
+	d->alarm = NULL;
 	tally_buf_clear(&out->body);
 	if (strcmp(path, DESK_REQUEST) == 0) {
-		r = challenge(desk, peer, body, &out->body, &err);
+		r = challenge(d, peer, body, &out->body, &err);
 	} else if (strcmp(path, DESK_RESPONSE) == 0) {
-		r = record(desk, peer, body, &out->body, &err);
+		r = record(d, peer, body, &out->body, &err);
 	} else {
 		refuse(out, 404, "not found");
 		return;
 	}
 	if (r < 0)
-		refuse_error(out, peer, &err);
+		refuse_error(d, out, peer, &err);
 	else
 		out->status = 200;
 }

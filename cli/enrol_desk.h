@@ -13,9 +13,11 @@
 
 #define DESK_REQUEST  "/enrol/v1/request"
 #define DESK_RESPONSE "/enrol/v1/response"
-/* Challenges that are kept, of one client and of all: the oldest gives way. */
+/* Challenges that wait for an answer, of one client and of all: the oldest gives way. */
 #define DESK_CLIENT 16
 #define DESK_OPEN   1024
+/* Records that one client's certificate gets within the days of a challenge. */
+#define DESK_RECORDS 256
 
 /* Machines that may be enrolled, and by whose certificate. */
 struct desk_assets;
@@ -33,7 +35,7 @@ struct desk_options {
 	const struct tally_roots *roots;
 	const struct desk_assets *assets; /* NULL: any */
 	const char *class;                /* NULL: as the certificates say */
-	const char *const *succeeds;
+	const struct enrol_succession *succeeds;
 	size_t succeeds_count;
 	const struct tally_disk *disk;
 	const struct tally_clock *clock;
@@ -42,7 +44,7 @@ struct desk;
 int desk_open(struct desk **out, const struct desk_options *o, struct tally_err *err);
 void desk_close(struct desk *d); /* NULL ok */
 /* As tally_tls_options.answer. */
-void desk_answer(void *desk, const struct tally_tls_peer *peer, const char *path,
+void desk_answer(void *ctx, const struct tally_tls_peer *peer, const char *path,
 		 struct tally_bytes body, struct tally_tls_answer *out);
 
 #endif

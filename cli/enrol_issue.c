@@ -84,7 +84,7 @@ enrol_read_key(struct tally_logkey **out, const char *path, struct tally_err *er
 }
 
 /* What both steps begin with. */
-struct desk {
+struct issuing {
 	struct tally_logkey *key;
 	struct tally_buf content;
 	struct tally_enrolment_file request;
@@ -93,10 +93,10 @@ struct desk {
 };
 
 static int
-desk_open(struct desk *d, const struct enrol_options *o, struct tally_err *err)
+issuing_begin(struct issuing *d, const struct enrol_options *o, struct tally_err *err)
 {
-	*d = (struct desk){ .arena = tally_arena_new(4096),
-			    .now = tally_clock_now(tally_clock_real()).wall.ns };
+	*d = (struct issuing){ .arena = tally_arena_new(4096),
+			       .now = tally_clock_now(tally_clock_real()).wall.ns };
 	if (enrol_read_key(&d->key, o->key, err) < 0 ||
 	    cli_read_input(o->arg[0], ENROL_FILE_MAX, &d->content, err) < 0)
 		return -1;
@@ -105,7 +105,7 @@ desk_open(struct desk *d, const struct enrol_options *o, struct tally_err *err)
 }
 
 static void
-desk_close(struct desk *d)
+issuing_end(struct issuing *d)
 {
 	tally_logkey_free(d->key);
 	tally_enrolment_file_deinit(&d->request);
@@ -118,8 +118,8 @@ enrol_challenge(const struct enrol_options *o, struct tally_err *err)
 {
 	struct tally_buf out = TALLY_BUF_INIT;
 	uint8_t nonce[TALLY_HASH];
-	struct desk d;
-	int status = desk_open(&d, o, err);
+	struct issuing d;
+	int status = issuing_begin(&d, o, err);
 
 	if (status == 0 && getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce))
 		status = tally_err_sys(err, "getrandom");
@@ -128,12 +128,12 @@ enrol_challenge(const struct enrol_options *o, struct tally_err *err)
 	if (status == 0)
 		status = tally_output_write(o->out ? o->out : "-", tally_buf_view(&out), err);
 	tally_buf_deinit(&out);
-	desk_close(&d);
+	issuing_end(&d);
 	return status;
 }
 
 static int
-check_response(const struct desk *d, const struct enrol_options *o, struct tally_err *err)
+check_response(const struct issuing *d, const struct enrol_options *o, struct tally_err *err)
 {
 	struct tally_buf challenge = TALLY_BUF_INIT, response = TALLY_BUF_INIT;
 	int status = cli_read_input(o->arg[1], ENROL_FILE_MAX, &challenge, err);
@@ -167,39 +167,6 @@ enrol_choose_class(const char *given, const struct tally_enrolment *e, enum tall
 	return 0;
 }
 
-static void
-tell_old(struct tally_buf *text, const struct tally_enrolment *e)
-{
-	char root[2 * TALLY_HASH + 1];
-
-	tally_hex(root, e->prev_root, TALLY_HASH);
-	tally_printable(text, e->prev_origin);
-	tally_buf_addf(text, " with %" PRIu64 " entries and the root %s", e->prev_size, root);
-}
-
-int
-enrol_check_succession(const struct tally_enrolment *e, const char *const *succeeds, size_t n,
-		       struct tally_err *err)
-{
-	struct tally_buf old = TALLY_BUF_INIT, origin = TALLY_BUF_INIT;
-	bool named = !e->succeeds;
-	int r = 0;
-
-	for (size_t i = 0; i < n && !named; i++)
-		named = tally_bytes_eq(tally_bytes_str(succeeds[i]), e->prev_origin);
-	if (!named) {
-		tell_old(&old, e);
-		tally_printable(&origin, e->prev_origin);
-		r = tally_err_set(err, TALLY_FAILS,
-				  "its ledger succeeds log %s: compare that with what is known of "
-				  "the old log, and confirm it with --succeeds '%s'",
-				  tally_buf_cstr(&old), tally_buf_cstr(&origin));
-	}
-	tally_buf_deinit(&old);
-	tally_buf_deinit(&origin);
-	return r;
-}
-
 void
 enrol_tell(struct tally_buf *text, const struct tally_enrolment *e, enum tally_class class,
 	   const char *why, bool again)
@@ -219,13 +186,13 @@ enrol_tell(struct tally_buf *text, const struct tally_enrolment *e, enum tally_c
 	if (e->succeeds) {
 		/* The signature confirms it: compare it with what is known of the old log. */
 		tally_buf_add_str(text, "It succeeds log ");
-		tell_old(text, e);
+		enrol_succession_tell(text, e);
 		tally_buf_add_u8(text, '\n');
 	}
 }
 
 static int
-issue(const struct desk *d, const struct enrol_options *o, const struct tally_roots *roots,
+issue(const struct issuing *d, const struct enrol_options *o, const struct tally_roots *roots,
       struct tally_err *err)
 {
 	const struct tally_enrolment *e = &d->request.e;
@@ -233,7 +200,7 @@ issue(const struct desk *d, const struct enrol_options *o, const struct tally_ro
 	struct tally_buf record = TALLY_BUF_INIT, told = TALLY_BUF_INIT;
 	struct enrol_register *known = NULL;
 	enum tally_class class;
-	bool again = false;
+	struct enrol_finding found = { .again = false };
 	char why[256];
 	int status = tally_request_class(e, roots, d->now, &class, &chain, why, err);
 
@@ -242,11 +209,11 @@ issue(const struct desk *d, const struct enrol_options *o, const struct tally_ro
 	if (status == 0)
 		status = enrol_choose_class(o->class, e, &class, err);
 	if (status == 0 && o->record_dir)
-		status = enrol_register_open(&known, o->record_dir, err);
+		status = enrol_register_open(&known, o->record_dir, tally_disk_real(), err);
 	if (status == 0 && known)
-		status = enrol_register_check(known, e, &again, err);
-	if (status == 0)
-		status = enrol_check_succession(e, o->succeeds, o->succeeds_count, err);
+		status = enrol_register_check(known, e, &found, err);
+	if (status == 0 && !found.confirmed)
+		status = enrol_succession_check(e, o->succeeds, o->succeeds_count, err);
 	if (status == 0)
 		status =
 			tally_record_make(&record, &d->request, &chain, class, d->now, d->key, err);
@@ -255,7 +222,7 @@ issue(const struct desk *d, const struct enrol_options *o, const struct tally_ro
 	if (status == 0)
 		status = tally_output_write(o->out ? o->out : "-", tally_buf_view(&record), err);
 	if (status == 0) {
-		enrol_tell(&told, e, class, why, again);
+		enrol_tell(&told, e, class, why, found.again);
 		fputs(tally_buf_cstr(&told), stderr);
 	}
 	enrol_register_close(known);
@@ -284,8 +251,8 @@ int
 enrol_issue(const struct enrol_options *o, struct tally_err *err)
 {
 	struct tally_roots *roots = tally_roots_new();
-	struct desk d;
-	int status = desk_open(&d, o, err);
+	struct issuing d;
+	int status = issuing_begin(&d, o, err);
 
 	if (status == 0)
 		status = enrol_read_roots(roots, o, err);
@@ -294,6 +261,6 @@ enrol_issue(const struct enrol_options *o, struct tally_err *err)
 	if (status == 0)
 		status = issue(&d, o, roots, err);
 	tally_roots_free(roots);
-	desk_close(&d);
+	issuing_end(&d);
 	return status;
 }

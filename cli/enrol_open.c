@@ -2,7 +2,8 @@
 /*
  * Challenges that are out, one file each in the folder `open` of a register, named by
  * the hash of the challenge. A file is replaced whole: without an answer, then with
- * the response and the record that it got.
+ * the response and the record that it got. Those without give way to newer ones; those
+ * with stay until they are too old, and one client gets no more of them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -70,7 +71,7 @@ learn(struct open_folder *f, const uint8_t id[TALLY_HASH], const struct open_cha
 		f->known = tally_realloc_array(f->known, f->n + 1, sizeof(*f->known));
 		k = &f->known[f->n++];
 	}
-	*k = (struct open_known){ .time = c->time };
+	*k = (struct open_known){ .time = c->time, .answered = c->record.len > 0 };
 	memcpy(k->id, id, TALLY_HASH);
 	memcpy(k->client, c->client, TALLY_HASH);
 }
@@ -87,6 +88,12 @@ drop(struct open_folder *f, size_t i, struct tally_err *err)
 	return 0;
 }
 
+static bool
+is_of(const struct open_known *k, const uint8_t *client)
+{
+	return !client || memcmp(k->client, client, TALLY_HASH) == 0;
+}
+
 /* Of these the oldest, where they are as many as may be. */
 static int
 make_room(struct open_folder *f, const uint8_t *client, size_t most, struct tally_err *err)
@@ -94,12 +101,26 @@ make_room(struct open_folder *f, const uint8_t *client, size_t most, struct tall
 	size_t n = 0, oldest = 0;
 
 	for (size_t i = 0; i < f->n; i++) {
-		if (client && memcmp(f->known[i].client, client, TALLY_HASH) != 0)
+		if (f->known[i].answered || !is_of(&f->known[i], client))
 			continue;
 		if (n++ == 0 || f->known[i].time < f->known[oldest].time)
 			oldest = i;
 	}
 	return n < most ? 0 : drop(f, oldest, err);
+}
+
+int
+open_folder_admit(const struct open_folder *f, const uint8_t client[TALLY_HASH],
+		  struct tally_err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		n += f->known[i].answered && is_of(&f->known[i], client);
+	if (n < OPEN_RECORDS)
+		return 0;
+	return tally_err_set(err, TALLY_FAILS, "this certificate has got %d records in %d days",
+			     OPEN_RECORDS, TALLY_CHALLENGE_DAYS);
 }
 
 int
@@ -206,8 +227,10 @@ open_folder_get(struct open_folder *f, const uint8_t id[TALLY_HASH], struct open
 		return 0;
 	tally_hex(name, id, TALLY_HASH);
 	r = tally_file_read(f->fd, name, FILE_MAX, &text, err);
-	if (r == 1 && parse_text(c, tally_buf_view(&text), arena, err) < 0)
+	if (r == 1 && parse_text(c, tally_buf_view(&text), arena, err) < 0) {
+		err->code = TALLY_SYS; /* our own file, and no client's affair */
 		r = tally_err_prefix(err, "%s", name);
+	}
 	tally_buf_deinit(&text);
 	return r < 0 ? tally_err_prefix(err, "%s", f->path) : r;
 }

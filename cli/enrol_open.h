@@ -4,8 +4,9 @@
 /* Challenges that an enroller has given out, on the disk. */
 #include "enrol_desk.h"
 
-#define OPEN_CLIENT DESK_CLIENT
-#define OPEN_ALL    DESK_OPEN
+#define OPEN_CLIENT  DESK_CLIENT
+#define OPEN_ALL     DESK_OPEN
+#define OPEN_RECORDS DESK_RECORDS
 
 struct open_challenge {
 	uint8_t client[TALLY_HASH]; /* SHA-256 of its certificate */
@@ -18,6 +19,7 @@ struct open_challenge {
 struct open_known {
 	uint8_t id[TALLY_HASH], client[TALLY_HASH];
 	int64_t time;
+	bool answered;
 };
 struct open_folder {
 	const struct tally_disk *disk;
@@ -35,6 +37,9 @@ struct open_take {
 int open_folder_open(struct open_folder *f, const char *dir, const struct tally_disk *disk,
 		     struct open_take *taker, struct tally_err *err);
 void open_folder_close(struct open_folder *f);
+/* -1 (TALLY_FAILS): this client has got all records that it gets for now. */
+int open_folder_admit(const struct open_folder *f, const uint8_t client[TALLY_HASH],
+		      struct tally_err *err);
 /* New, or the same with its answer. */
 int open_folder_put(struct open_folder *f, const struct open_challenge *c, struct tally_err *err);
 /* By the hash of the challenge: 1, 0 none. Views into the arena. */

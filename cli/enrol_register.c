@@ -26,9 +26,11 @@ struct known {
 	const char *name; /* of its file */
 	struct tally_bytes origin, vkey, asset, prev_origin;
 	bool succeeds;
-	uint8_t host_id[TALLY_HASH];
+	uint64_t prev_size;
+	uint8_t prev_root[TALLY_HASH], host_id[TALLY_HASH];
 };
 struct enrol_register {
+	const struct tally_disk *disk;
 	char *dir;
 	int fd, lock;
 	struct tally_arena *arena;
@@ -58,6 +60,8 @@ learn(struct enrol_register *r, const char *name, const struct tally_enrolment *
 	k.name = (const char *)keep(r->arena, tally_bytes_str(name)).p;
 	if (e->succeeds)
 		k.prev_origin = keep(r->arena, e->prev_origin);
+	k.prev_size = e->prev_size;
+	memcpy(k.prev_root, e->prev_root, TALLY_HASH);
 	memcpy(k.host_id, e->host_id, TALLY_HASH);
 	r->known = tally_realloc_array(r->known, r->n + 1, sizeof(*r->known));
 	r->known[r->n++] = k;
@@ -93,13 +97,15 @@ take_lock(struct enrol_register *r, struct tally_err *err)
 }
 
 int
-enrol_register_open(struct enrol_register **out, const char *dir, struct tally_err *err)
+enrol_register_open(struct enrol_register **out, const char *dir, const struct tally_disk *disk,
+		    struct tally_err *err)
 {
 	struct enrol_register *r;
 
 	if (tally_dir_make(dir, 0700, err) < 0)
 		return -1;
 	r = tally_alloc(sizeof(*r));
+	r->disk = disk;
 	r->dir = tally_strdup(dir);
 	r->arena = tally_arena_new(65536);
 	r->lock = -1;
@@ -130,13 +136,14 @@ enrol_register_close(struct enrol_register *r)
 }
 
 static int
-refuse(const struct enrol_register *r, const struct known *old, const char *what,
-       struct tally_err *err)
+refuse(const struct enrol_register *r, const struct known *old, struct enrol_finding *found,
+       const char *what, struct tally_err *err)
 {
 	struct tally_buf origin = TALLY_BUF_INIT;
 	char id[17];
 	int status;
 
+	found->alarm = what;
 	tally_hex(id, old->host_id, 8);
 	tally_printable(&origin, old->origin);
 	status = tally_err_set(
@@ -162,7 +169,7 @@ is_history(const struct enrol_register *r, const struct tally_enrolment *e,
 
 static int
 look(const struct enrol_register *r, const struct known *k, const struct tally_enrolment *e,
-     bool *again, struct tally_err *err)
+     struct enrol_finding *found, struct tally_err *err)
 {
 	bool same_tpm = memcmp(k->host_id, e->host_id, TALLY_HASH) == 0;
 	bool same_log = tally_bytes_eq(k->origin, e->origin);
@@ -171,31 +178,70 @@ look(const struct enrol_register *r, const struct known *k, const struct tally_e
 	bool same_past =
 		e->succeeds && k->succeeds && tally_bytes_eq(e->prev_origin, k->prev_origin);
 
-	if (same_tpm && same_log && same_key)
-		*again = true;
-	else if (same_tpm && same_log)
-		return refuse(r, k, "the log is enrolled with another key", err);
-	else if (same_log)
-		return refuse(r, k, "the log is enrolled with another TPM", err);
-	else if (same_past)
-		return refuse(r, k, "another log succeeds the old one", err);
-	else if ((same_tpm || same_asset) && !is_history(r, e, k->origin))
-		return refuse(r, k,
+	if (same_tpm && same_log && same_key) {
+		found->again = true;
+		found->confirmed =
+			found->confirmed || (same_past && e->prev_size == k->prev_size &&
+					     memcmp(e->prev_root, k->prev_root, TALLY_HASH) == 0);
+	} else if (same_tpm && same_log) {
+		return refuse(r, k, found, "the log is enrolled with another key", err);
+	} else if (same_log) {
+		return refuse(r, k, found, "the log is enrolled with another TPM", err);
+	} else if (same_past) {
+		return refuse(r, k, found, "another log succeeds the old one", err);
+	} else if ((same_tpm || same_asset) && !is_history(r, e, k->origin)) {
+		return refuse(r, k, found,
 			      same_tpm ? "the TPM is enrolled for another log"
 				       : "the machine is enrolled with another TPM",
 			      err);
+	}
 	return 0;
 }
 
 int
-enrol_register_check(const struct enrol_register *r, const struct tally_enrolment *e, bool *again,
-		     struct tally_err *err)
+enrol_register_check(const struct enrol_register *r, const struct tally_enrolment *e,
+		     struct enrol_finding *found, struct tally_err *err)
 {
-	*again = false;
+	*found = (struct enrol_finding){ .again = false };
 	for (size_t i = 0; i < r->n; i++)
-		if (look(r, &r->known[i], e, again, err) < 0)
+		if (look(r, &r->known[i], e, found, err) < 0)
 			return -1;
 	return 0;
+}
+
+/* No two records have one name. */
+static void
+name_record(struct tally_buf *name, const struct tally_enrolment *e, struct tally_bytes record)
+{
+	uint8_t hash[TALLY_HASH];
+	char id[17], of[17];
+
+	tally_sha256(hash, record);
+	tally_hex(id, e->host_id, 8);
+	tally_hex(of, hash, 8);
+	tally_buf_addf(name, "%s-%s.record", id, of);
+}
+
+static bool
+is_known(const struct enrol_register *r, const char *name)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->known[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+bool
+enrol_register_has(const struct enrol_register *r, const struct tally_enrolment *e,
+		   struct tally_bytes record)
+{
+	struct tally_buf name = TALLY_BUF_INIT;
+	bool known;
+
+	name_record(&name, e, record);
+	known = is_known(r, tally_buf_cstr(&name));
+	tally_buf_deinit(&name);
+	return known;
 }
 
 int
@@ -203,24 +249,17 @@ enrol_register_add(struct enrol_register *r, const struct tally_enrolment *e,
 		   struct tally_bytes record, struct tally_err *err)
 {
 	struct tally_buf name = TALLY_BUF_INIT;
-	uint8_t hash[TALLY_HASH];
-	char id[17], of[17];
-	bool known = false;
 	int status = 0;
 
-	tally_sha256(hash, record); /* no two records have one name */
-	tally_hex(id, e->host_id, 8);
-	tally_hex(of, hash, 8);
-	tally_buf_addf(&name, "%s-%s.record", id, of);
-	for (size_t i = 0; i < r->n && !known; i++)
-		known = strcmp(r->known[i].name, tally_buf_cstr(&name)) == 0;
-	if (!known)
-		status = tally_file_replace(tally_disk_real(), r->fd, tally_buf_cstr(&name), record,
-					    0600, false, err);
-	if (status < 0)
-		(void)tally_err_prefix(err, "%s", r->dir);
-	else if (!known)
-		learn(r, tally_buf_cstr(&name), e);
+	name_record(&name, e, record);
+	if (!is_known(r, tally_buf_cstr(&name))) {
+		status = tally_file_replace(r->disk, r->fd, tally_buf_cstr(&name), record, 0600,
+					    false, err);
+		if (status == 0)
+			learn(r, tally_buf_cstr(&name), e);
+		else
+			(void)tally_err_prefix(err, "%s", r->dir);
+	}
 	tally_buf_deinit(&name);
 	return status;
 }

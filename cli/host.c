@@ -5,6 +5,8 @@
  * old ledger, an export of it, or a checkpoint that somebody kept.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -208,6 +210,16 @@ print_vkey(const char *path, struct tally_err *err)
 	return status;
 }
 
+/* As the enroller has to confirm it. */
+static void
+tell_old(const struct old *old)
+{
+	char root[2 * TALLY_HASH + 1];
+
+	tally_hex(root, old->s.root, TALLY_HASH);
+	fprintf(stderr, "It succeeds '%s %" PRIu64 " %s'\n", old->s.origin, old->s.size, root);
+}
+
 static int
 replace(struct options *o, struct tally_err *err)
 {
@@ -223,6 +235,8 @@ replace(struct options *o, struct tally_err *err)
 		status = cli_ledger_prefix(o->ledger, err);
 	if (status == 0)
 		status = print_vkey(o->ledger, err);
+	if (status == 0)
+		tell_old(&old);
 	tally_buf_deinit(&old.origin);
 	return status;
 }

@@ -128,6 +128,12 @@ def enrolment(suite, tpm, authority, desk):
     return ledger, record
 
 
+def succession(error):
+    """What a refusal says that is to be confirmed."""
+    (confirmed,) = re.findall(r"--succeeds '([^']*)'", error)
+    return confirmed
+
+
 def openssl(suite, authority, record):
     with suite.case("openssl verify agrees on the chain of the record, and refuses another root"):
         chain = [subprocess.run(["base64", "-d"], input=value.encode(), capture_output=True, check=True).stdout
@@ -180,6 +186,13 @@ def hostile(suite, ledger, desk):
         suite.refused("enrol", "grant", code=2, names=["grant"])
         suite.refused("enrol", "issue", files["request"], code=2, names=["CHALLENGE"])
         suite.refused("enrol", "challenge", files["request"], code=2, names=["--key"])
+    with suite.case("an option that a word does not know is refused"):
+        for words, option in ((("key", "x"), "--roots"), (("request", ledger), "--key"), (("request", ledger), "--cert"),
+                              (("challenge", "x", "--key", "x"), "--asset"), (("respond", ledger, "x"), "--register"),
+                              (("issue", "x", "x", "x", "--key", "x"), "--assets"), (("accept", ledger, "x"), "--out"),
+                              (("serve", "x", "--key", "x"), "--out")):
+            suite.refused("enrol", *words, option, "y", code=2, names=[option])
+        suite.refused("enrol", "accept", ledger, "x", "--new-key", code=2, names=["--new-key"])
 
 
 def renewed(suite, tpm, ledger, desk, authority):
@@ -281,11 +294,15 @@ def successions(suite, tpm, stranger, ledger, desk, authority):
     suite.must("export", ledger, "--to", old)
     with suite.case("a replaced TPM: the new ledger succeeds the old one, is enrolled, and both hold"):
         new = suite.scratch / "new"
-        suite.must("host", "replace", new, "--from", ledger, "--tpm", stranger.transport())
+        replaced = suite.must("host", "replace", new, "--from", ledger, "--tpm", stranger.transport()).error
         origin = json.loads(suite.must("status", ledger, "--json").text)["origin"]
-        desk.issue(new, code=1, names=["--succeeds", origin])
-        desk.issue(new, "--succeeds", "example.com/other", code=1, names=["--succeeds", origin])
-        suite.must("enrol", "accept", new, desk.issue(new, "--succeeds", origin))
+        said = succession(desk.issue(new, code=1, names=["--succeeds", origin]).error)
+        check(f"It succeeds '{said}'\n" == replaced, replaced)
+        desk.issue(new, "--succeeds", origin, code=2, names=["ORIGIN SIZE ROOT"])
+        for other in (said.replace(origin, "example.com/other"), said.replace(" ", " 1", 1), said[:-1] + "ab"[said[-1] == "a"]):
+            desk.issue(new, "--succeeds", other, code=1, names=["--succeeds", origin])
+        suite.must("enrol", "accept", new, desk.issue(new, "--succeeds", said))
+        desk.issue(new)  # confirmed it stays so
         begin = kinds(suite, new, "ledger-begin")[0]["operations"]
         check(begin["prev_origin"] == origin, str(begin))
         record = desk.top / f"{desk.count}.record"
@@ -323,7 +340,8 @@ def successions(suite, tpm, stranger, ledger, desk, authority):
         desk.register = suite.scratch / "before"  # as it was before the TPM was replaced
         desk.register.mkdir()
         shutil.copy(desk.top / "1.record", desk.register)
-        suite.must("enrol", "accept", again, desk.issue(again, "--succeeds", origin))
+        said = succession(desk.issue(again, code=1).error)
+        suite.must("enrol", "accept", again, desk.issue(again, "--succeeds", said))
         both_hold(suite, desk, authority, ledger, again)
     with suite.case("two successors of one log are a problem"):
         outs, words = both_hold(suite, desk, authority, again)
@@ -332,7 +350,8 @@ def successions(suite, tpm, stranger, ledger, desk, authority):
     with suite.case("a ledger that succeeds a successor is no alarm either"):
         last = suite.scratch / "last"
         suite.must("host", "replace", last, "--from", again, "--tpm", tpm.transport(), "--origin", "example.com/last")
-        suite.must("enrol", "accept", last, desk.issue(last, "--succeeds", "example.com/again"))
+        said = succession(desk.issue(last, code=1, names=["example.com/again"]).error)
+        suite.must("enrol", "accept", last, desk.issue(last, "--succeeds", said))
         both_hold(suite, desk, authority, ledger, again, last)
     with suite.case("wrong use of host says how"):
         suite.refused("host", code=2)
