@@ -36,11 +36,12 @@ static const struct argp argp = {
 	NULL,
 };
 
-/* The newest note covers every entry and carries its evidence. Starting the
- * TPM would itself add an entry, so this is asked before. */
+/* The newest note covers every entry and carries its evidence, and no anchor is under
+ * way. Starting the TPM would itself add an entry, so this is asked before. */
 static int
 is_fresh(struct tally_store *s, struct tally_err *err)
 {
+	struct tally_anchors anchors;
 	struct cli_newest newest;
 	uint8_t root[TALLY_HASH];
 	uint64_t size;
@@ -53,6 +54,10 @@ is_fresh(struct tally_store *s, struct tally_err *err)
 		r = newest.checkpoint.size == size &&
 		    tally_note_lines_of(&newest.note, newest.checkpoint.origin) > 1;
 	cli_newest_deinit(&newest);
+	if (r > 0) {
+		r = tally_store_anchors(s, &anchors, err);
+		return r < 0 ? -1 : !anchors.open;
+	}
 	return r;
 }
 
