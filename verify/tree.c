@@ -91,7 +91,7 @@ check_record(struct pass *p, uint64_t index, const uint8_t *record, const char *
 			      h.boot, p->has_before ? b->boot : 0);
 	else if (p->has_before && h.boot == b->boot && h.uptime < b->uptime)
 		problem_entry(to, "record", dir, file, index, "its uptime goes back");
-	witnessed_entry(p->x, index, h.wall, file);
+	witnessed_entry(p->x, index, &h);
 	attested_entry(p->x, &h);
 	p->before = h;
 	p->has_before = true;

@@ -82,17 +82,44 @@ struct witnessed_claim {
 	uint64_t index, size; /* of a receipt; of its checkpoint */
 	uint8_t root[TALLY_HASH];
 };
-/* The latest wall clock of the entries so far that nobody was told of, and whose it is. */
+/* corrected.c: how far the wall clock was set, in ns, by what the entries so far tell. */
+#define CORRECTED_TOLERANCE 300 /* s: less is told to nobody */
+struct corrected {
+	bool any;
+	uint32_t boot; /* of the newest entry */
+	int64_t wall;
+	uint64_t uptime;
+	tally_i128 shift; /* all in all; what an entry says is corrected by how it changes */
+	struct corrected_by {
+		uint64_t count, index; /* steps of more than the tolerance; where the largest is */
+		int64_t most;
+	} back, forth;
+};
+/* Whether another boot begins with it. */
+bool corrected_entry(struct corrected *c, uint64_t index, const struct tally_header *h);
+
+/* The entry with the latest wall clock so far, as corrected; `least`: less its shift. */
 struct witnessed_newest {
 	bool has;
 	int64_t wall;
 	uint64_t index;
+	tally_i128 least;
+};
+/* An entry whose clock does not agree with a time, until it is corrected to a shift of `need`:
+ * the worst of its kind. */
+struct contradiction {
+	bool has;
+	int64_t wall;
+	uint64_t index, time;
+	tally_i128 need;
+	const char *who;
 };
 struct vouched {
 	bool reached;
 	uint64_t size, by; /* of the newest checkpoint that is vouched for */
 	bool window;
 	uint64_t from, since; /* of the first receipt */
+	tally_i128 shift;     /* of the clock when that checkpoint was vouched for */
 };
 struct cosigned {
 	bool reached;
@@ -103,9 +130,10 @@ struct witnessed {
 	char authority[128], policy[128]; /* of the newest timestamp */
 	size_t strangers;                 /* timestamps that lead to no pinned root */
 	struct cosigned head;             /* the checkpoint of a mirror */
-	uint64_t floor, floor_told;       /* the newest `since` so far; whether it was told */
+	uint64_t floor;                   /* the newest `since` so far */
+	struct corrected clock;
 	struct witnessed_newest newest;
-	int64_t latest; /* wall clock, of all, whatever was told */
+	struct contradiction late, early; /* `early` is of the present boot */
 	struct witnessed_known {
 		uint64_t size;
 		uint8_t root[TALLY_HASH];
@@ -324,7 +352,7 @@ int witnesses_judge(const struct anchors *a, const struct tally_note *note, stru
 		    struct tally_err *err);
 /* In the order of the tree: each entry; each note when the tree has its size and root; each
  * receipt. */
-void witnessed_entry(struct tally_export *x, uint64_t index, uint64_t wall, const char *file);
+void witnessed_entry(struct tally_export *x, uint64_t index, const struct tally_header *h);
 void witnessed_note(struct tally_export *x, uint64_t sequence, const struct tally_note *note,
 		    const struct tally_checkpoint *head);
 void witnessed_receipt(struct tally_export *x, uint64_t index, const struct tally_operations *o,

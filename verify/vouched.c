@@ -3,7 +3,8 @@
  * What follows where somebody that is pinned (a quorum of witnesses, an authority
  * of timestamps) vouches for a checkpoint: its entries were there by a time, and
  * what stands behind a receipt that is itself an entry came later. Between the
- * two the entries' own clocks are held against it.
+ * two the entries' own clocks are held against it, as the log itself corrects them:
+ * what disagrees waits for that to its end, or that of its boot.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 #include "tally/time.h"
 #include "verify_internal.h"
 
-#define TOLERANCE 300  /* s that an entry's wall clock may be off */
-#define LAG       3600 /* s that the newest entries may lie behind such a time */
+#define TOLERANCE CORRECTED_TOLERANCE /* s that an entry's wall clock may be off */
+#define LAG       3600                /* s that the newest entries may lie behind such a time */
 
 /* Seconds of a signer as an instant; what no clock of ours can say is the last one. */
 static int64_t
@@ -30,35 +31,55 @@ time_text(char out[TALLY_TIME_TEXT], int64_t ns)
 	tally_wall_text(out, (struct tally_wall){ ns });
 }
 
-void
-witnessed_entry(struct tally_export *x, uint64_t index, uint64_t wall, const char *file)
+static void
+tell_late(struct tally_export *x)
 {
-	struct witnessed *w = &x->witnessed;
+	struct contradiction *c = &x->witnessed.late;
 	char said[TALLY_TIME_TEXT], known[TALLY_TIME_TEXT];
-	int64_t at = wall < (uint64_t)TALLY_WALL_MAX ? (int64_t)wall : TALLY_WALL_MAX;
 
-	w->latest = at > w->latest ? at : w->latest;
-	if (!w->newest.has || at > w->newest.wall)
-		w->newest = (struct witnessed_newest){ true, at, index };
-	if (w->floor == w->floor_told || at >= instant(w->floor, -TOLERANCE))
+	if (!c->has)
 		return;
-	w->floor_told = w->floor;
-	time_text(said, at);
-	time_text(known, instant(w->floor, 0));
-	problem_entry(x->problems, "tpm-17", x->folder.path, file, index,
-		      "it says that it was appended at %s, but it stands behind a receipt of %s",
-		      said, known);
+	time_text(said, c->wall);
+	time_text(known, instant(c->time, 0));
+	problem_entry(x->problems, "tpm-17", x->folder.path, NULL, c->index,
+		      "it says that it was appended at %s, but %s it by %s", said, c->who, known);
+	c->has = false;
 }
 
-/* An entry is told once, whatever covers it again. */
 static void
-was_told(struct witnessed *w, uint64_t index)
+tell_early(struct tally_export *x)
 {
-	if (w->newest.index == index)
-		w->newest.has = false;
-	for (size_t i = 0; i < WITNESSED_KNOWN; i++)
-		if (w->known[i].newest.index == index)
-			w->known[i].newest.has = false;
+	struct contradiction *c = &x->witnessed.early;
+	char said[TALLY_TIME_TEXT], known[TALLY_TIME_TEXT];
+
+	if (!c->has)
+		return;
+	time_text(said, c->wall);
+	time_text(known, instant(c->time, 0));
+	problem_entry(x->problems, "tpm-17", x->folder.path, NULL, c->index,
+		      "it says that it was appended at %s, but it stands behind a receipt of %s",
+		      said, known);
+	c->has = false;
+}
+
+void
+witnessed_entry(struct tally_export *x, uint64_t index, const struct tally_header *h)
+{
+	struct witnessed *w = &x->witnessed;
+	tally_i128 least, need;
+
+	/* Another boot's clock says nothing of how far the one before it was behind. */
+	if (corrected_entry(&w->clock, index, h))
+		tell_early(x);
+	w->late.has = w->late.has && w->clock.shift > w->late.need;
+	w->early.has = w->early.has && w->clock.shift < w->early.need;
+	least = w->clock.wall - w->clock.shift;
+	if (!w->newest.has || least > w->newest.least)
+		w->newest = (struct witnessed_newest){ true, w->clock.wall, index, least };
+	need = instant(w->floor, -TOLERANCE) - least;
+	if (w->clock.shift < need && (!w->early.has || need > w->early.need))
+		w->early =
+			(struct contradiction){ true, w->clock.wall, index, w->floor, need, NULL };
 }
 
 bool
@@ -72,21 +93,23 @@ vouched_covered(struct tally_export *x, struct vouched *v, uint64_t size,
 		struct witnessed_newest newest, uint64_t by)
 {
 	struct witnessed *w = &x->witnessed;
-	char said[TALLY_TIME_TEXT], known[TALLY_TIME_TEXT];
+	tally_i128 need = instant(by, TOLERANCE) - newest.least;
 
 	if (!v->reached || size >= v->size) {
 		v->reached = true;
 		v->size = size;
 		v->by = by;
+		v->shift = w->clock.shift;
 	}
-	if (!newest.has || newest.wall <= instant(by, TOLERANCE))
-		return;
-	time_text(said, newest.wall);
-	time_text(known, instant(by, 0));
-	problem_entry(x->problems, "tpm-17", x->folder.path, NULL, newest.index,
-		      "it says that it was appended at %s, but %s it by %s", said,
-		      v == &w->quorum ? "witnesses had signed" : "a timestamp covers", known);
-	was_told(w, newest.index);
+	if (newest.has && w->clock.shift > need && (!w->late.has || need < w->late.need))
+		w->late = (struct contradiction){
+			true,
+			newest.wall,
+			newest.index,
+			by,
+			need,
+			v == &w->quorum ? "witnesses had signed" : "a timestamp covers"
+		};
 }
 
 void
@@ -123,6 +146,19 @@ tell(const struct tally_export *x, const struct vouched *v, const char *none, co
 	       x->folder.path, v->from, v->size - 1, since, by);
 }
 
+/* Clocks that were wrong are told of, whom they condemn or not. */
+static void
+tell_set(const struct tally_export *x, const struct corrected_by *by, const char *where)
+{
+	if (by->count == 0)
+		return;
+	remark(x->problems,
+	       "%s: its clock was set %s by %" PRId64 " s at entry %" PRIu64
+	       "%s: entries before it may tell a time that is off by as much",
+	       x->folder.path, where, by->most / TALLY_SECOND, by->index,
+	       by->count > 1 ? ", and by less elsewhere" : "");
+}
+
 static void
 tell_all(const struct tally_export *x)
 {
@@ -137,6 +173,10 @@ tell_all(const struct tally_export *x)
 			       w->authority, w->policy);
 		tell(x, &w->stamp, "no timestamp of a pinned authority covers",
 		     tally_buf_cstr(&who));
+	}
+	if (w->quorum.reached || w->stamp.reached) {
+		tell_set(x, &w->clock.back, "back");
+		tell_set(x, &w->clock.forth, "forward");
 	}
 	if (w->strangers > 0)
 		remark(x->problems,
@@ -187,10 +227,20 @@ witnessed_end(struct tally_export *x, bool sound, struct tally_err *err)
 	/* The checkpoint of a mirror stands over all of it. */
 	if (w->head.reached)
 		vouched_covered(x, &w->quorum, x->size, w->newest, w->head.by);
+	tell_late(x);
+	tell_early(x);
 	if (sound && check_claims(x, err) < 0)
 		return -1;
 	tell_all(x);
 	return 0;
+}
+
+/* Whether an entry is more than an hour behind that time. How the clock is set behind it, and
+ * so behind all that anybody vouches for, hides nothing. */
+static bool
+is_behind(const struct witnessed *w, const struct vouched *got)
+{
+	return w->newest.has && w->newest.least + got->shift > instant(got->by, LAG);
 }
 
 static void
@@ -203,7 +253,7 @@ require(struct tally_verify *v, const struct target *t, const struct vouched *go
 		problem(&v->problems, "require", t->path, NULL, "%s", what[0]);
 	else if (!got->reached)
 		problem(&v->problems, "require", t->path, NULL, "%s it", what[1]);
-	else if (t->export && got->size < t->export->size && w->latest > instant(got->by, LAG))
+	else if (t->export && got->size < t->export->size && is_behind(w, got))
 		problem(&v->problems, "require", t->path, NULL,
 			"its newest entry is more than an hour behind the newest checkpoint, of "
 			"%" PRIu64 " entries, that %s",

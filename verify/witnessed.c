@@ -140,7 +140,7 @@ witnessed_receipt(struct tally_export *x, uint64_t index, const struct tally_ope
 	}
 	of = remember(x, index, o->receipt_size, o->receipt_root.p);
 	/* Which entry was the latest at an older note is not known any more. */
-	newest = of ? of->newest : (struct witnessed_newest){ false, 0, 0 };
+	newest = of ? of->newest : (struct witnessed_newest){ .has = false };
 	if (o->timestamp.len > 0) {
 		timestamped_receipt(x, index, o, newest, file);
 		return;

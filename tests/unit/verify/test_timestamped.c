@@ -226,6 +226,115 @@ entries_outside_of_what_timestamps_leave_do_not_hold(void **state)
 	free(dir);
 }
 
+/* Entries at these clocks, the newest of them under a note. */
+static void
+append_at(struct world *w, int64_t step)
+{
+	test_clock_step(&w->l.clock, step * TALLY_SECOND);
+	ledger_append(&w->l, 3);
+	ledger_checkpoint(&w->l);
+}
+
+/* The host boots, and its clock begins with that step. */
+static void
+reboot(struct world *w, int64_t step)
+{
+	struct ledger *l = &w->l;
+
+	tally_seal_close(l->seal);
+	l->seal = NULL;
+	tally_store_close(l->store);
+	test_clock_reboot(&l->clock, step * TALLY_SECOND);
+	if (tally_store_open(&l->store, l->path, TALLY_STORE_WRITE, &l->clock.table, &l->err) < 0)
+		fail_msg("%s", l->err.text);
+	ledger_reboot(l);
+}
+
+static void
+anew(void **state, struct world **w, char *dir)
+{
+	free(dir);
+	tear_down(state);
+	set_up(state);
+	*w = *state;
+}
+
+static void
+a_clock_that_was_put_right_condemns_nothing(void **state)
+{
+	static const struct testtsa_wish at = { .time = "20260301000100Z" };
+	struct world *w = *state;
+	char *dir;
+
+	/* Ahead, and right again before the timestamp. */
+	append_at(w, 3600);
+	append_at(w, -3600);
+	stamp(w, &w->tsa, &at, false, 0);
+	dir = finish(w, false);
+	gives(&w->pins, true, dir, 0, "its clock was set back by 3600 s at entry 15", NULL);
+	anew(state, &w, dir);
+	/* Behind it, for the authority was slow. */
+	append_at(w, 3600);
+	stamp(w, &w->tsa, &at, false, 0);
+	append_at(w, -3600);
+	dir = finish(w, false);
+	gives(&w->pins, true, dir, 0, "its clock was set back by", NULL);
+	anew(state, &w, dir);
+	/* By a boot, and a clock that begins right. */
+	append_at(w, 3600);
+	reboot(w, -3600);
+	append_at(w, 0);
+	stamp(w, &w->tsa, &at, false, 0);
+	dir = finish(w, false);
+	gives(&w->pins, true, dir, 0, "its clock was set back by 3600 s", NULL);
+	anew(state, &w, dir);
+	/* Of a host that begins in the past. */
+	stamp(w, &w->tsa, &at, false, 0);
+	append_at(w, -86400);
+	append_at(w, 86400);
+	dir = finish(w, false);
+	gives(&w->pins, true, dir, 0, "its clock was set forward by 86400 s at entry 16", NULL);
+	free(dir);
+}
+
+static void
+a_clock_that_is_not_put_right_by_as_much_does_not_hold(void **state)
+{
+	static const struct testtsa_wish at = { .time = "20260301000100Z" };
+	struct world *w = *state;
+	char *dir;
+
+	append_at(w, 3600);
+	append_at(w, -3000);
+	stamp(w, &w->tsa, &at, false, 0);
+	dir = finish(w, false);
+	gives(&w->pins, false, dir, 1, "but a timestamp covers it by 2026-03-01T00:01:01Z [tpm-17]",
+	      NULL);
+	anew(state, &w, dir);
+	/* What was put right before does not excuse what comes later. */
+	append_at(w, 3600);
+	append_at(w, -3600);
+	append_at(w, 3600);
+	stamp(w, &w->tsa, &at, false, 0);
+	dir = finish(w, false);
+	gives(&w->pins, false, dir, 1, "[tpm-17]", NULL);
+	anew(state, &w, dir);
+	stamp(w, &w->tsa, &at, false, 0);
+	append_at(w, -86400);
+	append_at(w, 80000);
+	dir = finish(w, false);
+	gives(&w->pins, false, dir, 1, "but it stands behind a receipt of", NULL);
+	anew(state, &w, dir);
+	/* A boot that begins right says nothing of how far the one before it was behind. */
+	stamp(w, &w->tsa, &at, false, 0);
+	append_at(w, -86400);
+	reboot(w, 86400);
+	append_at(w, 0);
+	dir = finish(w, false);
+	gives(&w->pins, false, dir, 1, "but it stands behind a receipt of", NULL);
+	free(dir);
+}
+
 static void
 what_lies_an_hour_behind_the_newest_timestamp_is_not_enough(void **state)
 {
@@ -300,6 +409,8 @@ main(void)
 		TEST(what_leads_to_another_root_counts_for_nothing),
 		TEST(a_token_that_does_not_hold_is_told_with_its_entry),
 		TEST(entries_outside_of_what_timestamps_leave_do_not_hold),
+		TEST(a_clock_that_was_put_right_condemns_nothing),
+		TEST(a_clock_that_is_not_put_right_by_as_much_does_not_hold),
 		TEST(what_lies_an_hour_behind_the_newest_timestamp_is_not_enough),
 		TEST(a_mirror_shows_no_timestamps),
 		TEST(receipts_that_come_late_are_held_against_the_tree),
