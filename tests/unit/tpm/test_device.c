@@ -268,6 +268,34 @@ a_device_is_a_tpm_like_any_other(void **state)
 	tally_buf_deinit(&ak);
 }
 
+/* A command a PCR would be most of what a checkpoint costs a chip. */
+static void
+a_quote_reads_eight_pcrs_a_command_and_each_is_its_own(void **state)
+{
+	static const uint8_t nine[] = { 0, 1, 2, 3, 4, 5, 6, 7, 14 };
+	struct place *p = *state;
+	struct tally_buf bytes = TALLY_BUF_INIT;
+	struct tally_blob blob;
+	uint8_t value[TALLY_HASH];
+
+	for (size_t i = 0; i < sizeof(nine); i++) {
+		memset(value, nine[i] + 1, sizeof(value));
+		assert_int_equal(chip_pcr_extend(&p->chip, nine[i], value, &p->err), 0);
+	}
+	order(p, TPM2_CC_PCR_Read, 0, ANSWER, 0);
+	assert_int_equal(chip_quote(&p->chip, nine, sizeof(nine), p->q, &bytes, &p->err), 0);
+	assert_int_equal(p->orders->commands, 2);
+	assert_int_equal(tally_blob_parse(&blob, tally_buf_view(&bytes), &p->err), 0);
+	assert_int_equal(blob.pcrs, sizeof(nine));
+	for (size_t i = 0; i < sizeof(nine); i++) {
+		assert_int_equal(blob.pcr[i], nine[i]);
+		assert_int_equal(chip_pcr_read(&p->chip, nine[i], value, &p->err), 0);
+		assert_memory_equal(blob.value[i], value, TALLY_HASH);
+		assert_true(i == 0 || memcmp(blob.value[i - 1], value, TALLY_HASH) != 0);
+	}
+	tally_buf_deinit(&bytes);
+}
+
 static void
 what_a_tpm_has_not_done_yet_is_asked_again_after_a_pause(void **state)
 {
@@ -396,6 +424,7 @@ main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(a_device_is_a_tpm_like_any_other),
+		CASE(a_quote_reads_eight_pcrs_a_command_and_each_is_its_own),
 		CASE(what_a_tpm_has_not_done_yet_is_asked_again_after_a_pause),
 		CASE(a_tpm_that_puts_off_without_end_is_given_up),
 		CASE(a_lockout_is_told_at_once_and_ends_nothing),
