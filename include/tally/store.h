@@ -78,8 +78,8 @@ int tally_store_last_note(struct tally_store *s, uint64_t *sequence, struct tall
 			  struct tally_err *err);
 int tally_store_row(struct tally_store *s, uint64_t number, struct tally_row *out,
 		    struct tally_err *err);
-/* Where the ledger comes from. `record`: its newest enrolment record as well, which may take
- * reading all entries. deinit in any case. */
+/* Where the ledger comes from. `record`: its newest enrolment record as well, which takes
+ * reading all entries of an older ledger, once where it is open for writing. deinit in any case. */
 struct tally_store_origins {
 	struct tally_buf statement; /* of the newest session; empty: none */
 	bool succeeds;              /* another log: */

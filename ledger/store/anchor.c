@@ -12,8 +12,7 @@
 #include <string.h>
 #include "store_internal.h"
 
-#define DAY        (86400 * TALLY_SECOND)
-#define NO_RECEIPT UINT64_MAX /* as "receipt" in `meta`: there is none */
+#define DAY (86400 * TALLY_SECOND)
 
 /* One of these entries, as far as it matters here. */
 struct link {
@@ -23,21 +22,6 @@ struct link {
 	bool has_before, has_counter, gap;
 	uint64_t before, counter;
 };
-
-static int
-read_newest(struct tally_store *s, MDB_txn *txn, const char *name, uint64_t *index,
-	    struct tally_err *err)
-{
-	struct tally_bytes value;
-	int r = store_get(txn, s->meta, tally_bytes_str(name), &value, err);
-
-	if (r <= 0)
-		return r;
-	if (value.len != 8)
-		return tally_err_set(err, TALLY_FAILS, "data.mdb: malformed %s", name);
-	*index = tally_get_u64(value.p);
-	return 1;
-}
 
 static int
 read_link(struct tally_store *s, MDB_txn *txn, uint64_t index, struct link *out,
@@ -140,7 +124,7 @@ read_anchors(struct tally_store *s, MDB_txn *txn, struct tally_anchors *out, str
 {
 	struct link newest, intent, now;
 	uint64_t index;
-	int r = read_newest(s, txn, "anchor", &index, err);
+	int r = store_newest(s, txn, "anchor", &index, err);
 
 	memset(out, 0, sizeof(*out));
 	if (r <= 0)
@@ -183,70 +167,6 @@ journal_anchors(void *ctx, struct tally_anchors *out, struct tally_err *err)
 	return tally_store_anchors(ctx, out, err);
 }
 
-/* The index that `meta` has under a name: 1, 0, -1. */
-static int
-newest_of(struct tally_store *s, const char *name, uint64_t *index, struct tally_err *err)
-{
-	MDB_txn *txn;
-	int r;
-
-	if (store_short_begin(s, &txn, err) < 0)
-		return -1;
-	r = read_newest(s, txn, name, index, err);
-	store_short_end(s, txn);
-	return r;
-}
-
-/* The newest receipt goes to `meta`, or that there is none. */
-static int
-find_receipt(struct tally_store *s, MDB_txn *txn, void *ctx, struct tally_err *err)
-{
-	uint64_t found = NO_RECEIPT;
-	struct store_leaf leaf;
-	MDB_cursor *cursor;
-	uint8_t value[8];
-	MDB_val k, v;
-	int r = 0, rc = mdb_cursor_open(txn, s->leaf, &cursor);
-
-	(void)ctx;
-	if (rc)
-		return store_mdb_err(err, rc, "cursor");
-	for (uint64_t i = s->tip.size; i > 0 && found == NO_RECEIPT && r == 0; i--) {
-		rc = mdb_cursor_get(cursor, &k, &v, i == s->tip.size ? MDB_LAST : MDB_PREV);
-		if (rc)
-			r = store_mdb_err(err, rc, "entry %llu", (unsigned long long)i - 1);
-		else if (k.mv_size != 8 || memcmp(k.mv_data, &(uint64_t){ i - 1 }, 8) != 0)
-			r = tally_err_set(err, TALLY_FAILS, "entry %llu: missing",
-					  (unsigned long long)i - 1);
-		else
-			r = store_leaf_read(&leaf, i - 1, store_val(v), err);
-		if (r == 0 && leaf.header.kind == TALLY_RECEIPT)
-			found = i - 1;
-	}
-	mdb_cursor_close(cursor);
-	tally_put_u64(value, found);
-	return r < 0 ? -1
-		     : store_put(s, txn, s->meta, tally_bytes_str("receipt"),
-				 tally_bytes(value, sizeof(value)), 0, err);
-}
-
-/* The newest receipt: 1, 0 there is none, -1. Older programs kept no "receipt", so before the
- * first intent that finds none all entries are looked through, once. */
-static int
-newest_receipt(struct tally_store *s, uint64_t *index, struct tally_err *err)
-{
-	int r = newest_of(s, "receipt", index, err);
-
-	if (r == 0 &&
-	    (store_check_whole(s, err) < 0 || store_write(s, find_receipt, NULL, err) < 0))
-		r = -1;
-	else if (r == 0)
-		r = newest_of(s, "receipt", index, err);
-	if (r < 0)
-		return tally_err_prefix(err, "%s: the newest receipt", s->path);
-	return *index != NO_RECEIPT;
-}
-
 static int
 journal_anchor_intend(void *ctx, const struct tally_anchor *a, uint64_t *index,
 		      struct tally_err *err)
@@ -258,7 +178,7 @@ journal_anchor_intend(void *ctx, const struct tally_anchor *a, uint64_t *index,
 
 	if (tally_store_anchors(s, &now, err) < 0)
 		return -1;
-	receipt = newest_receipt(s, &ev.o.newest_receipt, err);
+	receipt = store_newest_find(s, "receipt", TALLY_RECEIPT, &ev.o.newest_receipt, err);
 	if (receipt < 0)
 		return -1;
 	ev.o.has_newest_receipt = receipt > 0;

@@ -96,20 +96,11 @@ followed_by(unsigned kind)
 		return "anchor";
 	case TALLY_RECEIPT:
 		return "receipt";
+	case TALLY_ENROLMENT:
+		return "enrolment";
 	default:
 		return NULL;
 	}
-}
-
-static int
-note_newest(struct tally_store *s, MDB_txn *txn, const char *name, uint64_t index,
-	    struct tally_err *err)
-{
-	uint8_t value[8];
-
-	tally_put_u64(value, index);
-	return store_put(s, txn, s->meta, tally_bytes_str(name), tally_bytes(value, sizeof(value)),
-			 0, err);
 }
 
 static int
@@ -134,7 +125,7 @@ put_leaves(struct tally_store *s, MDB_txn *txn, struct batch *b, struct store_no
 		tally_record_write(record, &h, e->commitment);
 		r = put_leaf(s, cursor, h.index, record, e, err);
 		if (r == 0 && followed_by(e->kind))
-			r = note_newest(s, txn, followed_by(e->kind), h.index, err);
+			r = store_newest_put(s, txn, followed_by(e->kind), h.index, err);
 		if (r < 0) {
 			tally_err_prefix_(err, "append entry %llu", (unsigned long long)h.index);
 			break;

@@ -46,24 +46,18 @@ read_begin(struct tally_store *s, MDB_txn *txn, struct tally_store_origins *out,
 }
 
 static int
-read_record(struct tally_store *s, MDB_txn *txn, uint64_t size, struct tally_buf *record,
+read_record(struct tally_store *s, MDB_txn *txn, uint64_t index, struct tally_buf *record,
 	    struct tally_arena *arena, struct tally_err *err)
 {
 	struct store_leaf leaf;
 	struct tally_event ev;
+	int r = read_leaf(s, txn, index, &leaf, err);
 
-	while (size-- > 0) {
-		int r = read_leaf(s, txn, size, &leaf, err);
-
-		if (r < 0)
-			return -1;
-		if (r == 0 || leaf.header.kind != TALLY_ENROLMENT)
-			continue;
-		if (operations_of(&ev, &leaf, arena, err) < 0)
-			return tally_err_prefix(err, "entry %llu", (unsigned long long)size);
-		tally_buf_add_bytes(record, ev.o.enrolment);
-		return 0;
-	}
+	if (r == 0 || (r > 0 && leaf.header.kind != TALLY_ENROLMENT))
+		r = tally_err_set(err, TALLY_FAILS, "no enrolment");
+	if (r < 0 || operations_of(&ev, &leaf, arena, err) < 0)
+		return tally_err_prefix(err, "entry %llu", (unsigned long long)index);
+	tally_buf_add_bytes(record, ev.o.enrolment);
 	return 0;
 }
 
@@ -73,21 +67,20 @@ tally_store_origins_read(struct tally_store *s, bool record, struct tally_store_
 {
 	struct tally_journal journal = tally_store_journal(s);
 	struct tally_arena *arena = tally_arena_new(4096);
-	uint8_t root[TALLY_HASH];
-	uint64_t size, index;
+	uint64_t index, enrolment = 0;
 	MDB_txn *txn;
-	int r;
+	int r, any = 0;
 
 	*out = (struct tally_store_origins){ .succeeds = false };
 	r = journal.last_session(journal.ctx, &index, &out->statement, err);
+	if (r >= 0 && record)
+		r = any = store_newest_find(s, "enrolment", TALLY_ENROLMENT, &enrolment, err);
 	if (r >= 0)
-		r = tally_store_head(s, &size, root, err);
-	if (r == 0)
 		r = store_short_begin(s, &txn, err);
 	if (r == 0) {
 		r = read_begin(s, txn, out, arena, err);
-		if (r == 0 && record)
-			r = read_record(s, txn, size, &out->record, arena, err);
+		if (r == 0 && any > 0)
+			r = read_record(s, txn, enrolment, &out->record, arena, err);
 		store_short_end(s, txn);
 	}
 	tally_arena_free(arena);

@@ -217,6 +217,15 @@ int store_checkpoint_make(struct tally_store *s, struct tally_frontier *verified
 /* Inside a write transaction: head and newest note are still those; puts the note. */
 int store_checkpoint_put(struct tally_store *s, MDB_txn *txn, const struct tally_frontier *verified,
 			 struct tally_bytes note, uint64_t *sequence, struct tally_err *err);
+/* newest.c: the index that `meta` has under a name: 1, 0, -1. */
+int store_newest(struct tally_store *s, MDB_txn *txn, const char *name, uint64_t *index,
+		 struct tally_err *err);
+int store_newest_put(struct tally_store *s, MDB_txn *txn, const char *name, uint64_t index,
+		     struct tally_err *err);
+/* The newest entry of a kind, which is looked for where an older program has not kept the name:
+ * 1, 0 there is none, -1. Not inside a transaction. */
+int store_newest_find(struct tally_store *s, const char *name, unsigned kind, uint64_t *index,
+		      struct tally_err *err);
 /* The head as this store knows it is the one in the transaction. */
 int store_head_check(struct tally_store *s, MDB_txn *txn, struct tally_err *err);
 
