@@ -28,6 +28,7 @@ struct page {
 		uint32_t os, edition;
 	} * products;
 	size_t n_products, cap_products;
+	struct map numbers;      /* of products, from 1 */
 	struct page_lane *lanes; /* by VM, then begin, then host */
 	size_t n_lanes;
 };
@@ -35,13 +36,19 @@ struct page {
 static uint32_t
 product_of(struct page *p, const struct stay_claims *c)
 {
-	for (size_t i = p->n_products; i > 0; i--)
-		if (p->products[i - 1].os == c->os && p->products[i - 1].edition == c->edition)
-			return (uint32_t)(i - 1);
-	p->products =
-		array_grow(p->products, &p->cap_products, p->n_products, sizeof(*p->products));
-	p->products[p->n_products] = (struct product){ c->os, c->edition };
-	return (uint32_t)p->n_products++;
+	const uint32_t pair[4] = { c->os, c->edition };
+	uint8_t key[16];
+	void **number;
+
+	memcpy(key, pair, sizeof(key));
+	number = map_place(&p->numbers, key);
+	if (!*number) {
+		p->products = array_grow(p->products, &p->cap_products, p->n_products,
+					 sizeof(*p->products));
+		p->products[p->n_products++] = (struct product){ c->os, c->edition };
+		*number = (void *)(uintptr_t)p->n_products; /* and none is NULL */
+	}
+	return (uint32_t)((uintptr_t)*number - 1);
 }
 
 static int
@@ -116,6 +123,7 @@ collect_lanes(struct page *p)
 
 struct step {
 	int64_t at;
+	uint32_t product;
 	int change;
 };
 
@@ -124,24 +132,26 @@ compare_steps(const void *a, const void *b)
 {
 	const struct step *x = a, *y = b;
 
+	if (x->product != y->product)
+		return x->product < y->product ? -1 : 1;
 	if (x->at != y->at)
 		return x->at < y->at ? -1 : 1;
 	return x->change < y->change ? -1 : x->change > y->change;
 }
 
-/* All changes of one product, in order; returns how many. */
+/* All changes, by product, in order; returns how many. */
 static size_t
-collect_steps(const struct page *p, uint32_t product, struct step *steps)
+collect_steps(const struct page *p, struct step *steps)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n_lanes; i++) {
 		const struct page_lane *l = &p->lanes[i];
 
-		if (l->product != product || (l->state != RUNNING && l->state != PAUSED))
+		if (l->state != RUNNING && l->state != PAUSED)
 			continue;
-		steps[n++] = (struct step){ l->from, 1 };
-		steps[n++] = (struct step){ l->to, -1 };
+		steps[n++] = (struct step){ l->from, l->product, 1 };
+		steps[n++] = (struct step){ l->to, l->product, -1 };
 	}
 	if (n > 1)
 		qsort(steps, n, sizeof(*steps), compare_steps);
@@ -195,27 +205,35 @@ os_of(const struct page *p, const struct product *product)
 	return os.len > 0 ? os : tally_bytes_str("unclassified");
 }
 
+/* The changes of one product. */
+static void
+put_curve(struct tally_jsonw *w, const struct page *p, const struct step *steps, size_t n)
+{
+	const struct product *product = &p->products[steps->product];
+
+	tally_jsonw_object(w);
+	put_text(w, "edition", report_text(p->r, product->edition));
+	tally_jsonw_key(w, "exact");
+	tally_jsonw_bool(w, n <= STEPS_MAX);
+	tally_jsonw_key(w, "points");
+	tally_jsonw_array(w);
+	put_points(w, steps, n, p->r->to - p->r->from);
+	tally_jsonw_end(w);
+	put_text(w, "product", os_of(p, product));
+	tally_jsonw_end(w);
+}
+
 static void
 put_curves(struct tally_jsonw *w, const struct page *p)
 {
 	struct step *steps = tally_alloc((2 * p->n_lanes + 1) * sizeof(*steps));
+	size_t n = collect_steps(p, steps);
 
 	tally_jsonw_array(w);
-	for (uint32_t i = 0; i < p->n_products; i++) {
-		size_t n = collect_steps(p, i, steps);
-
-		if (n == 0)
-			continue;
-		tally_jsonw_object(w);
-		put_text(w, "edition", report_text(p->r, p->products[i].edition));
-		tally_jsonw_key(w, "exact");
-		tally_jsonw_bool(w, n <= STEPS_MAX);
-		tally_jsonw_key(w, "points");
-		tally_jsonw_array(w);
-		put_points(w, steps, n, p->r->to - p->r->from);
-		tally_jsonw_end(w);
-		put_text(w, "product", os_of(p, &p->products[i]));
-		tally_jsonw_end(w);
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && steps[end].product == steps[i].product;)
+			end++;
+		put_curve(w, p, &steps[i], end - i);
 	}
 	tally_jsonw_end(w);
 	free(steps);
@@ -286,15 +304,15 @@ static void
 put_page(struct tally_jsonw *w, struct page *p)
 {
 	const struct estate *e = &p->r->estate;
-	int64_t gap = (p->r->to - p->r->from) / STEPS_MAX;
+	int64_t length = p->r->to - p->r->from, gap = length / STEPS_MAX + 1;
 	bool drawn_whole = p->n_lanes <= LANES_MAX;
 
 	tally_jsonw_object(w);
 	tally_jsonw_key(w, "curves");
 	put_curves(w, p);
-	while (p->n_lanes > LANES_MAX && gap < p->r->to - p->r->from) {
+	while (p->n_lanes > LANES_MAX && gap < length) {
 		merge_lanes(p, gap);
-		gap *= 4;
+		gap = gap < length / 4 ? 4 * gap : length;
 	}
 	tally_jsonw_key(w, "exact");
 	tally_jsonw_bool(w, drawn_whole);
@@ -321,6 +339,7 @@ report_page_json(const struct tally_report *r, struct tally_buf *out)
 	collect_lanes(&p);
 	put_page(w, &p);
 	tally_jsonw_free(w);
+	map_deinit(&p.numbers);
 	free(p.products);
 	free(p.lanes);
 }

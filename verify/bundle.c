@@ -25,6 +25,8 @@ struct filling {
 	const struct archive *archive;
 	size_t target; /* of the bundle: adding others moves it */
 	uint64_t inputs;
+	const char *newest; /* member of a ledger */
+	uint64_t ledgers, highest;
 };
 
 static char *
@@ -51,25 +53,24 @@ add_target(struct filling *f, const char *name)
 	return t;
 }
 
-/* "ledgers/N/", once for each N, which are numbered without a hole. */
+/* "ledgers/N/", once for each N, which are numbered without a hole. Members are sorted: those of
+ * one ledger stand together. */
 static bool
-add_ledger(struct filling *f, const char *name, uint64_t *ledgers)
+add_ledger(struct filling *f, const char *name)
 {
 	const char *number = name + strlen("ledgers/"), *slash = strchr(number, '/');
-	char *prefix;
 	struct target *t;
+	char *prefix;
 	uint64_t n;
 
 	if (!slash || !tally_parse_u64(&n, number, (size_t)(slash - number), UINT32_MAX))
 		return false;
+	if (f->ledgers > 0 && strncmp(name, f->newest, (size_t)(slash + 1 - name)) == 0)
+		return true;
+	f->newest = name;
+	f->ledgers++;
+	f->highest = n > f->highest ? n : f->highest;
 	prefix = tally_strndup(name, (size_t)(slash + 1 - name));
-	for (size_t i = 0; i < f->v->count; i++)
-		if (f->v->targets[i].bundle == f->target + 1 && f->v->targets[i].prefix &&
-		    strcmp(f->v->targets[i].prefix, prefix) == 0) {
-			free(prefix);
-			return true;
-		}
-	++*ledgers;
 	prefix[strlen(prefix) - 1] = '\0';
 	t = add_target(f, prefix);
 	prefix[strlen(prefix)] = '/';
@@ -146,7 +147,6 @@ static int
 fill(struct filling *f, struct tally_err *err)
 {
 	const struct archive *a = f->archive;
-	uint64_t ledgers = 0, highest = 0;
 	int r = 0;
 
 	for (size_t i = 0; i + 1 < a->count && r == 0; i++) {
@@ -157,20 +157,11 @@ fill(struct filling *f, struct tally_err *err)
 		else if (begins(name, "rules/") || begins(name, "inputs/"))
 			r = add_other(f, i, err);
 		else if (begins(name, "ledgers/")
-				 ? !add_ledger(f, name, &ledgers)
+				 ? !add_ledger(f, name)
 				 : !begins(name, REPORT) && strcmp(name, "bundle.json") != 0)
 			TELL(f->v, &f->v->targets[f->target], name, "does not belong there");
 	}
-	for (size_t i = 0; i < f->v->count; i++) {
-		const struct target *t = &f->v->targets[i];
-		uint64_t n = 0;
-
-		if (t->bundle == f->target + 1 && t->prefix &&
-		    tally_parse_u64(&n, t->prefix + strlen("ledgers/"),
-				    strlen(t->prefix) - strlen("ledgers/") - 1, UINT32_MAX))
-			highest = n > highest ? n : highest;
-	}
-	if (r == 0 && (ledgers == 0 || highest != ledgers - 1))
+	if (r == 0 && (f->ledgers == 0 || f->highest != f->ledgers - 1))
 		TELL(f->v, &f->v->targets[f->target], "ledgers", "not numbered from 0 on");
 	return r;
 }

@@ -155,6 +155,7 @@ report_use(const struct test_history *h, const char *from, const char *to, const
 	struct opened a;
 
 	open_all(&a, h, from, to, zone);
+	a.o.stays = true;
 	must(tally_report_make(&r, a.ledgers, a.n, &a.o, &err), &err);
 	use(ctx, r, &a.o);
 	tally_report_free(r);

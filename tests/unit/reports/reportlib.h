@@ -19,7 +19,7 @@ const struct tally_json *report_of_history(const struct test_history *h, const c
  * a narrow text. */
 void report_bytes(const struct test_history *h, const char *from, const char *to, const char *zone,
 		  char format, struct tally_buf *out);
-/* The report itself, for as long as `use` takes. */
+/* The report itself, for as long as `use` takes: with all that a page is drawn from. */
 void report_use(const struct test_history *h, const char *from, const char *to, const char *zone,
 		void (*use)(void *ctx, struct tally_report *r,
 			    const struct tally_report_options *o),

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a page's pictures are drawn from, in periods that few ask for. */
+#include <stdio.h>
+#include <string.h>
+#include "reportlib.h"
+
+#define MANY 40001 /* one more than a page draws */
+
+static const char pack[] =
+	"pack: test\nversion: \"1\"\ntitle: Test\nvendor: Nobody\n"
+	"rules:\n"
+	"  - rule: test/vm\n    title: Guests\n    metric: instances\n    of: vms\n"
+	"    valid_from: 1970-01-01\n    source: {text: here, read: 2026-01-01}\n    unit: vm\n"
+	"    product: test\n    guests: {os: [http://example.com/]}\n";
+
+static void
+write_page(void *ctx, struct tally_report *r, const struct tally_report_options *o)
+{
+	(void)o;
+	tally_report_html(r, tally_bytes(NULL, 0), ctx);
+}
+
+static void
+assert_told(const struct test_history *h, const char *from, const char *to, const char *says)
+{
+	struct tally_buf page = TALLY_BUF_INIT;
+
+	report_use(h, from, to, "UTC", write_page, &page);
+	if (!strstr(tally_buf_cstr(&page), says))
+		fail_msg("%s to %s: not there: %s", from, to, says);
+	tally_buf_deinit(&page);
+}
+
+static void
+a_curve_stands_for_each_product_in_the_order_of_their_begins(void **state)
+{
+	struct test_history h;
+
+	(void)state;
+	test_history_init(&h);
+	test_history_add(&h, "h1 2026-03-01T00:00:00Z host cores_per_socket=8\n"
+			     "h1 01:00 start a vcpus=1 os=http://example.com/2 edition=x\n"
+			     "h1 02:00 start b vcpus=1 os=http://example.com/1\n"
+			     "h1 03:00 start c vcpus=1 os=http://example.com/2 edition=x\n"
+			     "h1 03:00 stop a cause=shutdown\n"
+			     "h1 04:00 start d vcpus=1 os=http://example.com/2\n"
+			     "h1 05:00 stop c cause=shutdown\n"
+			     "h1 05:00 stop d cause=shutdown\n"
+			     "h1 06:00 stop b cause=shutdown\n");
+	assert_told(
+		&h, "2026-03-01", "2026-03-02",
+		"\"curves\":[{\"edition\":\"x\",\"exact\":true,\"points\":[3600000,1,10800000,1,"
+		"18000000,0],\"product\":\"http://example.com/2\"},"
+		"{\"edition\":\"\",\"exact\":true,\"points\":[7200000,1,21600000,0],"
+		"\"product\":\"http://example.com/1\"},"
+		"{\"edition\":\"\",\"exact\":true,\"points\":[14400000,1,18000000,0],"
+		"\"product\":\"http://example.com/2\"}]");
+	test_history_deinit(&h);
+}
+
+/* As much as can be asked for, and as little. */
+static void
+more_machines_than_are_drawn_end_in_the_longest_and_the_shortest_period(void **state)
+{
+	struct tally_buf lines = TALLY_BUF_INIT;
+	struct test_history h;
+
+	(void)state;
+	tally_buf_add_str(&lines, "h1 2026-03-01T00:00:00Z host cores_per_socket=8\n");
+	for (int i = 0; i < MANY; i++)
+		tally_buf_addf(&lines,
+			       "h1 01:00 start 00000000-0000-4000-8000-%012x vcpus=1 "
+			       "os=http://example.com/1\n",
+			       (unsigned)i + 256);
+	tally_buf_add_str(&lines, "h1 02:00 heartbeat\n");
+	test_history_init(&h);
+	test_history_add(&h, tally_buf_cstr(&lines));
+	report_by_pack(pack);
+	assert_told(&h, "1970-01-01", "2261-12-31T23:59:59Z", "\"exact\":false,\"hosts\"");
+	assert_told(&h, "2026-03-01T01:00:00Z", "2026-03-01T01:00:00.0000015Z",
+		    "\"exact\":false,\"hosts\"");
+	test_history_deinit(&h);
+	tally_buf_deinit(&lines);
+	report_done();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_curve_stands_for_each_product_in_the_order_of_their_begins),
+		cmocka_unit_test(
+			more_machines_than_are_drawn_end_in_the_longest_and_the_shortest_period),
+	};
+
+	return cmocka_run_group_tests_name("reports page data", tests, NULL, NULL);
+}
