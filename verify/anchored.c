@@ -130,34 +130,15 @@ check_certified(struct tally_export *x, const struct session *s, struct tally_by
 	return 0;
 }
 
-/* Two notes under one value are two histories, wherever they stand. */
-static bool
-is_fork(const struct anchored_value *a, const struct anchored_value *b)
-{
-	return a->value == b->value && memcmp(a->name, b->name, sizeof(a->name)) == 0 &&
-	       memcmp(a->q, b->q, sizeof(a->q)) != 0;
-}
-
 static void
-keep_certified(struct tally_export *x, const struct session *s, uint64_t index, const char *file)
+keep_certified(struct tally_export *x, const struct session *s, uint64_t index)
 {
 	struct anchored *a = &x->anchors_made;
 	struct anchored_value v = { .value = a->counter, .index = index };
 
-	tally_tpm_name(v.name, s->st.nv_public);
+	tally_host_id(v.tpm, s->st.ek_public);
+	tally_tpm_name(v.tpm + TALLY_HASH, s->st.nv_public);
 	memcpy(v.q, a->q, sizeof(v.q));
-	for (size_t i = a->count; i > 0; i--) {
-		const struct anchored_value *old = &a->certified[i - 1];
-
-		if (memcmp(old->name, v.name, sizeof(v.name)) != 0 || old->value < v.value)
-			continue;
-		TELL(x, "tpm-12", file, index,
-		     "the counter did not rise: %" PRIu64 " behind %" PRIu64 " in entry %" PRIu64
-		     "%s",
-		     v.value, old->value, old->index,
-		     is_fork(old, &v) ? ", over another note: proof of a second history" : "");
-		break;
-	}
 	if (a->count == a->cap) {
 		a->cap = a->cap ? 2 * a->cap : 64;
 		a->certified = tally_realloc_array(a->certified, a->cap, sizeof(*a->certified));
@@ -192,7 +173,7 @@ check_attested(struct tally_export *x, struct session *s, uint64_t index,
 	else if (a->counts && check_certified(x, s, o->certification, &check, &err) < 0)
 		tell_check(x, check, file, index, "counter", &err);
 	else if (a->counts)
-		keep_certified(x, s, index, file);
+		keep_certified(x, s, index);
 	check = 1;
 	if (tally_attested_parse(&attested, o->tpm_time, &err) < 0 ||
 	    tally_time_check(s->key, &s->st, &attested, a->q, &time, &check, &err) < 0) {
@@ -203,17 +184,31 @@ check_attested(struct tally_export *x, struct session *s, uint64_t index,
 	clocks_time(x, &time, file, index);
 }
 
+/* An agent whose counter is ahead signs no more, and one whose counter is behind brings it to
+ * its value; so a gap may tell of one that is behind, or of a session that has none. What
+ * else is passed over is what binds the history that is kept back. */
 static void
-take_gap(struct tally_export *x, uint64_t index, const struct tally_operations *o)
+take_gap(struct tally_export *x, const struct session *s, uint64_t index,
+	 const struct tally_operations *o, const char *file)
 {
 	struct anchored *a = &x->anchors_made;
 
 	a->gaps++;
 	remark(x->problems, "%s: entry %" PRIu64 ": a gap of the anchors: %.*s", x->folder.path,
 	       index, (int)o->detail.len, o->detail.p ? (const char *)o->detail.p : "");
-	a->known = o->has_counter;
-	a->value = o->counter;
+	if (!a->known && a->open && a->counts && a->counter > 0) {
+		a->known = true;
+		a->value = a->counter - 1;
+	}
 	a->open = false;
+	if (o->has_counter && a->known && o->counter >= a->value)
+		TELL(x, "tpm-12", file, index,
+		     "a gap at counter %" PRIu64 ", not behind %" PRIu64
+		     ": what the values that it passes over bound is not in this ledger",
+		     o->counter, a->value);
+	else if (!o->has_counter && !s->blind && s->open && s->st.nv_public.p)
+		TELL(x, "tpm-12", file, index, "a gap without the session's NV counter");
+	a->known = a->known && (o->has_counter || (s->open && s->st.nv_public.p));
 }
 
 void
@@ -224,7 +219,7 @@ anchored_take(struct tally_export *x, struct session *s, uint64_t index,
 
 	check_link(x, index, o, file);
 	if (!o->tpm_time.p) {
-		take_gap(x, index, o);
+		take_gap(x, s, index, o, file);
 		return;
 	}
 	if (!a->open)
@@ -235,9 +230,70 @@ anchored_take(struct tally_export *x, struct session *s, uint64_t index,
 		TELL(x, "tpm-7", file, index, "anchor: no note covers its intent");
 	else if (!s->blind)
 		check_attested(x, s, index, o, file);
+	if (o->detail.len > 0)
+		remark(x->problems, "%s: entry %" PRIu64 ": %.*s", x->folder.path, index,
+		       (int)o->detail.len, (const char *)o->detail.p);
 	a->known = a->open && a->counts;
 	a->value = a->counter;
 	a->open = false;
+}
+
+static int
+by_tpm(const void *a, const void *b)
+{
+	const struct anchored_value *l = a, *r = b;
+
+	return memcmp(l->tpm, r->tpm, sizeof(l->tpm));
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	const struct anchored_value *l = a, *r = b;
+	int order = by_tpm(a, b);
+
+	if (order != 0)
+		return order;
+	if (l->value != r->value)
+		return l->value < r->value ? -1 : 1;
+	return l->index < r->index ? -1 : l->index > r->index;
+}
+
+static int
+by_index(const void *a, const void *b)
+{
+	const struct anchored_value *l = a, *r = b;
+	int order = by_tpm(a, b);
+
+	return order != 0 ? order : l->index < r->index ? -1 : l->index > r->index;
+}
+
+/* Of each counter, in the order of the log; then by their values, as they are compared. Notes of
+ * one tree are of one history, whatever values bind them. */
+static void
+check_rising(struct tally_export *x)
+{
+	const struct anchored *a = &x->anchors_made;
+	const struct anchored_value *most = a->certified;
+	char file[PATH_ROOM];
+
+	if (a->count < 2)
+		return;
+	qsort(a->certified, a->count, sizeof(*a->certified), by_index);
+	for (size_t i = 1; i < a->count; i++) {
+		const struct anchored_value *v = &a->certified[i];
+		uint64_t first = v->index - v->index % TILE, left = x->size - first;
+
+		if (by_tpm(most, v) != 0 || most->value < v->value) {
+			most = v;
+			continue;
+		}
+		export_tile_name(file, -1, first / TILE, left < TILE ? (unsigned)left : TILE);
+		TELL(x, "tpm-12", file, v->index,
+		     "the counter did not rise: %" PRIu64 " behind %" PRIu64 " in entry %" PRIu64,
+		     v->value, most->value, most->index);
+	}
+	qsort(a->certified, a->count, sizeof(*a->certified), by_value);
 }
 
 void
@@ -248,31 +304,55 @@ anchored_end(struct tally_export *x)
 	if (a->open)
 		remark(x->problems, "%s: entry %" PRIu64 ": an anchor that is not made yet",
 		       x->folder.path, a->intent);
+	check_rising(x);
 	clocks_end(x);
 }
 
+/* The first that is not before `v`, in their order. */
+static size_t
+find(const struct anchored *in, const struct anchored_value *v)
+{
+	size_t low = 0, high = in->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (by_value(&in->certified[middle], v) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Both are sorted; a counter is one of one TPM, for two may have the same index and value. */
 void
 anchored_compare(const struct tally_export *a, struct tally_export *b)
 {
 	const struct anchored *theirs = &a->anchors_made, *ours = &b->anchors_made;
-	size_t k = 0;
+	size_t i = 0;
 
-	/* Both rise; where one does not, that was told. */
-	for (size_t i = 0; i < ours->count; i++) {
-		const struct anchored_value *v = &ours->certified[i];
+	while (i < ours->count) {
+		struct anchored_value v = ours->certified[i];
+		size_t k;
 
-		while (k < theirs->count && theirs->certified[k].value < v->value)
-			k++;
-		if (k == theirs->count)
-			break;
-		if (!is_fork(&theirs->certified[k], v))
+		v.index = 0;
+		k = find(theirs, &v);
+		if (k == theirs->count || by_tpm(&theirs->certified[k], &v) != 0) {
+			v.value = v.index = UINT64_MAX; /* on to the next counter */
+			i = find(ours, &v);
 			continue;
-		TELL(b, "tpm-12", NULL, v->index,
-		     "%" PRIu64
-		     " of one counter binds one history here and another one in entry %" PRIu64
-		     " of %s: proof of a fork",
-		     v->value, theirs->certified[k].index, a->folder.path);
-		break;
+		}
+		if (theirs->certified[k].value == v.value &&
+		    memcmp(theirs->certified[k].q, v.q, sizeof(v.q)) != 0) {
+			TELL(b, "tpm-12", NULL, ours->certified[i].index,
+			     "%" PRIu64
+			     " of one counter binds one history here and another one in entry "
+			     "%" PRIu64 " of %s: proof of a fork",
+			     v.value, theirs->certified[k].index, a->folder.path);
+			return;
+		}
+		i++;
 	}
 }
 

@@ -7,27 +7,23 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include "verify_internal.h"
 
 /* What a power cut may take from `clock`: the longest period that TPMs write it in. */
 #define PERIOD    (UINT64_C(1) << 22) /* ms */
 #define TOLERANCE 1000                /* ms between `clock` and `time` */
 
-static void
-keep(struct tally_buf *to, struct tally_bytes from)
-{
-	tally_buf_clear(to);
-	tally_buf_add_bytes(to, from);
-}
-
 void
 clocks_session(struct tally_export *x, const struct session *s, const char *file)
 {
 	const struct tally_statement *st = &s->st;
 	struct clocks *c = &x->clocks;
-	/* Another key is another TPM, or one that was cleared: its counts begin anew. */
-	bool same = c->any && tally_bytes_eq(tally_buf_view(&c->ak), st->ak_public);
+	/* Another TPM counts on its own. A new attestation key is none: a Clear takes the
+	 * key and the counts, and leaves the endorsement key. */
+	bool same = c->any && memcmp(c->host_id, st->host_id.p, TALLY_HASH) == 0;
 
+	c->started = !same || st->reset_count > c->reset_count;
 	if (!same) {
 		c->has_time = false;
 		c->clock = 0;
@@ -51,21 +47,23 @@ clocks_session(struct tally_export *x, const struct session *s, const char *file
 	c->any = true;
 	c->reset_count = st->reset_count;
 	c->restart_count = st->restart_count;
-	keep(&c->ak, st->ak_public);
+	memcpy(c->host_id, st->host_id.p, TALLY_HASH);
 }
 
-/* Of the first attestation of a session alone a clock that went back is no fault. */
+/* Of the first attestation behind a TPM reset alone a clock that went back is no fault: the power
+ * may have been cut before it. */
 static void
 check_clock(struct tally_export *x, uint64_t clock, bool safe, const char *file, const char *where)
 {
 	struct clocks *c = &x->clocks;
 
-	if (clock < c->clock && !safe && c->clock - clock <= PERIOD)
+	if (clock < c->clock && c->started && !safe && c->clock - clock <= PERIOD)
 		c->unclean++;
 	else if (clock < c->clock)
 		problem(x->problems, "tpm-9", x->folder.path, file,
 			"%s: the TPM's clock went back by %" PRIu64 " ms", where, c->clock - clock);
 	c->clock = clock;
+	c->started = false;
 }
 
 void

@@ -208,7 +208,6 @@ tally_export_close(struct tally_export *x)
 	tally_buf_deinit(&x->enrolled.before);
 	tally_buf_deinit(&x->enrolled.asset);
 	tally_buf_deinit(&x->enrolled.nv);
-	tally_buf_deinit(&x->clocks.ak);
 	anchored_deinit(&x->anchors_made);
 	free(x->digest);
 	free(x->witnessed.claim);

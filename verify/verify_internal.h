@@ -186,9 +186,11 @@ struct tally_export {
 		bool has_receipt;
 		uint64_t receipt;              /* entry of the newest one */
 		struct tally_buf counter_name; /* of the first statement that has one */
-		struct anchored_value {        /* what was certified, in the order of the log */
+		struct anchored_value {        /* what was certified; at the end by TPM and value */
 			uint64_t value, index;
-			uint8_t name[34], q[TALLY_HASH]; /* of the NV index; what it binds */
+			uint8_t tpm[TALLY_HASH +
+				    34];       /* its host_id, and the name of the NV index */
+			uint8_t q[TALLY_HASH]; /* what it binds */
 		} * certified;
 		size_t count, cap;
 		uint64_t gaps;
@@ -198,7 +200,8 @@ struct tally_export {
 		uint32_t reset_count, restart_count;
 		uint64_t clock;      /* ms, of the newest attestation */
 		uint64_t time, then; /* ms, of the session's newest anchor: time, and clock */
-		struct tally_buf ak; /* whose they are */
+		uint8_t host_id[TALLY_HASH]; /* whose they are */
+		bool started; /* a TPM reset, behind which nothing was attested yet */
 		uint64_t boots, unlogged, suspends, set, unclean;
 	} clocks;
 	bool superseded; /* another export here succeeds it, by an enroller's word */

@@ -4,13 +4,16 @@
  * what was done: the value before = increment now; the value that is intended =
  * certify. Each increment stands behind an intent that is on the disk, so a counter
  * that is ahead of all intents says that the ledger is an older copy of itself, or
- * not the only one; one that is behind, that the TPM is.
+ * not the only one; one that is behind, that the TPM is: it is brought to where it was.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "tally/err.h"
 #include "seal_internal.h"
+
+#define TOLD       200
+#define BEHIND_MAX 100000 /* values: three years of anchors */
 
 static int
 settle_gap(struct tally_seal *s, bool has_counter, uint64_t found, const char *why,
@@ -23,25 +26,20 @@ settle_gap(struct tally_seal *s, bool has_counter, uint64_t found, const char *w
 	return s->journal.anchor_settle(s->journal.ctx, &gap, err);
 }
 
-/* The counter is not what the ledger says. 0: told in the ledger, which goes on. */
+/* The counter is above all that the ledger accounts for. Closed first: with a gap that is told
+ * the ledger would stand where the counter is, and be gone on with. */
 static int
-settle_differs(struct tally_seal *s, const struct tally_anchors *a, uint64_t found,
-	       struct tally_err *err)
+refuse_ahead(struct tally_seal *s, const struct tally_anchors *a, uint64_t found,
+	     struct tally_err *err)
 {
-	bool ahead = found > a->counter;
 	char why[200];
 
-	snprintf(why, sizeof(why), "the TPM's counter is %" PRIu64 ", by the ledger %s%" PRIu64,
-		 found, a->open ? "at most " : "", a->counter);
-	if (settle_gap(s, true, found, why, err) < 0)
-		return -1;
-	if (!ahead)
-		return 0;
 	snprintf(why, sizeof(why),
-		 "the TPM's counter is %" PRIu64 ", by the ledger %" PRIu64
+		 "the TPM's counter is %" PRIu64 ", by the ledger %s%" PRIu64
 		 ": this is an older copy of the ledger, or there is another one",
-		 found, a->counter);
-	if (s->journal.close_signing(s->journal.ctx, why, err) < 0)
+		 found, a->open ? "at most " : "", a->counter);
+	if (s->journal.close_signing(s->journal.ctx, why, err) < 0 ||
+	    settle_gap(s, true, found, why, err) < 0)
 		return -1;
 	return tally_err_set(err, TALLY_FAILS, "closed for signing: %s", why);
 }
@@ -61,19 +59,31 @@ find_q(struct tally_seal *s, uint64_t intent, uint8_t q[TALLY_HASH], struct tall
 	return r < 0 ? -1 : 0;
 }
 
-/* Brings the counter to its value: 1, 0 where it is another one, which was told. */
+/* Brings the counter to its value: 0. Where its TPM was set back, it rises by more than one,
+ * so that no value is used twice; `told` says so. */
 static int
-count(struct tally_seal *s, const struct tally_anchors *a, struct tally_err *err)
+count(struct tally_seal *s, const struct tally_anchors *a, char told[TOLD], struct tally_err *err)
 {
 	uint64_t found;
 
 	if (s->tpm->counter_read(s->tpm->ctx, &found, err) < 0)
 		return -1;
-	if (found == a->counter)
-		return 1;
-	if (found + 1 != a->counter)
-		return settle_differs(s, a, found, err);
-	return s->tpm->counter_increment(s->tpm->ctx, err) < 0 ? -1 : 1;
+	if (found > a->counter)
+		return refuse_ahead(s, a, found, err);
+	if (a->counter - found > BEHIND_MAX)
+		return tally_err_set(err, TALLY_TPM,
+				     "the TPM's counter is %" PRIu64 ", by the ledger %" PRIu64
+				     ": too far behind to be made up for",
+				     found, a->counter - 1);
+	if (a->counter - found > 1)
+		snprintf(told, TOLD,
+			 "the TPM's counter was %" PRIu64 ", by the ledger %" PRIu64
+			 ": the TPM was set back",
+			 found, a->counter - 1);
+	for (; found < a->counter; found++)
+		if (s->tpm->counter_increment(s->tpm->ctx, err) < 0)
+			return -1;
+	return 0;
 }
 
 static int
@@ -122,10 +132,10 @@ tell_time(struct tally_seal *s, const uint8_t q[TALLY_HASH], struct tally_buf *o
 /* Attestations of an intent whose counter is where it should be. */
 static int
 attest(struct tally_seal *s, const struct tally_anchors *a, const uint8_t q[TALLY_HASH],
-       struct tally_err *err)
+       const char *told, struct tally_err *err)
 {
 	struct tally_buf certification = TALLY_BUF_INIT, time = TALLY_BUF_INIT;
-	struct tally_anchor done = { .has_counter = false };
+	struct tally_anchor done = { .told = told[0] ? told : NULL };
 	int r = 0;
 
 	if (a->has_counter)
@@ -148,22 +158,21 @@ static int
 finish(struct tally_seal *s, const struct tally_anchors *a, struct tally_err *err)
 {
 	uint8_t q[TALLY_HASH];
-	int r;
+	char told[TOLD] = "";
 
 	if (a->has_counter && s->st.nv_public.len == 0)
 		return settle_gap(s, false, 0, "the TPM's counter is gone", err);
 	if (find_q(s, a->intent, q, err) < 0)
 		return -1;
-	r = a->has_counter ? count(s, a, err) : 1;
-	if (r <= 0)
-		return r;
-	if (attest(s, a, q, err) < 0)
+	if (a->has_counter && count(s, a, told, err) < 0)
+		return -1;
+	if (attest(s, a, q, told, err) < 0)
 		return -1;
 	s->unanchored = false;
 	return 1;
 }
 
-/* A new intent: 1; 0 where the counter is not what it should be, which was told. */
+/* A new intent, of a value that was never used. */
 static int
 intend(struct tally_seal *s, const struct tally_anchors *a, struct tally_err *err)
 {
@@ -175,16 +184,18 @@ intend(struct tally_seal *s, const struct tally_anchors *a, struct tally_err *er
 	if (intent.has_counter) {
 		if (s->tpm->counter_read(s->tpm->ctx, &found, err) < 0)
 			return -1;
-		if (a->has_counter && found != a->counter)
-			return settle_differs(s, a, found, err);
+		if (a->has_counter && found > a->counter)
+			return refuse_ahead(s, a, found, err);
+		if (a->has_counter)
+			found = a->counter;
 		if (found == UINT64_MAX)
 			return tally_err_set(err, TALLY_TPM, "the TPM's counter is at its end");
 		intent.counter = found + 1;
 	}
-	return s->journal.anchor_intend(s->journal.ctx, &intent, &index, err) < 0 ? -1 : 1;
+	return s->journal.anchor_intend(s->journal.ctx, &intent, &index, err);
 }
 
-/* A gap that was told leaves the ledger where the counter is: one more try. */
+/* An intent that is open, or whose counter is gone, has a new one behind it. */
 static int
 anchor(struct tally_seal *s, struct tally_anchors *a, struct tally_err *err)
 {

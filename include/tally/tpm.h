@@ -76,7 +76,8 @@ struct tally_anchor {
 	uint64_t counter; /* what it is to be; of a gap, what was found */
 	uint32_t reset_count, restart_count;
 	struct tally_bytes certification, time;
-	const char *gap; /* why no anchor came of the intent, or the counter is not what it was */
+	const char *gap;  /* why no anchor came of the intent, or the counter is not what it was */
+	const char *told; /* what is to be said of an anchor that was made; NULL: nothing */
 };
 #define TALLY_ANCHOR_CAP      96
 #define TALLY_ANCHOR_INTERVAL (900 * INT64_C(1000000000)) /* ns */

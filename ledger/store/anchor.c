@@ -217,6 +217,8 @@ journal_anchor_settle(void *ctx, const struct tally_anchor *a, struct tally_err 
 		ev.o.tpm_time = a->time;
 		if (a->certification.len > 0)
 			ev.o.certification = a->certification;
+		if (a->told)
+			ev.o.detail = tally_bytes_str(a->told);
 	}
 	return tally_store_append_event(s, &ev, &index, err);
 }

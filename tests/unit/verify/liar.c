@@ -94,6 +94,14 @@ lie_settle(void *ctx, const struct tally_anchor *done, struct tally_err *err)
 	return r;
 }
 
+static int
+lie_close_signing(void *ctx, const char *why, struct tally_err *err)
+{
+	if (liar.how == NO_CLOSING)
+		return tally_err_set(err, TALLY_SYS, "the disk is full");
+	return liar.true_one.close_signing(ctx, why, err);
+}
+
 /* Opens the seal of a ledger anew, over the liar's journal, which begins honest. */
 void
 reseal(struct ledger *l)
@@ -110,6 +118,7 @@ reseal(struct ledger *l)
 	table.anchors = lie_anchors;
 	table.anchor_intend = lie_intend;
 	table.anchor_settle = lie_settle;
+	table.close_signing = lie_close_signing;
 	tally_seal_close(l->seal);
 	l->seal = NULL;
 	if (tally_seal_open(&l->seal, &l->tpm.table, &table, &info, &l->err) < 0)

@@ -24,7 +24,8 @@ extern struct liar {
 		OTHER_VALUE,
 		NO_COUNTER,
 		OTHER_SESSION,
-		KNOW_NOTHING
+		KNOW_NOTHING,
+		NO_CLOSING
 	} how;
 	size_t at;                      /* of the byte to flip */
 	struct tally_buf counter, time; /* of the anchor before */

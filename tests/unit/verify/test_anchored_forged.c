@@ -127,20 +127,114 @@ values_that_no_intent_accounts_for_are_found(void **state)
 	ledger_deinit(&l);
 }
 
-/* A TPM whose state was set back: only a software TPM can be. The ledger says so. */
+/* What the journal takes from whoever has the host: an intent, and a gap as he likes it. */
 static void
-a_counter_that_went_back_is_told_and_found(void **state)
+forge_intent(struct ledger *l, uint64_t counter)
+{
+	struct tally_anchor intent = { .has_counter = true,
+				       .counter = counter,
+				       .reset_count = l->tpm.reset_count,
+				       .restart_count = l->tpm.restart_count };
+	uint64_t index;
+
+	assert_int_equal(liar.true_one.anchor_intend(l->store, &intent, &index, &l->err), 0);
+}
+
+static uint64_t
+forge_gap(struct ledger *l, bool has_counter, uint64_t counter)
+{
+	struct tally_anchor gap = { .has_counter = has_counter,
+				    .counter = counter,
+				    .gap = "it is what it is" };
+	uint8_t root[TALLY_HASH];
+	uint64_t index;
+
+	assert_int_equal(tally_store_head(l->store, &index, root, &l->err), 0);
+	assert_int_equal(liar.true_one.anchor_settle(l->store, &gap, &l->err), 0);
+	ledger_checkpoint(l);
+	return index;
+}
+
+/* A TPM whose state was set back: only a software TPM can be. No value is used again, the
+ * ledger says what was found, and holds ... */
+static void
+a_counter_that_went_back_is_told_and_brought_to_where_it_was(void **state)
+{
+	struct tally_anchors now;
+	struct ledger l;
+
+	(void)state;
+	make(&l);
+	for (int i = 0; i < 3; i++)
+		anchor(&l);
+	l.tpm.counter -= 2;
+	anchor(&l);
+	assert_int_equal(l.tpm.counter, 11);
+	holds(&l, "the TPM's counter was 8, by the ledger 10: the TPM was set back");
+	/* Set back under an intent that is open, by a TPM that then fails on its way up. */
+	l.tpm.calls = 0;
+	l.tpm.fail_at = 4;
+	test_clock_advance(&l.clock, MINUTES(15));
+	assert_int_equal(try_anchor(&l, &now), -1);
+	assert_true(now.open);
+	l.tpm.counter = 5;
+	for (unsigned n = 5; n < 9; n += 3) {
+		l.tpm.calls = 0;
+		l.tpm.fail_at = n;
+		assert_int_equal(try_anchor(&l, &now), -1);
+	}
+	assert_in_range(l.tpm.counter, 6, 10);
+	l.tpm.fail_at = 0;
+	anchor(&l);
+	anchor(&l);
+	assert_int_equal(l.tpm.counter, 13);
+	holds(&l, "by the ledger 11: the TPM was set back");
+	/* There is an end to it. */
+	l.tpm.counter = 1;
+	forge_intent(&l, 200000);
+	assert_int_equal(try_anchor(&l, &now), -1);
+	assert_non_null(strstr(l.err.text, "too far behind"));
+	assert_int_equal(l.tpm.counter, 1);
+	ledger_deinit(&l);
+}
+
+/* ... and where one is used again all the same, the verifier tells. */
+static void
+a_value_that_is_used_again_is_found(void **state)
 {
 	struct ledger l;
 
 	(void)state;
 	make(&l);
-	anchor(&l);
-	anchor(&l);
-	anchor(&l);
+	for (int i = 0; i < 3; i++)
+		anchor(&l);
 	l.tpm.counter -= 2;
+	liar.how = KNOW_NOTHING;
 	anchor(&l);
+	fails(&l, "tpm-12", (int64_t)liar.intent, "the counter is to be 9, but was 10");
 	fails(&l, "tpm-12", (int64_t)liar.settled, "the counter did not rise: 9 behind 10");
+	ledger_deinit(&l);
+}
+
+/* A gap on the disk would be where the ledger stands: it is not there before the ledger is
+ * closed. */
+static void
+a_ledger_that_cannot_be_closed_is_not_gone_on_with(void **state)
+{
+	struct tally_anchors now;
+	struct ledger l;
+
+	(void)state;
+	make(&l);
+	anchor(&l);
+	l.tpm.counter += 2;
+	for (int i = 0; i < 3; i++) {
+		liar.how = i < 2 ? NO_CLOSING : HONEST;
+		test_clock_advance(&l.clock, MINUTES(15));
+		assert_int_equal(try_anchor(&l, &now), -1);
+		assert_int_equal(tally_store_closed(l.store) != NULL, i == 2);
+	}
+	assert_int_equal(l.tpm.counter, 10);
 	ledger_deinit(&l);
 }
 
@@ -253,6 +347,66 @@ one_value_over_two_roots_is_the_proof_of_a_fork(void **state)
 	free(copy), free(dir[0]), free(dir[1]);
 }
 
+/* An agent that finds the counter ahead signs no more, so a gap that says so and is
+ * signed was not written by one: the values it passes over bind the history that is
+ * kept back. */
+static void
+a_gap_does_not_excuse_values_that_bind_another_history(void **state)
+{
+	static const struct {
+		bool open, has_counter;
+		uint64_t counter;
+		const char *says;
+	} cases[] = { { false, true, 9, "a gap at counter 9, not behind 8" },
+		      { false, false, 0, "a gap without the session's NV counter" },
+		      { true, true, 9, "a gap at counter 9, not behind 8" },
+		      { true, true, 8, "a gap at counter 8, not behind 8" },
+		      { true, true, 10, "a gap at counter 10, not behind 8" },
+		      { true, false, 0, "a gap without the session's NV counter" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ledger l;
+		uint64_t gap;
+		char *copy;
+
+		make(&l);
+		anchor(&l);
+		copy = copy_ledger(&l);
+		anchor(&l);
+		faketpm_reset(&l.tpm);
+		go_on_with(&l, copy);
+		if (cases[i].open)
+			forge_intent(&l, 9);
+		gap = forge_gap(&l, cases[i].has_counter, cases[i].counter);
+		liar.how = KNOW_NOTHING;
+		anchor(&l);
+		fails(&l, "tpm-12", (int64_t)gap, cases[i].says);
+		ledger_deinit(&l);
+		free(copy);
+	}
+}
+
+/* A counter that is behind hides nothing: its TPM went back. */
+static void
+a_gap_behind_is_told(void **state)
+{
+	struct ledger l;
+
+	(void)state;
+	make(&l);
+	anchor(&l);
+	forge_gap(&l, true, 7);
+	holds(&l, "a gap of the anchors: it is what it is");
+	ledger_deinit(&l);
+	make(&l);
+	anchor(&l);
+	forge_intent(&l, 9);
+	forge_gap(&l, true, 7);
+	holds(&l, "a gap of the anchors: it is what it is");
+	ledger_deinit(&l);
+}
+
 static void
 sessions_and_clocks_that_go_back_are_found(void **state)
 {
@@ -309,6 +463,61 @@ what_a_power_cut_takes_from_the_clock_is_a_mark(void **state)
 	ledger_deinit(&l);
 }
 
+/* Only the first attestation behind a start of the TPM may come from before a power cut. */
+static void
+a_clock_that_goes_back_again_is_none_of_a_power_cut(void **state)
+{
+	struct ledger l;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		make(&l);
+		anchor(&l);
+		if (i == 0)
+			faketpm_restart(&l.tpm); /* saved in an orderly way */
+		else
+			faketpm_reset(&l.tpm);
+		l.tpm.clock -= i < 2 ? 4096 : 0;
+		l.tpm.safe = false;
+		reseal(&l);
+		l.tpm.clock -= i < 1 ? 0 : 4096;
+		ledger_append(&l, 1);
+		ledger_checkpoint(&l);
+		fails(&l, "tpm-9", -1, "the TPM's clock went back by 40");
+		ledger_deinit(&l);
+	}
+}
+
+/* A Clear takes the attestation key and sets the counts and the clock to zero; the endorsement
+ * key stays. A renewed attestation key does not make it another TPM. */
+static void
+a_clear_does_not_hide_behind_a_new_attestation_key(void **state)
+{
+	struct ledger l;
+
+	(void)state;
+	for (int cleared = 0; cleared < 2; cleared++) {
+		make(&l);
+		anchor(&l);
+		EVP_PKEY_free(l.tpm.ak);
+		l.tpm.ak = faketpm_key();
+		tally_buf_clear(&l.tpm.ak_public);
+		faketpm_public_ak(&l.tpm.ak_public, l.tpm.ak, 0x00050472);
+		if (cleared) {
+			l.tpm.reset_count = 0;
+			l.tpm.clock = 0;
+		}
+		faketpm_reset(&l.tpm);
+		reseal(&l);
+		anchor(&l);
+		if (cleared)
+			fails(&l, "tpm-9", -1, "the TPM went back from session 2.0 to 1.0");
+		else
+			holds(&l, NULL);
+		ledger_deinit(&l);
+	}
+}
+
 static void
 a_clock_that_was_set_is_told(void **state)
 {
@@ -335,12 +544,18 @@ main(void)
 		cmocka_unit_test(an_intent_of_another_session_is_found),
 		cmocka_unit_test(a_counter_that_is_ahead_closes_the_ledger),
 		cmocka_unit_test(values_that_no_intent_accounts_for_are_found),
-		cmocka_unit_test(a_counter_that_went_back_is_told_and_found),
+		cmocka_unit_test(a_counter_that_went_back_is_told_and_brought_to_where_it_was),
+		cmocka_unit_test(a_value_that_is_used_again_is_found),
+		cmocka_unit_test(a_ledger_that_cannot_be_closed_is_not_gone_on_with),
 		cmocka_unit_test(another_counter_of_the_session_is_found),
 		cmocka_unit_test(a_restored_backup_signs_no_more),
 		cmocka_unit_test(one_value_over_two_roots_is_the_proof_of_a_fork),
+		cmocka_unit_test(a_gap_does_not_excuse_values_that_bind_another_history),
+		cmocka_unit_test(a_gap_behind_is_told),
 		cmocka_unit_test(sessions_and_clocks_that_go_back_are_found),
 		cmocka_unit_test(what_a_power_cut_takes_from_the_clock_is_a_mark),
+		cmocka_unit_test(a_clock_that_goes_back_again_is_none_of_a_power_cut),
+		cmocka_unit_test(a_clear_does_not_hide_behind_a_new_attestation_key),
 		cmocka_unit_test(a_clock_that_was_set_is_told),
 	};
 	int r = cmocka_run_group_tests_name("verify anchored_forged", tests, NULL, NULL);
