@@ -47,10 +47,11 @@ sim: ## simulated histories with faults, SIM_SEEDS of them, against the truth
 	@scripts/build '$(BUILD)' '$(JOBS)'
 	@'$(BUILD)/tests/sim/tally-sim' --file tests/sim/seeds.txt --seeds '$(SIM_SEEDS)' --jobs '$(JOBS)'
 
-bench: ## append, verify, evidence, report, a bundle, a whole estate and a month of it, each with its baseline in the same run
+bench: ## append, verify, evidence, a slow TPM, report, a bundle, a whole estate and a month of it, each with its baseline in the same run
 	@scripts/setup build bench
 	@scripts/build '$(BUILD)' '$(JOBS)' --prefix='$(PREFIX)'
 	@for kind in append verify evidence report month bundle; do '$(BUILD)/cli/tally' bench $$kind || exit 1; done
+	@'$(BUILD)/tests/integration/slow_tpm' 500
 	@python3 tests/bench/compare.py '$(BUILD)/cli/tally'
 
 demo: ## two libvirt hosts, real guests, a live migration; meter, report, verify (as root)
