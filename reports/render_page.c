@@ -11,10 +11,24 @@
 
 #define LANES_MAX 40000 /* what a page still draws quickly */
 #define STEPS_MAX 2000  /* of one curve; else the most of each of so many parts of the period */
+#define FINEST    8000  /* of the period: the first gap that is closed; */
+#define COARSE    1000  /* and the longest one before what is as short is left out */
 #define MS        1000000
 
 /* States of a lane: those of the clock, then: */
 enum { LANE_UNCERTAIN = CLOCKS, LANE_STANDBY };
+
+/* Of a lane, in the order of their names. */
+enum column {
+	COLUMN_AFTER,
+	COLUMN_ENTRY,
+	COLUMN_HOST,
+	COLUMN_LENGTH,
+	COLUMN_PRODUCT,
+	COLUMN_STATE,
+	COLUMN_VM,
+	COLUMNS
+};
 
 struct page_lane {
 	int64_t from, to; /* ns from the report's begin */
@@ -31,6 +45,7 @@ struct page {
 	struct map numbers;      /* of products, from 1 */
 	struct page_lane *lanes; /* by VM, then begin, then host */
 	size_t n_lanes;
+	int64_t gap; /* ns: lanes closer than this stand as one; 0: each is there */
 };
 
 static uint32_t
@@ -66,10 +81,17 @@ compare_lanes(const void *a, const void *b)
 }
 
 static bool
+runs(const struct page_lane *l)
+{
+	return l->state == RUNNING || l->state == PAUSED;
+}
+
+/* Over a gap, a run goes on where it was paused. */
+static bool
 goes_on(const struct page_lane *a, const struct page_lane *b, int64_t gap)
 {
-	return a->vm == b->vm && a->host == b->host && a->state == b->state &&
-	       a->product == b->product && b->from - a->to <= gap;
+	return a->vm == b->vm && a->host == b->host && a->product == b->product &&
+	       (a->state == b->state || (gap > 0 && runs(a) && runs(b))) && b->from - a->to <= gap;
 }
 
 /* Lanes that follow one another as one. */
@@ -89,6 +111,40 @@ merge_lanes(struct page *p, int64_t gap)
 		}
 	}
 	p->n_lanes = n;
+}
+
+/* Without lanes shorter than the gap, or those of them that do not run; but a VM that has
+ * nothing else keeps one. */
+static void
+thin_lanes(struct page *p, int64_t gap, bool all)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_lanes; i++) {
+		const struct page_lane *l = &p->lanes[i];
+		bool first = n == 0 || p->lanes[n - 1].vm != l->vm;
+		bool last = i + 1 == p->n_lanes || l[1].vm != l->vm;
+
+		if (l->to - l->from >= gap || (!all && runs(l)) || (first && last))
+			p->lanes[n++] = *l;
+	}
+	p->n_lanes = n;
+}
+
+/* As many lanes as a page draws: what is closer than a gap stands as one over short times
+ * without a run, and where that is not enough, short runs are not drawn either. The gap is
+ * told; of whole milliseconds. */
+static void
+coarsen(struct page *p)
+{
+	int64_t length = p->r->to - p->r->from, gap = (length / FINEST / MS + 1) * MS;
+
+	while (p->n_lanes > LANES_MAX && p->gap <= length) {
+		thin_lanes(p, gap, gap > length / COARSE);
+		merge_lanes(p, gap);
+		p->gap = gap;
+		gap = gap > length / 2 ? length + MS : 2 * gap;
+	}
 }
 
 static void
@@ -148,7 +204,7 @@ collect_steps(const struct page *p, struct step *steps)
 	for (size_t i = 0; i < p->n_lanes; i++) {
 		const struct page_lane *l = &p->lanes[i];
 
-		if (l->state != RUNNING && l->state != PAUSED)
+		if (!runs(l))
 			continue;
 		steps[n++] = (struct step){ l->from, l->product, 1 };
 		steps[n++] = (struct step){ l->to, l->product, -1 };
@@ -239,20 +295,49 @@ put_curves(struct tally_jsonw *w, const struct page *p)
 	free(steps);
 }
 
+/* What one column says of a lane that follows another. */
+static int64_t
+column_of(enum column c, const struct page_lane *l, const struct page_lane *before)
+{
+	bool first = !before || before->vm != l->vm;
+
+	switch (c) {
+	case COLUMN_AFTER:
+		return l->from / MS - (first ? 0 : before->to / MS);
+	case COLUMN_ENTRY:
+		return (int64_t)l->entry;
+	case COLUMN_HOST:
+		return l->host;
+	case COLUMN_LENGTH:
+		return l->to / MS - l->from / MS;
+	case COLUMN_PRODUCT:
+		return l->product;
+	case COLUMN_STATE:
+		return (int64_t)l->state;
+	case COLUMN_VM:
+		return (int64_t)l->vm - (before ? before->vm : 0);
+	case COLUMNS:
+		break;
+	}
+	TALLY_ASSERT(!"a column");
+}
+
+/* By columns, of which each packs better than all in turn. */
 static void
 put_lanes(struct tally_jsonw *w, const struct page *p)
 {
-	tally_jsonw_array(w);
-	for (size_t i = 0; i < p->n_lanes && i < LANES_MAX; i++) {
-		const struct page_lane *l = &p->lanes[i];
+	static const char *const names[COLUMNS] = {
+		"after", "entry", "host", "length", "product", "state", "vm",
+	};
 
-		tally_jsonw_u64(w, l->vm);
-		tally_jsonw_u64(w, l->host);
-		tally_jsonw_i64(w, l->from / MS);
-		tally_jsonw_i64(w, l->to / MS);
-		tally_jsonw_u64(w, l->state);
-		tally_jsonw_u64(w, l->entry);
-		tally_jsonw_u64(w, l->product);
+	tally_jsonw_object(w);
+	for (unsigned c = 0; c < COLUMNS; c++) {
+		tally_jsonw_key(w, names[c]);
+		tally_jsonw_array(w);
+		for (size_t i = 0; i < p->n_lanes; i++)
+			tally_jsonw_i64(
+				w, column_of(c, &p->lanes[i], i > 0 ? &p->lanes[i - 1] : NULL));
+		tally_jsonw_end(w);
 	}
 	tally_jsonw_end(w);
 }
@@ -304,18 +389,13 @@ static void
 put_page(struct tally_jsonw *w, struct page *p)
 {
 	const struct estate *e = &p->r->estate;
-	int64_t length = p->r->to - p->r->from, gap = length / STEPS_MAX + 1;
-	bool drawn_whole = p->n_lanes <= LANES_MAX;
 
 	tally_jsonw_object(w);
 	tally_jsonw_key(w, "curves");
 	put_curves(w, p);
-	while (p->n_lanes > LANES_MAX && gap < length) {
-		merge_lanes(p, gap);
-		gap = gap < length / 4 ? 4 * gap : length;
-	}
-	tally_jsonw_key(w, "exact");
-	tally_jsonw_bool(w, drawn_whole);
+	coarsen(p);
+	tally_jsonw_key(w, "gap");
+	tally_jsonw_i64(w, p->gap / MS);
 	tally_jsonw_key(w, "hosts");
 	tally_jsonw_array(w);
 	for (size_t i = 0; i < e->n_hosts; i++)

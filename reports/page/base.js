@@ -7,6 +7,20 @@ const report = take('report-data');
 const chart = take('chart-data');
 const ruleTexts = take('rule-data');
 
+// Lanes come by columns; from here on seven numbers a stretch: VM, host, from, to, state, entry, product.
+chart.lanes = ((c) => {
+  const flat = [];
+  let vm = 0, reached = 0;
+  for (let i = 0; i < c.vm.length; i++) {
+    if (c.vm[i]) reached = 0;
+    vm += c.vm[i];
+    const from = reached + c.after[i];
+    reached = from + c.length[i];
+    flat.push(vm, c.host[i], from, reached, c.state[i], c.entry[i], c.product[i]);
+  }
+  return flat;
+})(chart.lanes);
+
 // Control and format characters are shown by their number: none of them can turn or hide what
 // stands beside it.
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]|[\u{1d173}-\u{1d17a}]|[\u{e0000}-\u{e0fff}]|[\ud800-\udfff]/gu;
@@ -85,6 +99,7 @@ function hours(seconds) {
   const h = Number(seconds) / 3600;
   return `${grouped(h >= 100 ? h.toFixed(0) : h >= 1 ? h.toFixed(1) : h.toFixed(3))} h`;
 }
+const spanOf = (ms) => (ms < 1000 ? `${ms} ms` : ms < 120000 ? `${Math.round(ms / 1000)} s` : ms < 7200000 ? `${Math.round(ms / 60000)} min` : `${Math.round(ms / 3600000)} h`);
 const percent = (ratio) => (ratio === null ? 'not on' : `${(Math.floor(Number(ratio) * 10000) / 100).toFixed(2)} %`);
 const BEGIN = Date.parse(report.report.from), END = Date.parse(report.report.to), LENGTH = Math.max(1, END - BEGIN);
 const when = (text) => (text === null ? '\u2013' : text.replace('T', ' ').replace(/\.\d+/, '').replace('Z', ' UTC'));

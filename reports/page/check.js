@@ -5,7 +5,8 @@
 
 const evidence = take('evidence-data');
 const root = document.documentElement;
-const state = { problems: [], done: [], partly: [], keys: new Map(), pinned: [] };
+const state = { over: false, totals: false, problems: [], partly: [], keys: new Map(), pinned: [], pastes: 0 };
+const canCheck = Boolean(globalThis.crypto?.subtle); // browsers keep WebCrypto from pages that came by plain http
 const ledgers = new Map(); // origin -> what was read
 const BATCH = 4096; // hashes under way at once
 
@@ -128,6 +129,19 @@ function checkEntries() {
   for (const f of report.findings) for (const r of f.entries) look(r, `The finding ${f.kind}`);
 }
 
+// Whose times and hosts the report names: what its ledgers say.
+function checkTimes() {
+  let newest = null;
+  for (const row of report.evidence.ledgers) {
+    const last = ledgers.get(row.origin).entries.at(-1), at = last ? stampOf(last.wall) : null;
+    if (at !== row.checkpoint) problem(row.origin, `its last entry is of ${at}, and the report says ${row.checkpoint}`);
+    if (last && (newest === null || last.wall > newest)) newest = last.wall;
+  }
+  if (report.report.issued !== (newest === null ? null : stampOf(newest))) problem('', 'The report is not of the time of the newest entry that it rests on.');
+  if (String(report.report.hosts) !== String(report.evidence.ledgers.map((l) => l.host))) problem('', 'The report names other hosts than those of its ledgers.');
+}
+const notCompared = (why) => state.partly.push(`Usage, machines, coverage and the timeline are not compared with the entries: ${why}. tally verify does that.`);
+
 function checkHost(ledger) {
   let name = '';
   for (const e of ledger.entries) if ([1, 2, 60].includes(e.kind) && e.i.has(5)) name = textOf(e.i, 5);
@@ -162,13 +176,15 @@ async function check() {
   if (!evidence.complete || state.problems.length) return;
   for (const l of ledgers.values()) checkHost(l);
   checkEntries();
-  if ([...ledgers.values()].some((l) => l.entries.some((e) => e.mask !== 7))) { state.partly.push('Totals are not worked out here: not every entry is disclosed.'); return; }
+  checkTimes();
+  const held = [...ledgers.values()].reduce((n, l) => n + l.entries.filter((e) => e.mask !== 7).length, 0);
+  if (held) { notCompared(`${many(held, 'entry', 'entries')} of ${grouped(all)} ${held === 1 ? 'is' : 'are'} not wholly disclosed`); return; }
   try {
     state.problems.push(...compareTotals(makeEstate([...ledgers.values()])));
     state.totals = true;
   } catch (error) {
     if (!(error instanceof NotHere)) throw error;
-    state.partly.push(`Totals are not worked out here: ${error.message}. The verifier does.`);
+    notCompared(error.message);
   }
 }
 
@@ -183,46 +199,59 @@ function sayLedgers(lines) {
   const attested = [...ledgers.values()].filter((l) => l.attested === l.size).length, some = [...ledgers.values()].filter((l) => l.attested > 0).length;
   if (some && !bad) lines.push([attested === n ? 'ok' : 'part', `${attested} of ${many(n, 'checkpoint')} ${attested === 1 ? 'is' : 'are'} signed by a TPM too (P-256), and its quote says so of this very text${some > attested ? `; of ${some - attested} more an earlier one is` : ''}. Which TPM that is, nothing in this file proves.`]);
   else if (entries && !bad) lines.push(['part', 'No checkpoint here was attested by a TPM.']);
-  if (state.totals && !bad) lines.push(['ok', 'Usage, machines and the coverage of imported hosts are what the entries come to, worked out again here.']);
+  if (state.totals && !bad) lines.push(['ok', 'Usage, machines, the coverage of imported hosts and the timeline are what the entries come to, worked out again here.']);
 }
 
-function sayAll() {
-  const lines = [];
-  const failed = state.problems.length > 0;
-  sayLedgers(lines);
-  for (const p of state.problems.slice(0, 50)) lines.push(['no', p]);
-  if (state.problems.length > 50) lines.push(['no', `and ${state.problems.length - 50} more`]);
+const wrongKeys = () => state.pinned.filter((key) => {
+  const own = state.keys.get(key.name);
+  return own && own.text !== key.text && !state.pinned.some((k) => k.text === own.text);
+}).map((key) => `Pinned key: ${key.name} signed with another key than the one that you pasted.`);
+
+// All on the page that nothing above has worked out again.
+const NOT_DONE = ['positions with what is held, what is to be ordered and the cheapest model', 'charges and costs', 'findings and their texts', 'the rules\u2019 texts',
+  'the coverage of live hosts, and how long a TPM says they were powered', 'what rules ask for at each instant', 'curves of more than 2\u202f000 changes',
+  'stretches in which a machine does not run, and the entries that stretches are named for', 'the class of evidence, anchors and witnesses',
+  'the superseded report, program and tzdata', 'chains of a TPM\u2019s registers, enrolment, receipts'];
+
+function sayPartly(lines) {
   for (const p of state.partly) lines.push(['part', p]);
   if (!evidence) lines.push(['part', 'This page carries no evidence: it cannot check itself.']);
   else if (!evidence.complete) lines.push(['part', 'There is too much evidence for one file: the entries are not in this page. They are in the bundle (tally bundle), which tally verify checks.']);
-  lines.push(['part', 'Not worked out here: positions, charges, findings, chains of a TPM\u2019s registers, enrolment, receipts of witnesses. tally verify does all of it again.']);
+  lines.push(['part', `Not worked out here, whatever came out above: ${NOT_DONE.join('; ')}. tally verify does all of it again.`]);
+}
+
+function sayAll() {
+  const lines = [], problems = [...wrongKeys(), ...state.problems], failed = problems.length > 0;
+  sayLedgers(lines);
+  for (const p of problems.slice(0, 50)) lines.push(['no', p]);
+  if (problems.length > 50) lines.push(['no', `and ${problems.length - 50} more`]);
+  sayPartly(lines);
   const open = report.evidence.ledgers.filter((l) => !anchoredBy(l.origin));
   if (!failed && state.keys.size) lines.push(open.length ? ['part', `Nothing anchors ${many(open.length, 'ledger')}: whoever made this page could have made ${open.length === 1 ? 'its key' : 'their keys'}. Paste keys that were pinned off the hosts.`]
     : ['ok', 'Each ledger is signed by a key that you pasted.']);
-  const whole = evidence && evidence.complete && knowsEd25519;
+  const whole = state.totals && knowsEd25519;
   const result = failed ? 'fails' : open.length || !whole || !report.evidence.ledgers.length ? 'unanchored' : 'holds';
   const words = { fails: 'It does not hold', unanchored: whole ? 'Consistent, but nothing anchors it' : 'Not wholly checked', holds: 'It holds' }[result];
   told.replaceChildren(...lines.map(([kind, text_]) => el('li', { class: kind }, text_)));
   verdict.replaceChildren(el('strong', {}, words), ` \u2013 by this page\u2019s own check of itself.`);
   summary.className = `card ${{ fails: 'bad', unanchored: 'warn', holds: 'good' }[result]}`;
   summary.children[1].textContent = words;
-  summary.children[2].textContent = failed ? plain(state.problems[0]) : 'A self-check by this page. Whoever doubts the page uses tally verify, obtained elsewhere.';
+  summary.children[2].textContent = failed ? plain(problems[0]) : !whole && state.partly.length ? plain(state.partly[0]) : 'A self-check by this page. Whoever doubts the page uses tally verify, obtained elsewhere.';
+  sayClass(result, report.evidence.ledgers.length - open.length);
   root.setAttribute('data-verified', result);
 }
 
+// Keys may be pasted before the check is over: they wait for it. Of two pastes the later one counts.
 async function pin(text_) {
-  const keys = [], wrong = [];
+  if (!canCheck) return 'Not taken: this browser gives the page no WebCrypto.';
+  const keys = [], wrong = [], paste = ++state.pastes;
   for (const line of text_.split('\n').map((l) => l.trim()).filter((l) => l && !l.startsWith('#'))) {
     try { keys.push(await parseVkey(line)); } catch (error) { wrong.push(`${line.slice(0, 80)}: ${error.message}`); }
   }
-  state.problems = state.problems.filter((p) => !p.startsWith('Pinned key: '));
+  if (paste !== state.pastes) return 'Newer keys were pasted.';
   state.pinned = keys;
-  for (const key of keys) {
-    const own = state.keys.get(key.name);
-    if (own && own.text !== key.text && !keys.some((k) => k.text === own.text)) state.problems.push(`Pinned key: ${key.name} signed with another key than the one that you pasted.`);
-  }
-  sayAll();
-  return wrong.length ? `Not taken: ${wrong.join('; ')}` : `${many(keys.length, 'key')} taken.`;
+  if (state.over) sayAll();
+  return (wrong.length ? `Not taken: ${wrong.join('; ')}` : `${many(keys.length, 'key')} taken.`) + (state.over ? '' : ' The check is under way.');
 }
 
 function checkSection() {
@@ -240,7 +269,7 @@ function checkSection() {
 }
 
 // The report as `tally report --format json` writes it: what `tally verify` takes.
-const reportBytes = () => JSON.stringify(report, null, 2) + '\n';
+const reportBytes = () => JSON.stringify(report, null, 2).replaceAll('\u007f', '\\u007f') + '\n';
 
 showEntry = (origin, index) => {
   const e = ledgers.get(origin)?.entries[index];
@@ -258,10 +287,12 @@ function readable(bytes) {
 
 async function runCheck() {
   try {
-    await check();
+    if (canCheck) await check();
+    else state.partly.push('This browser gives the page no WebCrypto, as of pages that came by plain http: nothing is checked here. Open the file from a disk or by https, or use tally verify.');
   } catch (error) {
     problem('', error instanceof Wrong ? error.message : `The self-check itself failed: ${error.message}`);
   }
+  state.over = true;
   bar.value = 100;
   bar.hidden = true;
   sayAll();

@@ -157,18 +157,55 @@ function compareTotals(estate) {
   return wrong.concat(compareChart(pieces, from));
 }
 
-// The pictures say what the entries say: each machine's time on each host.
+const msOf = (at, from) => Number((at - from) / 1000000n);
+
+// The pictures say what the entries say: each machine's time on each host, and how many at once.
 function compareChart(pieces, from) {
-  if (!chart.exact) return [];
-  const drawn = new Map(), wrong = [];
-  const put = (vm, host, ms) => drawn.set(`${vm} on ${host}`, (drawn.get(`${vm} on ${host}`) || 0) + ms);
-  for (let i = 0; i < chart.lanes.length; i += 7) if (chart.lanes[i + 4] < 2) put(chart.vms[chart.lanes[i]], chart.hosts[chart.lanes[i + 1]], chart.lanes[i + 3] - chart.lanes[i + 2]);
-  const slack = new Map();
-  for (const p of pieces) if (COUNTS.has(p.state)) {
-    const a = Number((p.begin - from) / 1000000n), b = Number((p.end - from) / 1000000n);
-    put(p.vm, p.host, a - b);
-    slack.set(`${p.vm} on ${p.host}`, (slack.get(`${p.vm} on ${p.host}`) || 0) + 1);
+  const counted = pieces.filter((p) => COUNTS.has(p.state)), places = new Map();
+  const placeOf = (vm, host) => { const key = `${vm} on ${host}`; if (!places.has(key)) places.set(key, { drawn: [], ran: [] }); return places.get(key); };
+  for (let i = 0; i < chart.lanes.length; i += 7)
+    if (chart.lanes[i + 4] < 2) placeOf(chart.vms[chart.lanes[i]], chart.hosts[chart.lanes[i + 1]]).drawn.push([chart.lanes[i + 2], chart.lanes[i + 3]]);
+  for (const p of counted) placeOf(p.vm, p.host).ran.push([msOf(p.begin, from), msOf(p.end, from)]);
+  const wrong = [];
+  for (const [key, { drawn, ran }] of places) {
+    const why = chart.gap === 0 ? (sameTime(drawn, ran) ? '' : 'draws another time than the entries come to') : butForGaps(drawn, ran);
+    if (why) wrong.push(`The timeline ${why}: ${key}.`);
   }
-  for (const [key, rest] of drawn) if (Math.abs(rest) > (slack.get(key) || 0)) wrong.push(`The timeline draws another time of ${key} than the entries come to.`);
-  return wrong.slice(0, 5);
+  return wrong.slice(0, 5).concat(compareCurves(counted, from));
+}
+const lengthOf = (spans) => spans.reduce((n, [a, b]) => n + b - a, 0);
+const sameTime = (drawn, ran) => Math.abs(lengthOf(drawn) - lengthOf(ran)) <= ran.length;
+
+// Where short gaps are closed: drawn stretches begin and end where the machine does, leave out
+// nothing that is longer than the gap, and hold no hole that is. What is wrong, or nothing.
+function butForGaps(drawn, ran) {
+  const begins = new Set(ran.map((r) => r[0])), ends = new Set(ran.map((r) => r[1])), slack = chart.gap + 2;
+  if (drawn.some(([a, b]) => !begins.has(a) || !ends.has(b))) return 'begins or ends a stretch where the entries do not';
+  ran.sort((m, n) => m[0] - n[0] || m[1] - n[1]);
+  if (ran.some(([a, b]) => b - a > slack && !drawn.some(([c, d]) => c <= a && b <= d))) return 'leaves out a stretch that is longer than it says';
+  for (const [c, d] of drawn) {
+    let reached = c;
+    for (const [a, b] of ran) {
+      if (b <= c || a >= d) continue;
+      if (a - reached > slack) return 'closes a gap that is longer than it says';
+      reached = Math.max(reached, b);
+    }
+  }
+  return '';
+}
+
+// Curves of which each change is drawn; of others the peak is that of the report.
+function compareCurves(counted, from) {
+  const byProduct = new Map(), wrong = [];
+  for (const p of counted) group(byProduct, productKey(p)).push([p.begin, 1], [p.end, -1]);
+  for (const c of chart.curves) {
+    if (!c.exact) continue;
+    const steps = (byProduct.get(JSON.stringify([c.product, c.edition])) || []).sort((a, b) => compareBig(a[0], b[0])), made = [], drawn = [];
+    const point = (list, at, n) => { if (n !== (list.at(-1) ?? 0)) list.push(at, n); };
+    let count = 0;
+    steps.forEach(([at, by], i) => { count += by; if (steps[i + 1]?.[0] !== at) point(made, msOf(at, from), count); });
+    for (let i = 0; i < c.points.length; i += 2) point(drawn, c.points[i], c.points[i + 1]);
+    if (String(made) !== String(drawn)) wrong.push(`The curve of ${product(c.product, c.edition)} is another than the entries come to.`);
+  }
+  return wrong;
 }

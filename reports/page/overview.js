@@ -33,11 +33,21 @@ function runCard() {
   return card('', 'What ran', `${many(machines, 'machine')}, ${hours(run)}`, el('p', {}, `on ${many(head.hosts.length, 'host')}; ${many(new Set(report.usage.map((u) => u.product)).size, 'product')}.`));
 }
 
+// The report's class is what it says of itself; keys that somebody pastes say more, and how much.
+const CLASSES = { 'self-declared': 'Self-declared' };
+const classSays = el('p', {}, 'Nothing inside a report anchors it. Keys that were pinned off the hosts do: ', el('span', { class: 'mono' }, 'tally verify --anchor'), ' then states the class.');
+let classCard = null;
 function evidenceCard() {
   const imported = report.findings.find((f) => f.kind === 'imported');
-  const words = { 'self-declared': 'Self-declared' }[report.evidence.class] || report.evidence.class;
-  return card('warn', 'Class of evidence', words, el('p', {}, 'Nothing inside a report anchors it. Keys that were pinned off the hosts do: ', el('span', { class: 'mono' }, 'tally verify --anchor'), ' then states the class.'),
-    imported ? el('p', {}, imported.text) : null);
+  classCard = card('warn', 'Class of evidence', CLASSES[report.evidence.class] || report.evidence.class, classSays, imported ? el('p', {}, imported.text) : null);
+  return classCard;
+}
+function sayClass(result, anchored) {
+  if (result === 'fails' || !anchored) return;
+  const all = anchored === report.evidence.ledgers.length;
+  classCard.children[1].textContent = all ? 'Signed by the keys that you pasted' : `${anchored} of ${many(report.evidence.ledgers.length, 'ledger')} signed by keys that you pasted`;
+  classSays.replaceChildren('The class is no better than software here: what kind of TPM stands behind it, enrolment says, and ', el('span', { class: 'mono' }, 'tally verify --anchor'), ` reads that. The report itself says ${report.evidence.class}.`);
+  classCard.className = `card ${result === 'holds' ? 'good' : 'warn'}`;
 }
 
 function findingCard() {

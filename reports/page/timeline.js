@@ -103,9 +103,11 @@ function timelineSection() {
     more.textContent = `Show more machines (${vms.length - shown} left)`;
   }
   draw(40);
-  const legend = chart.hosts.slice(0, 60).map((h, i) => [i ? ', ' : '', `${mark(i)} `, named(h)]);
+  const numbers = chart.hosts.map((h, i) => [i ? ', ' : '', `${mark(i)}\u00a0`, named(h)]);
+  const legend = chart.hosts.length <= 12 ? el('p', { class: 'soft' }, 'Hosts: ', numbers, '.')
+    : el('details', { class: 'soft' }, el('summary', {}, `The numbers of ${many(chart.hosts.length, 'host')}`), el('p', {}, numbers, '.'));
   return [el('p', {}, 'One machine, with a line for each host that it was on; an arrow is a move.'),
     el('div', { class: 'tools' }, el('label', {}, 'Machine', select)), focus,
-    el('h3', {}, 'All machines'), el('p', {}, 'Those that moved most stand first. A filled stretch runs or is paused; a dashed one is suspended, saved, crashed, a standby or of an uncertain end. An arrow is a move, and the number beside it the host that it went to: ', legend, chart.hosts.length > 60 ? ', \u2026' : '', '.'),
+    el('h3', {}, 'All machines'), el('p', {}, 'Those that moved most stand first. A filled stretch runs or is paused; a dashed one is suspended, saved, crashed, a standby or of an uncertain end. An arrow is a move, and the number beside it the host that it went to.'), legend,
     drawnNote(), all, el('p', {}, more)];
 }

@@ -76,7 +76,7 @@ function lanesOf(test) {
 const originOf = new Map(report.evidence.ledgers.map((l) => [l.host, l.origin]));
 const laneRows = (lanes) => lanes.map((l) => [machine(l.vm), named(l.host), STATES[l.state], instant(l.from), instant(l.to), entry(originOf.get(l.host), l.index)]);
 const LANE_HEAD = ['Machine', 'Host', 'State', 'From', 'To', 'Since'];
-const drawnNote = () => (chart.exact ? null : el('p', { class: 'soft' }, 'There is too much for one page: stretches that follow one another closely stand as one.'));
+const drawnNote = () => (chart.gap === 0 ? null : el('p', { class: 'soft' }, `There is too much for one page: stretches less than ${spanOf(chart.gap)} apart stand as one, and some that are shorter than that are not drawn. Figures count all of it; tally log tells each entry.`));
 
 function whyUsage(u, what, value) {
   const ids = new Set(report.vms.filter((v) => v.product === u.product && v.edition === u.edition && ({ host: v.hosts.includes(u.id),

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from markup import Tools
-from pages import HOSTILE, ROOT, Page, hostile, many, small, write_events
+from pages import HOSTILE, ROOT, Page, flat, hostile, many, small, write_events
 from scenario import Suite, check
-from tamperings import WAYS, Copy, vkey
+from tamperings import WAYS, Copy, a_figure_of_usage_is_made_smaller, a_group_is_withheld_and_usage_changed, vkey
 from webdriver import Browser, Driver, Missing
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "calc"))
@@ -24,6 +24,17 @@ YEAR = ("--from", "2026-01", "--to", "2027-01")
 HELD = ("--entitlements", ROOT / "examples" / "entitlements.yaml")
 PRICES = ("--prices", ROOT / "examples" / "prices.yaml")
 SHELL_MAX, PAGE_MAX = 200_000, 2_000_000
+
+# Put before a page's own script, or run in it.
+HOLD_VERIFY = """
+const own = SubtleCrypto.prototype.verify, held = new Promise((go) => { window.letGo = go; });
+SubtleCrypto.prototype.verify = async function (...all) { window.verifying = true; await held; return own.apply(this, all); };"""
+NO_CRYPTO = "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });"
+KEEP_SAVED = """
+window.kept = null;
+const make = URL.createObjectURL;
+URL.createObjectURL = (blob) => { blob.text().then((text) => { window.kept = text; }); return make(blob); };
+document.getElementById('save').click();"""
 
 
 def make(suite, name, events, *options):
@@ -67,7 +78,7 @@ def check_bytes(suite, page, bad):
         chart, report = page.data("chart-data"), page.data("report-data")
         peaks = {(c["product"], c["edition"]): max(c["points"][1::2]) for c in chart["curves"]}
         check(peaks == {(u["product"], u["edition"]): u["peak"] for u in report["usage"] if u["scope"] == "fleet" and u["peak"]}, peaks)
-        lanes = [chart["lanes"][i:i + 7] for i in range(0, len(chart["lanes"]), 7)]
+        lanes = flat(chart["lanes"])
         peaks = {(n["rule"], n["product"]): max(map(float, n["points"][1::2])) for n in chart["needs"]}
         told = {(p["rule"], p["product"]): float(p["measured"]) for p in report["positions"] if p["scope"] == "fleet"}
         check(peaks[("rhel/vm-pairs", "rhel")] == 1 and peaks[("windows-server/vm", "windows-server")] == 16, peaks)
@@ -160,18 +171,24 @@ def said(browser, kind=""):
     return browser.text(f"#check li{kind}")
 
 
-def check_self(suite, browser, page):
+def press_pin(browser, *lines):
+    browser.run("document.getElementById('pins').value = arguments[0]; document.getElementById('pin').click()", "\n".join(lines))
+
+
+def check_self(suite, browser, page, bad):
     with suite.case("a_good_report_checks_itself_and_says_what_nothing_anchors"):
         browser.open(page.path)
         check(browser.verified() == "unanchored", f"{browser.verified()}: {said(browser)}")
         text = " ".join(said(browser))
-        for words in ("log's key signed (Ed25519)", "hash to the roots that were signed", "signed by a TPM too (P-256)", "worked out again here", "Not worked out here: positions", "tally verify"):
+        for words in ("log's key signed (Ed25519)", "hash to the roots that were signed", "signed by a TPM too (P-256)", "worked out again here", "Not worked out here, whatever came out above: positions", "tally verify"):
             check(words in text, f"it does not say {words!r}: {text}")
         check(not said(browser, ".no"), said(browser, ".no"))
     with suite.case("pinned_keys_anchor_it_and_a_wrong_one_refutes_it"):
         keys = [row["vkey"] for row in page.data("evidence-data")["ledgers"]]
+
         def pin(*lines):
-            browser.run("document.getElementById('pins').value = arguments[0]; document.documentElement.removeAttribute('data-verified'); document.getElementById('pin').click()", "\n".join(lines))
+            browser.run("document.documentElement.removeAttribute('data-verified')")
+            press_pin(browser, *lines)
             return browser.verified()
         check(pin("# pinned", *keys) == "holds", said(browser))
         check(pin(keys[0]) == "unanchored", said(browser))
@@ -185,8 +202,47 @@ def check_self(suite, browser, page):
         check(re.search(r"Kind(started|migrated-in|host-facts)", browser.text("#why")[0]), browser.text("#why")[0][:300])
         browser.run("document.getElementById('why').close()")
     with suite.case("the_json_that_the_page_saves_is_the_report_byte_for_byte"):
-        browser.run("window.kept = null; const make = URL.createObjectURL; URL.createObjectURL = (blob) => { blob.text().then((t) => { window.kept = t; }); return make(blob); }; document.getElementById('save').click()")
-        check(browser.wait("return window.kept") == (suite.scratch / "small.json").read_text(encoding="utf-8"), "another text")
+        for name, one in (("small", page), ("hostile", bad)):
+            browser.open(one.path)
+            browser.run(KEEP_SAVED)
+            check(browser.wait("return window.kept") == (suite.scratch / f"{name}.json").read_text(encoding="utf-8"), f"{name}: another text")
+
+
+def check_early(suite, browser, bad):
+    """Keys that somebody pastes while the check runs: it is held where it has read its one ledger's key, and nothing else."""
+    keys = [row["vkey"] for row in bad.data("evidence-data")["ledgers"]]
+    wrong = vkey(keys[0].split("+")[0], bytes(range(32)))
+
+    def early(path, key):
+        browser.open(path)
+        check(browser.wait("return window.verifying"), "it verifies nothing")
+        press_pin(browser, key)
+        check(browser.wait("return /taken/.test(document.getElementById('check').lastElementChild.lastElementChild.textContent)"), "not taken")
+        check(browser.run("return document.documentElement.getAttribute('data-verified')") is None, "a verdict before the check ended")
+        check("Checking" in browser.text("#check p")[0], browser.text("#check p"))
+        browser.run("window.letGo()")
+        return browser.verified()
+
+    with suite.case("keys_that_are_pasted_early_wait_for_the_end_of_the_check"), browser.before(HOLD_VERIFY):
+        check(early(bad.path, keys[0]) == "holds", said(browser))
+    with suite.case("a_wrong_key_that_is_pasted_early_hides_nothing_from_the_check"), browser.before(HOLD_VERIFY):
+        changed = Copy(bad)
+        a_figure_of_usage_is_made_smaller(changed)
+        check(early(changed.write(suite.scratch / "early.html").path, wrong) == "fails", said(browser))
+        browser.run("document.documentElement.removeAttribute('data-verified')")
+        press_pin(browser, *keys)
+        check(browser.verified() == "fails", f"{browser.verified()}: {said(browser)}")
+        check("The report says run_seconds" in " ".join(said(browser, ".no")), said(browser))
+
+
+def check_without_crypto(suite, browser, page):
+    with suite.case("without_webcrypto_the_page_says_so_and_refutes_nothing"), browser.before(NO_CRYPTO):
+        browser.open(page.path)
+        check(browser.verified() == "unanchored", said(browser))
+        check("no WebCrypto" in " ".join(said(browser)) and "Not wholly checked" in browser.text("#check p")[0], said(browser))
+        press_pin(browser, page.data("evidence-data")["ledgers"][0]["vkey"])
+        check(browser.wait("return /no WebCrypto/.test(document.getElementById('check').lastElementChild.lastElementChild.textContent)"), browser.text("#check p"))
+        check(browser.verified() == "unanchored", said(browser))
 
 
 def check_tampering(suite, browser, page):
@@ -202,6 +258,15 @@ def check_tampering(suite, browser, page):
             told[change.__name__] = text
     with suite.case("each_way_of_tampering_has_its_own_sentence"):
         check(len(set(told.values())) == len(WAYS), told)
+    with suite.case("what_a_withheld_group_keeps_from_being_compared_does_not_hold"):
+        bad = Copy(page)
+        a_group_is_withheld_and_usage_changed(bad)
+        browser.open(bad.write(suite.scratch / "withheld.html").path)
+        check(browser.verified() == "unanchored", said(browser))
+        browser.run("document.documentElement.removeAttribute('data-verified')")
+        press_pin(browser, *[row["vkey"] for row in page.data("evidence-data")["ledgers"]])
+        check(browser.verified() == "unanchored", f"{browser.verified()}: {said(browser)}")
+        check("Not wholly checked" in browser.text("#check p")[0] and "are not compared with the entries" in " ".join(said(browser, ".part")), said(browser))
 
 
 def check_too_much(suite, browser, page):
@@ -297,7 +362,9 @@ def check_browser(suite, page, bad, options):
         check_overview(suite, browser, page)
         check_use(suite, browser, page)
         check_looks(suite, browser, page, bad)
-        check_self(suite, browser, page)
+        check_self(suite, browser, page, bad)
+        check_early(suite, browser, bad)
+        check_without_crypto(suite, browser, page)
         check_tampering(suite, browser, page)
         check_too_much(suite, browser, page)
         check_random(suite, browser)

@@ -20,7 +20,7 @@ BLOCK = re.compile(r'<script type="application/json" id="([a-z-]+)">([^<>&]*)</s
 HOSTILE = [
     "<script>document.title='owned'</script>", "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>",
     "\"><svg onload=alert(1)>", "'; alert(1); //", "<!-- <script>", "]]></script>", "&lt;b&gt;&amp;", "javascript:alert(1)",
-    "\u202egnp.exe", "\u2066left\u2069right", "a\u200bb\u200dc", "bell\x07 esc\x1b[31m", "tab\there\nline", "\u0085\u2028\u2029",
+    "\u202egnp.exe", "\u2066left\u2069right", "a\u200bb\u200dc", "bell\x07 esc\x1b[31m", "del\x7fete", "tab\there\nline", "\u0085\u2028\u2029",
     "${7*7}{{7*7}}", "__proto__", "constructor", "\ufeff\u00ad", "A" * 250, "\u0645\u0631\u062d\u0628\u0627 123 abc", "\\u003cscript\\u003e",
 ]
 
@@ -84,6 +84,29 @@ def write_events(path, events):
     with open(path, "w", encoding="utf-8") as file:
         for line in events:
             file.write(json.dumps({key: value for key, value in line.items() if value is not None or key == "os"}, ensure_ascii=False) + "\n")
+
+
+def flat(columns):
+    """A page's lanes as rows: VM, host, from, to, state, entry, product."""
+    rows, vm_, reached = [], 0, 0
+    for step, after, length, *rest in zip(*(columns[key] for key in ("vm", "after", "length", "host", "state", "entry", "product"))):
+        reached = 0 if step else reached
+        vm_, begin = vm_ + step, reached + after
+        reached = begin + length
+        rows.append([vm_, rest[0], begin, reached, *rest[1:]])
+    return rows
+
+
+def by_columns(rows):
+    """The same back."""
+    columns, vm_, reached = {key: [] for key in ("after", "entry", "host", "length", "product", "state", "vm")}, 0, 0
+    for row in rows:
+        reached = 0 if row[0] != vm_ else reached
+        told = {"vm": row[0] - vm_, "host": row[1], "after": row[2] - reached, "length": row[3] - row[2], "state": row[4], "entry": row[5], "product": row[6]}
+        vm_, reached = row[0], row[3]
+        for key, value in told.items():
+            columns[key].append(value)
+    return columns
 
 
 class Page:

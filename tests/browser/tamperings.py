@@ -7,6 +7,8 @@ import copy
 import hashlib
 import struct
 
+from pages import by_columns, flat
+
 ENTRY, ROW_OF = 138, "h1"
 
 
@@ -18,18 +20,32 @@ def text(data):
     return base64.b64encode(bytes(data)).decode()
 
 
+def payloads(data):
+    """Where each entry's payload begins."""
+    begins, at = [], 0
+    while at < len(data):
+        begins.append(at)
+        mask, at = data[at], at + 1
+        for bit in range(3):
+            if mask >> bit & 1:
+                at += 19 + int.from_bytes(data[at + 16:at + 19], "big")
+    return begins
+
+
 class Copy:
     """The blocks of a page, to be changed."""
 
     def __init__(self, page):
         self.page = page
         self.report, self.chart, self.evidence = (copy.deepcopy(page.data(name)) for name in ("report-data", "chart-data", "evidence-data"))
+        self.lanes = flat(self.chart["lanes"])
         origin = next(row["origin"] for row in self.report["evidence"]["ledgers"] if row["host"] == ROW_OF)
         self.ledger = next(row for row in self.evidence["ledgers"] if row["origin"] == origin)
         self.told = next(row for row in self.report["evidence"]["ledgers"] if row["origin"] == origin)
 
     def write(self, path):
         page = self.page
+        self.chart["lanes"] = by_columns(self.lanes)
         for name, value in (("report-data", self.report), ("chart-data", self.chart), ("evidence-data", self.evidence)):
             page = page.put(name, value, path)
         return page
@@ -82,14 +98,8 @@ def the_last_entry_is_cut_off(c):
     def cut(data):
         del data[-ENTRY:]
     c.change("entries", cut)
-    payload, ends, at = raw(c.ledger["bundles"][0]["payload"]), [], 0
-    while at < len(payload):
-        mask, at = payload[at], at + 1
-        for bit in range(3):
-            if mask >> bit & 1:
-                at += 19 + int.from_bytes(payload[at + 16:at + 19], "big")
-        ends.append(at)
-    c.ledger["bundles"][0]["payload"] = text(payload[:ends[-2]])
+    payload = raw(c.ledger["bundles"][0]["payload"])
+    c.ledger["bundles"][0]["payload"] = text(payload[:payloads(payload)[-1]])
 
 
 def two_entries_change_places(c):
@@ -131,8 +141,29 @@ def another_rule_pack_is_named(c):
 
 
 def a_stretch_of_the_timeline_is_shortened(c):
-    at = next(i for i in range(0, len(c.chart["lanes"]), 7) if c.chart["lanes"][i + 4] == 0)
-    c.chart["lanes"][at + 3] -= 60000
+    row = next(row for row in c.lanes if c.chart["hosts"][row[1]] == ROW_OF)
+    row[3] -= 60000
+
+
+def the_timeline_says_that_it_is_not_exact(c):
+    a_stretch_of_the_timeline_is_shortened(c)
+    c.chart["gap"] = 60000
+
+
+def a_stretch_reaches_over_a_longer_hole_than_is_told(c):
+    own = [row for row in c.lanes if c.chart["hosts"][row[1]] == ROW_OF and row[0] == 0]
+    own[0][3] = own[1][3]
+    c.lanes.remove(own[1])
+    c.chart["gap"] = 60000
+
+
+def a_curve_is_cut_lower(c):
+    points = next(curve for curve in c.chart["curves"] if max(curve["points"][1::2]) > 1)["points"]
+    points[1::2] = [min(n, 1) for n in points[1::2]]
+
+
+def the_report_is_made_younger(c):
+    c.report["report"]["issued"] = "2026-01-01T23:30:00Z"
 
 
 def a_number_rests_on_the_entry_of_another_machine(c):
@@ -143,6 +174,17 @@ def a_number_rests_on_the_entry_of_another_machine(c):
 
 def the_key_is_of_another_name(c):
     c.ledger["vkey"] = vkey("somebody.else/log", hashlib.sha256(b"key").digest())
+
+
+def a_group_is_withheld_and_usage_changed(c):
+    """Whoever holds the page may withhold a group; what is left cannot come to totals."""
+    def cut(data):
+        at = next(at for at in payloads(data) if data[at] & 1)
+        length = int.from_bytes(data[at + 17:at + 20], "big")
+        data[at] &= ~1
+        del data[at + 1:at + 20 + length]
+    c.change("payload", cut)
+    a_figure_of_usage_is_made_smaller(c)
 
 
 # What is done, and what the page has to say of it.
@@ -159,7 +201,11 @@ WAYS = {
     the_quote_is_of_another_text: "the TPM's quote is over something else than this checkpoint",
     the_report_rests_on_another_root: "the report rests on another size or root than the checkpoint says",
     another_rule_pack_is_named: "The report's id is not that of its period, ledgers, packs and files",
-    a_stretch_of_the_timeline_is_shortened: "The timeline draws another time of",
+    a_stretch_of_the_timeline_is_shortened: "The timeline draws another time than the entries come to: .* on h1",
+    the_timeline_says_that_it_is_not_exact: "The timeline begins or ends a stretch where the entries do not: .* on h1",
+    a_stretch_reaches_over_a_longer_hole_than_is_told: "The timeline closes a gap that is longer than it says: .* on h1",
+    a_curve_is_cut_lower: "The curve of .* is another",
+    the_report_is_made_younger: "not of the time of the newest entry",
     a_number_rests_on_the_entry_of_another_machine: "which speaks of another machine",
     the_key_is_of_another_name: "its key is of another name",
 }

@@ -3,6 +3,7 @@
 loopback that is started here and ended by its process id. Nothing but Python's own."""
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -142,6 +143,15 @@ class Browser:
 
     def cdp(self, command, parameters):
         return self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    @contextlib.contextmanager
+    def before(self, script):
+        """Every page that is opened meanwhile begins with this script."""
+        number = self.cdp("Page.addScriptToEvaluateOnNewDocument", {"source": script})["identifier"]
+        try:
+            yield
+        finally:
+            self.cdp("Page.removeScriptToEvaluateOnNewDocument", {"identifier": number})
 
     def console(self):
         """What the browser complained about since it was asked last."""
