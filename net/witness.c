@@ -75,7 +75,8 @@ check_growth(const struct witness_log *log, const struct tally_add_checkpoint *r
 		       : tally_err_set(err, TALLY_FAILS, "from size 0 the proof has to be empty");
 }
 
-/* The log's key has signed it: what is wrong with it now may be the log's misbehaviour. */
+/* The log's key has signed it: what is wrong with it now may be the log's misbehaviour. A proof
+ * is signed by nobody. */
 static void
 answer_signed(struct tally_witness *w, struct witness_log *log,
 	      const struct tally_add_checkpoint *r, const struct tally_note *note,
@@ -92,7 +93,7 @@ answer_signed(struct tally_witness *w, struct witness_log *log,
 		if (fork) {
 			tally_log(TALLY_LOG_WARNING, "%s shows two roots for %" PRIu64 " entries",
 				  log->origin, head->size);
-			witness_keep(w, log, r->note, note->text);
+			witness_keep(w, log, true, r->note, note->text);
 		}
 		conflict(out, log);
 	} else if (check_growth(log, r, head, &err) < 0) {
@@ -101,7 +102,7 @@ answer_signed(struct tally_witness *w, struct witness_log *log,
 			  " entries does not verify: %s",
 			  log->origin, r->old, head->size, err.text);
 		if (log->seen)
-			witness_keep(w, log, r->note, note->text);
+			witness_keep(w, log, false, r->note, note->text);
 		refuse(out, 422, "the consistency proof does not verify");
 	} else if ((!again && witness_persist(w, log, head->size, head->root, &err) < 0) ||
 		   tally_cosign(&out->body, note->text, w->key, now, &err) < 0) {

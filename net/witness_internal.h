@@ -31,10 +31,10 @@ struct witness_log *witness_find(struct tally_witness *w, struct tally_bytes ori
 int witness_persist(struct tally_witness *w, struct witness_log *log, uint64_t size,
 		    const uint8_t root[TALLY_HASH], struct tally_err *err);
 
-/* witness_conflict.c: a note that a listed key has signed, and that does not agree with what was
- * cosigned: it is kept, for it is the log's own word against itself. What fails is told in the
- * log, and changes no answer. */
-void witness_keep(struct tally_witness *w, const struct witness_log *log, struct tally_bytes note,
-		  struct tally_bytes text);
+/* witness_conflict.c: keeps a note that a listed key has signed, for it may be the log's own word
+ * against itself. `proven`: it has another root at the size that was cosigned. What fails is told
+ * in the log, and changes no answer. */
+void witness_keep(struct tally_witness *w, const struct witness_log *log, bool proven,
+		  struct tally_bytes note, struct tally_bytes text);
 
 #endif

@@ -135,49 +135,93 @@ of_two_histories_it_cosigns_one(void **state)
 	assert_int_equal(ask(w, 9, 12), 422);
 }
 
+/* How many files of that folder begin with the cosigned checkpoint's text, as these bytes are,
+ * and hold the note of `size`, which is 0 where it does not matter. */
+static unsigned
+kept(struct world *w, const char *folder, const char *text, uint64_t size)
+{
+	char *dir = test_path(w->dir, folder);
+	struct tally_buf note = TALLY_BUF_INIT;
+	const struct dirent *e;
+	DIR *d = opendir(dir);
+	unsigned files = 0;
+
+	if (size > 0)
+		memlog_note(&w->log, size, &note);
+	while (d && (e = readdir(d))) {
+		char *path, *file;
+		size_t n;
+
+		if (e->d_name[0] == '.')
+			continue;
+		path = test_path(dir, e->d_name);
+		file = test_file_read(path, &n);
+		if (n > strlen(text) && memcmp(file, text, strlen(text)) == 0 &&
+		    (size == 0 || memmem(file, n, note.p, note.len)))
+			files++;
+		free(file);
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	tally_buf_deinit(&note);
+	free(dir);
+	return files;
+}
+
 /* The log's own word against itself, with what had been cosigned; each once. */
 static void
 notes_of_a_second_history_are_kept(void **state)
 {
-	struct tally_buf wanted = TALLY_BUF_INIT, note = TALLY_BUF_INIT;
+	static const char begin[] = "tallystick-conflict 1\nexample.com/log\n7\n";
 	struct world *w = *state;
-	char *dir = test_path(w->dir, "conflicts"), *path = NULL, *text;
-	unsigned files = 0;
-	struct dirent *e;
-	size_t n;
-	DIR *d;
 
 	assert_int_equal(ask(w, 0, 7), 200);
-	assert_null(opendir(dir)); /* no conflict, no folder */
-	memlog_note(&w->log, 7, &wanted);
+	assert_int_equal(kept(w, "conflicts", "", 0), 0);
 	w->log.branch = 1;
 	w->log.fork = 6;
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(ask(w, 7, 7), 409);
 		assert_int_equal(ask(w, 7, 9), 422);
 	}
-	memlog_note(&w->log, 9, &note);
-	d = opendir(dir);
-	assert_non_null(d);
-	while ((e = readdir(d))) {
-		if (e->d_name[0] == '.')
-			continue;
-		files++;
-		free(path);
-		path = test_path(dir, e->d_name);
-		text = test_file_read(path, &n);
-		assert_memory_equal(text, "tallystick-conflict 1\nexample.com/log\n7\n", 40);
-		/* The text that was cosigned, up to the end of its third line. */
-		assert_non_null(memmem(text, n, wanted.p, wanted.len - 120));
-		if (memmem(text, n, note.p, note.len))
-			files += 10;
-		free(text);
+	assert_int_equal(kept(w, "conflicts", begin, 7), 1);
+	assert_int_equal(kept(w, "conflicts", "", 0), 1);
+	assert_int_equal(kept(w, "unproven", begin, 9), 1);
+	assert_int_equal(kept(w, "unproven", "", 0), 1);
+}
+
+/* Whoever has seen a signed note can send it with a proof of nothing: that is no conflict, and
+ * takes nobody's place. */
+static void
+a_true_note_with_a_false_proof_is_no_conflict(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(ask(w, 0, 7), 200);
+	for (uint64_t size = 9; size < 40; size++) {
+		memlog_request(&w->log, 7, size, &w->body);
+		w->body.p[8] ^= 1; /* of the first hash, in base64 */
+		assert_int_equal(witness_ask(w->witness, tally_buf_view(&w->body), 1, NULL), 422);
 	}
-	assert_int_equal(files, 12);
-	closedir(d);
-	free(path);
-	free(dir);
-	tally_buf_deinit(&wanted), tally_buf_deinit(&note);
+	assert_int_equal(kept(w, "conflicts", "", 0), 0);
+	assert_int_equal(kept(w, "unproven", "", 0), 4);
+	w->log.branch = 1;
+	w->log.fork = 3;
+	assert_int_equal(ask(w, 7, 7), 409);
+	assert_int_equal(kept(w, "conflicts", "", 7), 1);
+}
+
+/* One log that shows histories without end leaves room for what others show. */
+static void
+of_each_log_a_few_conflicts_are_kept(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(ask(w, 0, 7), 200);
+	w->log.fork = 6;
+	for (w->log.branch = 1; w->log.branch < 20; w->log.branch++)
+		assert_int_equal(ask(w, 7, 7), 409);
+	assert_int_equal(kept(w, "conflicts", "", 0), 4);
 }
 
 static void
@@ -537,6 +581,8 @@ main(void)
 		WORLD(another_old_size_is_a_conflict_that_tells_the_newest),
 		WORLD(of_two_histories_it_cosigns_one),
 		WORLD(notes_of_a_second_history_are_kept),
+		WORLD(a_true_note_with_a_false_proof_is_no_conflict),
+		WORLD(of_each_log_a_few_conflicts_are_kept),
 		WORLD(what_the_log_has_not_signed_is_refused_in_the_order_of_the_protocol),
 		WORLD(no_changed_bit_of_a_request_is_cosigned),
 		WORLD(proof_lines_that_do_not_belong_are_refused),
