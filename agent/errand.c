@@ -3,22 +3,18 @@
 #include "errand.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "tally/err.h"
+#include "tally/wait.h"
 
 #define PATIENCE (10 * TALLY_SECOND) /* at a stop */
 
 void
 errand_init(struct errand *e, const struct errand_work *work, const struct tally_clock *clock)
 {
-	pthread_condattr_t attr;
 	*e = (struct errand){ .work = *work, .clock = clock };
 	pthread_mutex_init(&e->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&e->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	tally_cond_init(&e->wake);
 }
 
 static void
@@ -28,10 +24,7 @@ wait_until(struct errand *e, int64_t at)
 	struct timespec t;
 	if (at != INT64_MAX && at - tally_clock_now(e->clock).uptime.ns < ns)
 		ns = at - tally_clock_now(e->clock).uptime.ns;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	ns = (ns < 0 ? 0 : ns) + t.tv_nsec;
-	t.tv_sec += (time_t)(ns / TALLY_SECOND);
-	t.tv_nsec = (long)(ns % TALLY_SECOND);
+	t = tally_deadline((struct tally_span){ ns });
 	(void)pthread_cond_timedwait(&e->wake, &e->lock, &t);
 }
 
@@ -84,10 +77,8 @@ errand_stops(struct errand *e)
 static void
 end_thread(struct errand *e, bool last)
 {
-	struct timespec end;
+	const struct timespec end = tally_deadline((struct tally_span){ last ? PATIENCE : 0 });
 	int rc = 0;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += last ? PATIENCE / TALLY_SECOND : 0;
 	pthread_mutex_lock(&e->lock);
 	e->stop = true;
 	e->last = last;

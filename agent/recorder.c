@@ -7,23 +7,20 @@
 #include <string.h>
 
 #include "recorder_internal.h"
+#include "tally/wait.h"
 
 #define PATIENCE (30 * TALLY_SECOND) /* of one who waits for an attested note */
 
 static void
 init(struct recorder *r)
 {
-	pthread_condattr_t attr;
 	r->last = &r->first;
 	r->round.batch = tally_alloc(BATCH_RECORDS * sizeof(*r->round.batch));
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_mutex_init(&r->store_lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->wake, &attr);
-	pthread_cond_init(&r->progress, &attr);
-	pthread_cond_init(&r->evidence_wake, &attr);
-	pthread_condattr_destroy(&attr);
+	tally_cond_init(&r->wake);
+	tally_cond_init(&r->progress);
+	tally_cond_init(&r->evidence_wake);
 }
 
 static void

@@ -3,20 +3,10 @@
 #include "recorder_internal.h"
 
 #include <errno.h>
-#include <time.h>
+
+#include "tally/wait.h"
 
 #define GIVE_UP (10 * TALLY_SECOND) /* a TPM that hangs at a stop */
-
-static struct timespec
-monotonic_in(int64_t ns)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	ns += t.tv_nsec;
-	t.tv_sec += (time_t)(ns / TALLY_SECOND);
-	t.tv_nsec = (long)(ns % TALLY_SECOND);
-	return t;
-}
 
 void
 recorder_wait(struct recorder *r, pthread_cond_t *on, int64_t at)
@@ -25,7 +15,7 @@ recorder_wait(struct recorder *r, pthread_cond_t *on, int64_t at)
 	struct timespec t;
 	if (at != INT64_MAX)
 		ns = at - tally_clock_now(r->o.clock).uptime.ns;
-	t = monotonic_in(ns < 0 ? 0 : ns < longest ? ns : longest);
+	t = tally_deadline((struct tally_span){ ns < longest ? ns : longest });
 	(void)pthread_cond_timedwait(on, &r->lock, &t);
 }
 
@@ -89,7 +79,7 @@ recorder_threads_start(struct recorder *r, struct tally_err *err)
 void
 recorder_threads_stop(struct recorder *r)
 {
-	struct timespec end = monotonic_in(GIVE_UP);
+	struct timespec end = tally_deadline((struct tally_span){ GIVE_UP });
 	int rc = 0;
 	pthread_mutex_lock(&r->lock);
 	if (!r->writer_runs) /* it never began */

@@ -9,15 +9,14 @@
  */
 #include "source_libvirt_internal.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "source_libvirt_xml.h"
 #include "topology.h"
 #include "tally/err.h"
+#include "tally/wait.h"
 
 #define PATIENCE_MS 200 /* in most cases it answers in fifty */
 
@@ -72,14 +71,10 @@ static struct libvirt_question *
 ask(const char *uri)
 {
 	struct libvirt_question *q = tally_alloc(sizeof(*q));
-	pthread_condattr_t attr;
 	pthread_t thread;
 	q->uri = tally_strdup(uri);
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->end, &attr);
-	pthread_condattr_destroy(&attr);
+	tally_cond_init(&q->end);
 	if (pthread_create(&thread, NULL, ask_thread, q) != 0) {
 		question_free(q);
 		return NULL;
@@ -109,12 +104,7 @@ listen(struct libvirt_source *s)
 	struct timespec until;
 	bool done;
 	int rc = 0;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += PATIENCE_MS * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
+	until = tally_deadline((struct tally_span){ PATIENCE_MS * 1000000L });
 	pthread_mutex_lock(&s->question->lock);
 	while (!s->question->done && rc == 0)
 		rc = pthread_cond_timedwait(&s->question->end, &s->question->lock, &until);

@@ -7,12 +7,11 @@
 
 #include <errno.h>
 #include <libvirt/virterror.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "tally/bytes.h"
 #include "tally/err.h"
+#include "tally/wait.h"
 
 struct libvirt_opening {
 	pthread_mutex_t lock;
@@ -64,15 +63,11 @@ static int
 begin(struct libvirt_opening **out, const char *uri, struct tally_err *err)
 {
 	struct libvirt_opening *o = tally_alloc(sizeof(*o));
-	pthread_condattr_t attr;
 	pthread_t thread;
 	int rc;
 	o->uri = tally_strdup(uri);
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&o->end, &attr);
-	pthread_condattr_destroy(&attr);
+	tally_cond_init(&o->end);
 	rc = pthread_create(&thread, NULL, open_thread, o);
 	if (rc != 0) {
 		opening_free(o);
@@ -93,8 +88,7 @@ libvirt_open(struct libvirt_opening **o, const char *uri, struct tally_span most
 	int rc = 0;
 	if (*o == NULL && begin(o, uri, err) < 0)
 		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(most.ns / TALLY_SECOND);
+	until = tally_deadline(most);
 	pthread_mutex_lock(&(*o)->lock);
 	while (!(*o)->done && rc == 0)
 		rc = pthread_cond_timedwait(&(*o)->end, &(*o)->lock, &until);

@@ -20,6 +20,7 @@
 #include "tally/log.h"
 #include "tally/net.h"
 #include "address.h"
+#include "served.h"
 
 #define CONNECTIONS 64U
 #define PER_ADDRESS 8U
@@ -27,7 +28,6 @@
 #define MEMORY      ((size_t)32768) /* of a connection: headers */
 #define TICK_MS     500
 #define PRIORITIES  "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-#define TYPE        "text/plain; charset=utf-8"
 
 /* A socket that is open, whether it has spoken or not. */
 struct link {
@@ -44,40 +44,10 @@ struct tally_tls_server {
 	char *certificate, *key, *ca;
 };
 
-struct request {
-	struct tally_buf body;
-	bool too_long;
-};
-
 static int64_t
 uptime(const struct tally_tls_server *s)
 {
 	return tally_clock_now(s->o.clock).uptime.ns;
-}
-
-static enum MHD_Result
-respond(struct MHD_Connection *c, unsigned status, struct tally_bytes body)
-{
-	struct MHD_Response *r;
-	enum MHD_Result sent;
-
-	r = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.p,
-					    MHD_RESPMEM_MUST_COPY);
-	if (!r)
-		return MHD_NO;
-	sent = MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, TYPE);
-	if (sent == MHD_YES && status == 405)
-		sent = MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "POST");
-	if (sent == MHD_YES)
-		sent = MHD_queue_response(c, status, r);
-	MHD_destroy_response(r);
-	return sent;
-}
-
-static enum MHD_Result
-respond_text(struct MHD_Connection *c, unsigned status, const char *text)
-{
-	return respond(c, status, tally_bytes_str(text));
 }
 
 static gnutls_session_t
@@ -216,7 +186,7 @@ identify(struct MHD_Connection *c, struct tally_tls_peer *out)
 
 static enum MHD_Result
 answer(struct tally_tls_server *s, struct MHD_Connection *c, const char *path,
-       const struct request *q)
+       const struct served_request *q)
 {
 	struct tally_tls_answer a = { .body = TALLY_BUF_INIT };
 	const union MHD_ConnectionInfo *slot =
@@ -225,11 +195,11 @@ answer(struct tally_tls_server *s, struct MHD_Connection *c, const char *path,
 	enum MHD_Result sent;
 
 	if (!identify(c, &peer))
-		return respond_text(c, 403, "a client certificate is wanted\n");
+		return served_text(c, 403, "a client certificate is wanted\n");
 	memcpy(peer.address, address_of(slot ? slot->socket_context : NULL),
 	       strlen(address_of(slot ? slot->socket_context : NULL)) + 1);
 	s->o.answer(s->o.ctx, &peer, path, tally_buf_view(&q->body), &a);
-	sent = respond(c, a.status, tally_buf_view(&a.body));
+	sent = served_answer(c, a.status, SERVED_TEXT, tally_buf_view(&a.body));
 	tally_buf_deinit(&a.body);
 	return sent;
 }
@@ -239,37 +209,22 @@ on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *met
 	   const char *version, const char *data, size_t *size, void **slot)
 {
 	struct tally_tls_server *s = ctx;
-	struct request *q = *slot;
+	struct served_request *q = *slot;
 
 	(void)version;
 	if (!q) {
-		*slot = tally_alloc(sizeof(*q));
+		*slot = served_begin(uptime(s));
 		return MHD_YES;
 	}
-	if (*size > 0) { /* of a body that is too long the rest is read, and forgotten */
-		q->too_long = q->too_long || *size > s->o.body_max - q->body.len;
-		if (!q->too_long)
-			tally_buf_add(&q->body, data, *size);
-		*size = 0;
+	if (*size > 0) {
+		served_take(q, data, size, s->o.body_max);
 		return MHD_YES;
 	}
 	if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
-		return respond_text(c, 405, "POST only\n");
+		return served_text(c, 405, "POST only\n");
 	if (q->too_long)
-		return respond_text(c, 413, "the body is too long\n");
+		return served_text(c, 413, "the body is too long\n");
 	return answer(s, c, url, q);
-}
-
-static void
-on_end(void *ctx, struct MHD_Connection *c, void **slot, enum MHD_RequestTerminationCode how)
-{
-	struct request *q = *slot;
-
-	(void)ctx, (void)c, (void)how;
-	if (q)
-		tally_buf_deinit(&q->body);
-	free(q);
-	*slot = NULL;
 }
 
 static gnutls_datum_t
@@ -333,7 +288,7 @@ tally_tls_open(struct tally_tls_server **out, const struct tally_tls_options *o,
 		MHD_OPTION_HTTPS_PRIORITIES, PRIORITIES, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT,
 		IDLE, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY, MHD_OPTION_NOTIFY_COMPLETED,
-		on_end, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
+		served_end, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
 	if (!s->daemon) {
 		tally_tls_close(s);
 		return tally_err_sys(err, "%s: it cannot be listened on", o->listen);

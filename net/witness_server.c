@@ -10,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include "tally/err.h"
 #include "tally/log.h"
+#include "tally/wait.h"
 #include "address.h"
+#include "served.h"
 #include "witness_internal.h"
 
 #define CONNECTIONS 64U
@@ -40,46 +41,15 @@ struct tally_witness_server {
 	bool stop;
 };
 
-struct request {
-	struct tally_buf body;
-	int64_t began; /* uptime, ns */
-	bool too_long;
-};
-
 static enum MHD_Result
-respond(struct MHD_Connection *c, unsigned status, const char *type, struct tally_bytes body)
-{
-	struct MHD_Response *r;
-	enum MHD_Result sent;
-
-	r = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.p,
-					    MHD_RESPMEM_MUST_COPY);
-	if (!r)
-		return MHD_NO;
-	sent = MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	if (sent == MHD_YES && status == 405)
-		sent = MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "POST");
-	if (sent == MHD_YES)
-		sent = MHD_queue_response(c, status, r);
-	MHD_destroy_response(r);
-	return sent;
-}
-
-static enum MHD_Result
-respond_text(struct MHD_Connection *c, unsigned status, const char *text)
-{
-	return respond(c, status, "text/plain; charset=utf-8", tally_bytes_str(text));
-}
-
-static enum MHD_Result
-answer(struct tally_witness_server *s, struct MHD_Connection *c, const struct request *q)
+answer(struct tally_witness_server *s, struct MHD_Connection *c, const struct served_request *q)
 {
 	struct tally_witness_answer a = { .body = TALLY_BUF_INIT };
 	int64_t now = tally_clock_now(s->clock).wall.ns / TALLY_SECOND;
 	enum MHD_Result sent;
 
 	tally_witness_add_checkpoint(s->witness, tally_buf_view(&q->body), (uint64_t)now, &a);
-	sent = respond(c, a.status, a.type, tally_buf_view(&a.body));
+	sent = served_answer(c, a.status, a.type, tally_buf_view(&a.body));
 	tally_buf_deinit(&a.body);
 	return sent;
 }
@@ -89,43 +59,27 @@ on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *met
 	   const char *version, const char *data, size_t *size, void **slot)
 {
 	struct tally_witness_server *s = ctx;
-	struct request *q = *slot;
+	struct served_request *q = *slot;
 	int64_t now = tally_clock_now(s->clock).uptime.ns;
 
 	(void)version;
 	if (!q) {
-		q = *slot = tally_alloc(sizeof(*q));
-		q->began = now;
+		*slot = served_begin(now);
 		return MHD_YES;
 	}
 	if (now - q->began > REQUEST_MAX * TALLY_SECOND)
 		return MHD_NO;
-	if (*size > 0) { /* of a body that is too long the rest is read, and forgotten */
-		q->too_long = q->too_long || *size > TALLY_WITNESS_BODY - q->body.len;
-		if (!q->too_long)
-			tally_buf_add(&q->body, data, *size);
-		*size = 0;
+	if (*size > 0) {
+		served_take(q, data, size, TALLY_WITNESS_BODY);
 		return MHD_YES;
 	}
 	if (strcmp(url, PATH) != 0)
-		return respond_text(c, 404, "not found\n");
+		return served_text(c, 404, "not found\n");
 	if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
-		return respond_text(c, 405, "POST only\n");
+		return served_text(c, 405, "POST only\n");
 	if (q->too_long)
-		return respond_text(c, 413, "the body is too long\n");
+		return served_text(c, 413, "the body is too long\n");
 	return answer(s, c, q);
-}
-
-static void
-on_end(void *ctx, struct MHD_Connection *c, void **slot, enum MHD_RequestTerminationCode how)
-{
-	struct request *q = *slot;
-
-	(void)ctx, (void)c, (void)how;
-	if (q)
-		tally_buf_deinit(&q->body);
-	free(q);
-	*slot = NULL;
 }
 
 /* Between a begin and an end the descriptor is the connection's: libmicrohttpd closes it
@@ -158,18 +112,16 @@ static void *
 watch(void *ctx)
 {
 	struct tally_witness_server *s = ctx;
-	struct timespec at;
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop) {
+		const struct timespec tick = tally_deadline((struct tally_span){ TALLY_SECOND });
 		int64_t now = tally_clock_now(s->clock).uptime.ns;
 
 		for (size_t i = 0; i < CONNECTIONS; i++)
 			if (s->open[i].fd >= 0 && now - s->open[i].began > LIFE * TALLY_SECOND)
 				(void)shutdown(s->open[i].fd, SHUT_RDWR);
-		clock_gettime(CLOCK_REALTIME, &at);
-		at.tv_sec++;
-		(void)pthread_cond_timedwait(&s->wake, &s->lock, &at);
+		(void)pthread_cond_timedwait(&s->wake, &s->lock, &tick);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -183,7 +135,7 @@ server_new(struct tally_witness *w, const struct tally_clock *clock)
 	s->witness = w;
 	s->clock = clock;
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->wake, NULL);
+	tally_cond_init(&s->wake);
 	for (size_t i = 0; i < CONNECTIONS; i++)
 		s->open[i].fd = -1;
 	return s;
@@ -208,7 +160,7 @@ tally_witness_serve(struct tally_witness_server **out, struct tally_witness *w, 
 				     MHD_OPTION_PER_IP_CONNECTION_LIMIT, PER_ADDRESS,
 				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY,
 				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-				     MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_END);
+				     MHD_OPTION_NOTIFY_COMPLETED, served_end, NULL, MHD_OPTION_END);
 	if (!s->daemon)
 		(void)tally_err_sys(err, "%s: it cannot be listened on", listen);
 	else if (pthread_create(&s->watch, NULL, watch, s) != 0)

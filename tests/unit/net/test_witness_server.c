@@ -242,6 +242,23 @@ idle_connections_keep_nobody_from_it(void **state)
 		close(fd[i]);
 }
 
+/* s that this program's wall clock is ahead of the kernel's: as if it had been, and had been set
+ * back since. */
+static _Atomic time_t set_back;
+
+int __real_clock_gettime(clockid_t id, struct timespec *t);
+int __wrap_clock_gettime(clockid_t id, struct timespec *t);
+
+int
+__wrap_clock_gettime(clockid_t id, struct timespec *t)
+{
+	int r = __real_clock_gettime(id, t);
+
+	if (id == CLOCK_REALTIME)
+		t->tv_sec += set_back;
+	return r;
+}
+
 static _Atomic int64_t fast; /* ns that the server's clock is ahead */
 
 static struct tally_now
@@ -256,12 +273,11 @@ fast_now(void *ctx)
 
 /* A byte of a header now and then is no idleness; so a connection has its life. */
 static void
-a_connection_ends_whatever_comes_over_it(void **state)
+end_connection(struct world *w)
 {
 	const struct tally_clock clock = { .now = fast_now };
 	const struct timespec pause = { 0, 100000000 };
 	struct sockaddr_in to = { .sin_family = AF_INET };
-	struct world *w = *state;
 	struct tally_witness_server *s = NULL;
 	bool ended = false;
 	char byte;
@@ -287,6 +303,22 @@ a_connection_ends_whatever_comes_over_it(void **state)
 	close(fd);
 	fast = 0;
 	tally_witness_stop(s);
+}
+
+static void
+a_connection_ends_whatever_comes_over_it(void **state)
+{
+	end_connection(*state);
+}
+
+static void
+it_ends_whatever_the_wall_clock_does(void **state)
+{
+	set_back = 3600;
+	end_connection(*state);
+	set_back = -3600;
+	end_connection(*state);
+	set_back = 0;
 }
 
 static void
@@ -348,6 +380,7 @@ main(void)
 		WORLD(a_conflict_has_the_content_type_of_the_protocol),
 		WORLD(idle_connections_keep_nobody_from_it),
 		WORLD(a_connection_ends_whatever_comes_over_it),
+		WORLD(it_ends_whatever_the_wall_clock_does),
 		WORLD(the_client_takes_no_answer_but_a_whole_one_within_its_bound),
 		WORLD(addresses_are_numeric_and_have_a_port),
 	};

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_WAIT_H
+#define TALLY_WAIT_H
+/* Waiting for a time at most, by CLOCK_MONOTONIC: no step of the wall clock ends it, none
+ * prolongs it. */
+#include <pthread.h>
+#include <time.h>
+#include "tally/time.h"
+
+/* A condition whose pthread_cond_timedwait takes deadlines as below. */
+void tally_cond_init(pthread_cond_t *cond);
+struct timespec tally_deadline(struct tally_span in);
+
+#endif
