@@ -29,6 +29,7 @@ member(const struct tally_json *object, const char *key, enum tally_json_type ty
 struct record {
 	struct tally_bytes bytes;
 	int64_t wall; /* ns since 1970 */
+	bool known;   /* the ledger's newest one already */
 	struct tally_arena *arena;
 };
 
@@ -55,21 +56,16 @@ check_record(void *ctx, struct tally_store *store, struct tally_err *err)
 	struct record *r = ctx;
 	struct tally_enrolment_file f = { 0 };
 	struct tally_store_origins o = { 0 };
-	struct tally_record_ledger l = { .key = tally_store_vkey(store), .wall = r->wall };
+	struct tally_record_ledger l = { tally_store_vkey(store), r->wall, &o };
 	int rc = tally_enrolment_file_read(&f, "record", r->bytes, false, r->arena, err);
 	if (rc == 0)
 		rc = tally_store_origins_read(store, true, &o, err);
-	l.succeeds = o.succeeds;
-	l.prev_origin = tally_buf_view(&o.prev_origin);
-	l.prev_size = o.prev_size;
-	l.prev_root = o.prev_root;
-	l.statement = tally_buf_view(&o.statement);
-	l.record = tally_buf_view(&o.record);
 	if (rc == 0)
-		rc = tally_record_fits(&f, "record", &l, err);
+		rc = tally_record_fits(&f, "record", r->bytes, &l, err);
+	r->known = rc > 0;
 	tally_store_origins_deinit(&o);
 	tally_enrolment_file_deinit(&f);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 static int
@@ -132,33 +128,48 @@ release(struct entries *e, size_t count)
 	tally_arena_free(e->arena);
 }
 
+/* Whether it is to be stored: 1, 0 the ledger has it, -1. */
+static int
+look_at_record(struct agent *a, struct entries *e, size_t i, struct tally_err *err)
+{
+	struct record r = { .bytes = e->events[i].o.enrolment,
+			    .wall = tally_clock_now(a->clock).wall.ns,
+			    .arena = e->arena };
+	if (recorder_read(a->recorder, check_record, &r, err) == 0)
+		return !r.known;
+	if (err->code == TALLY_FAILS || err->code == TALLY_USE) {
+		err->code = TALLY_USE; /* it is not stored */
+		(void)tally_err_prefix(err, "entries[%zu]", i);
+	}
+	return -1;
+}
+
 int
 agent_operator_append(struct agent *a, const struct tally_json *request, size_t *records,
 		      struct tally_err *err)
 {
 	const struct tally_json *list = member(request, "entries", TALLY_JSON_ARRAY);
 	struct entries e = { 0 };
+	bool *skip;
 	int rc;
 	if (list == NULL || tally_json_count(list) == 0)
 		return tally_err_set(err, TALLY_USE, "'entries' must be an array with entries");
 	e.arena = tally_arena_new(16384);
 	rc = read_entries(&e, list, err);
+	skip = tally_alloc((e.n + 1) * sizeof(*skip));
 	for (size_t i = 0; i < e.n && rc == 0; i++) {
-		struct record r = { e.events[i].o.enrolment, tally_clock_now(a->clock).wall.ns,
-				    e.arena };
-		if (e.events[i].kind != TALLY_ENROLMENT)
-			continue;
-		rc = recorder_read(a->recorder, check_record, &r, err);
-		if (rc < 0 && (err->code == TALLY_FAILS || err->code == TALLY_USE)) {
-			err->code = TALLY_USE; /* it is not stored */
-			rc = tally_err_prefix(err, "entries[%zu]", i);
-		}
+		int wanted = 1;
+		if (e.events[i].kind == TALLY_ENROLMENT)
+			wanted = look_at_record(a, &e, i, err);
+		rc = wanted < 0 ? -1 : 0;
+		skip[i] = wanted == 0;
 	}
 	for (size_t i = 0; i < e.n && rc == 0; i++)
-		rc = recorder_add(a->recorder, &e.events[i], err);
+		rc = skip[i] ? 0 : recorder_add(a->recorder, &e.events[i], err);
 	if (rc == 0)
 		rc = recorder_flush(a->recorder, err);
 	*records = e.n;
+	free(skip);
 	release(&e, tally_json_count(list));
 	return rc;
 }

@@ -255,29 +255,18 @@ enrol_respond(const struct enrol_options *o, struct tally_err *err)
 }
 
 /* What a verifier would hold against it, said before it is stored for ever. 1 where it is
- * there already, and is of a key that has not come yet: it is given again to go on. */
+ * the newest one there already: it is given again to go on. */
 static int
 check_record(const struct tally_enrolment_file *f, struct tally_store *store, const char *name,
 	     struct tally_bytes record, struct tally_err *err)
 {
 	struct tally_store_origins o;
+	const struct tally_record_ledger l = { tally_store_vkey(store),
+					       tally_clock_now(tally_clock_real()).wall.ns, &o };
 	int r = tally_store_origins_read(store, true, &o, err);
-	const struct tally_record_ledger l = {
-		.key = tally_store_vkey(store),
-		.wall = tally_clock_now(tally_clock_real()).wall.ns,
-		.succeeds = o.succeeds,
-		.prev_origin = tally_buf_view(&o.prev_origin),
-		.prev_size = o.prev_size,
-		.prev_root = o.prev_root,
-		.statement = tally_buf_view(&o.statement),
-		.record = tally_buf_view(&o.record),
-	};
 
-	if (r == 0 && tally_bytes_eq(tally_buf_view(&o.record), record) &&
-	    enrol_key_waits(tally_store_path(store), f->e.ak_public))
-		r = 1;
-	else if (r == 0)
-		r = tally_record_fits(f, name, &l, err);
+	if (r == 0)
+		r = tally_record_fits(f, name, record, &l, err);
 	tally_store_origins_deinit(&o);
 	return r;
 }

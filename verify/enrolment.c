@@ -58,6 +58,23 @@ is_in_span(struct taking *t, const struct enroller *e)
 	return false;
 }
 
+static void
+keep(struct tally_buf *to, struct tally_bytes from)
+{
+	tally_buf_clear(to);
+	tally_buf_add_bytes(to, from);
+}
+
+/* Whose key it is has to be known when a session has it. */
+static void
+pass_over(struct taking *t)
+{
+	struct enrolled *to = &t->x->enrolled;
+
+	keep(&to->passed[1], tally_buf_view(&to->passed[0]));
+	keep(&to->passed[0], t->f.e.ak_public);
+}
+
 /* Whether somebody pinned signed it. What nobody pinned signed is passed over. */
 static bool
 is_vouched_for(struct taking *t)
@@ -84,6 +101,7 @@ is_vouched_for(struct taking *t)
 			return is_in_span(t, e);
 		revoked = revoked || r > 0;
 	}
+	pass_over(t);
 	remark(t->x->problems,
 	       "%s: entry %" PRIu64 ": an enrolment record %s: it counts for nothing",
 	       t->x->folder.path, t->index,
@@ -143,13 +161,6 @@ check_certificates(struct taking *t)
 }
 
 static void
-keep(struct tally_buf *to, struct tally_bytes from)
-{
-	tally_buf_clear(to);
-	tally_buf_add_bytes(to, from);
-}
-
-static void
 accept(struct taking *t)
 {
 	struct enrolled *to = &t->x->enrolled;
@@ -196,21 +207,37 @@ enrolment_take(struct tally_export *x, const struct anchors *anchors, const stru
 	tally_arena_free(arena);
 }
 
+static bool
+is_either(struct tally_bytes key, const struct tally_buf *one, const struct tally_buf *other)
+{
+	return tally_bytes_eq(key, tally_buf_view(one)) ||
+	       tally_bytes_eq(key, tally_buf_view(other));
+}
+
 void
 enrolment_session(struct tally_export *x, const struct session *s, const char *file)
 {
-	const struct enrolled *e = &x->enrolled;
+	struct enrolled *e = &x->enrolled;
 
 	if (!e->any)
 		return;
-	if (!tally_bytes_eq(s->st.ek_public, tally_buf_view(&e->ek)))
+	if (!tally_bytes_eq(s->st.ek_public, tally_buf_view(&e->ek))) {
 		problem_entry(x->problems, "tpm-5", x->folder.path, file, s->index,
 			      "the session statement is of another TPM than was enrolled");
-	else if (!tally_bytes_eq(s->st.ak_public, tally_buf_view(&e->ak)) &&
-		 !tally_bytes_eq(s->st.ak_public, tally_buf_view(&e->before)))
+	} else if (is_either(s->st.ak_public, &e->ak, &e->before)) {
+		return;
+	} else if (is_either(s->st.ak_public, &e->passed[0], &e->passed[1])) {
+		/* Nobody says that it is forged, and nobody who is pinned that it is not. */
+		e->lapsed = true;
+		remark(x->problems,
+		       "%s: entry %" PRIu64 ": the session statement is of an attestation key that "
+		       "no record that counts is of: from here on none vouches",
+		       x->folder.path, s->index);
+	} else {
 		problem_entry(x->problems, "tpm-5", x->folder.path, file, s->index,
 			      "the session statement is of another attestation key than was "
 			      "enrolled");
+	}
 }
 
 void
@@ -232,6 +259,8 @@ enrolment_class(struct tally_export *x)
 	enum tally_class class = tally_class_of(x->anchored, transport), better;
 
 	if (!x->anchored || !x->enrolled.any)
+		return class;
+	if (x->enrolled.lapsed)
 		return class;
 	better = tally_class_enrolled(x->enrolled.class, transport);
 	if (better > class && x->has_metered && x->first_metered < x->enrolled.first) {

@@ -206,6 +206,8 @@ tally_export_close(struct tally_export *x)
 	tally_buf_deinit(&x->enrolled.ek);
 	tally_buf_deinit(&x->enrolled.ak);
 	tally_buf_deinit(&x->enrolled.before);
+	for (size_t i = 0; i < 2; i++)
+		tally_buf_deinit(&x->enrolled.passed[i]);
 	tally_buf_deinit(&x->enrolled.asset);
 	tally_buf_deinit(&x->enrolled.nv);
 	anchored_deinit(&x->anchors_made);

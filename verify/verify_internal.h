@@ -163,6 +163,10 @@ struct tally_export {
 		struct tally_buf asset, nv; /* `nv`: TPM name of the counter; empty: none */
 		uint8_t host_id[TALLY_HASH];
 		enum tally_class class; /* the lowest of them */
+		/* Attestation keys of the newest two that were passed over, and whether a session
+		 * has one of them: from there on no record vouches. */
+		struct tally_buf passed[2];
+		bool lapsed;
 	} enrolled;
 	uint64_t withheld, partly; /* entries that are commitments only; that are it in part */
 	bool has_metered;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "tally/enrol.h"
 #include "tally/err.h"
+#include "tally/store.h"
 #include "tally/time.h"
 
 #define AHEAD (3600 * TALLY_SECOND) /* by which an enroller's clock may be before the host's */
@@ -79,39 +80,81 @@ tally_record_misfits(const struct tally_enrolment_file *f, const struct tally_re
 	return n;
 }
 
+/* Whether a line of both is of one key. What it says nobody here can verify: an enroller's
+ * key is pinned off the host. */
+static bool
+share_signer(const struct tally_note *a, const struct tally_note *b)
+{
+	for (size_t i = 0; i < a->lines; i++)
+		if (tally_note_find(b, a->line[i].name, a->line[i].id))
+			return true;
+	return false;
+}
+
+/* What speaks against a record behind another one, beside its place. */
+static const char *
+misfit_of_order(const struct tally_enrolment_file *f, const struct tally_enrolment_file *before,
+		const struct tally_record_place *p)
+{
+	if (f->e.time < before->e.time)
+		return "older than the ledger's newest record";
+	if (!tally_bytes_eq(f->e.ak_public, p->ak) && !share_signer(&f->note, &before->note))
+		return "of a new attestation key, but not of the enroller of the ledger's newest "
+		       "record: he has to enrol the present key first";
+	return NULL;
+}
+
+static int
+check_place(const struct tally_enrolment_file *f, struct tally_record_place *p,
+	    const struct tally_record_ledger *l, const char **misfit, struct tally_err *err)
+{
+	struct tally_bytes record = tally_buf_view(&l->has->record);
+	struct tally_arena *arena = tally_arena_new(4096);
+	struct tally_enrolment_file before = { 0 };
+	struct tally_misfit found[TALLY_MISFITS];
+	struct tally_statement st;
+	int r = 0;
+
+	if (l->has->statement.len > 0) {
+		r = tally_statement_decode(&st, tally_buf_view(&l->has->statement), arena, err);
+		p->ek = st.ek_public;
+		p->ak = st.ak_public;
+		p->nv = st.nv_public;
+	}
+	if (r == 0 && record.len > 0) {
+		r = tally_enrolment_file_read(&before, "the record before it", record, false, arena,
+					      err);
+		p->enrolled = before.e.ak_public;
+	}
+	if (r == 0 && tally_record_misfits(f, p, found) > 0)
+		*misfit = found[0].text;
+	else if (r == 0 && record.len > 0)
+		*misfit = misfit_of_order(f, &before, p);
+	tally_enrolment_file_deinit(&before);
+	tally_arena_free(arena);
+	return r;
+}
+
 int
-tally_record_fits(const struct tally_enrolment_file *f, const char *name,
+tally_record_fits(const struct tally_enrolment_file *f, const char *name, struct tally_bytes note,
 		  const struct tally_record_ledger *l, struct tally_err *err)
 {
 	struct tally_record_place p = { .origin = tally_bytes_str(l->key->name),
 					.key = l->key,
 					.wall = l->wall,
-					.succeeds = l->succeeds,
-					.prev_origin = l->prev_origin,
-					.prev_size = l->prev_size,
-					.prev_root = l->prev_root };
-	struct tally_arena *arena = tally_arena_new(4096);
-	struct tally_enrolment_file before = { 0 };
-	struct tally_misfit misfit[TALLY_MISFITS];
-	struct tally_statement st;
-	int r = 0;
+					.succeeds = l->has->succeeds,
+					.prev_origin = tally_buf_view(&l->has->prev_origin),
+					.prev_size = l->has->prev_size,
+					.prev_root = l->has->prev_root };
+	const char *misfit = NULL;
 
-	if (l->statement.len > 0) {
-		r = tally_statement_decode(&st, l->statement, arena, err);
-		p.ek = st.ek_public;
-		p.ak = st.ak_public;
-		p.nv = st.nv_public;
-	}
-	if (r == 0 && l->record.len > 0) {
-		r = tally_enrolment_file_read(&before, "the record before it", l->record, false,
-					      arena, err);
-		p.enrolled = before.e.ak_public;
-	}
-	if (r == 0 && tally_record_misfits(f, &p, misfit) > 0)
-		r = tally_err_set(err, TALLY_FAILS,
-				  "%s: no record for this ledger, as it stands now: %s", name,
-				  misfit[0].text);
-	tally_enrolment_file_deinit(&before);
-	tally_arena_free(arena);
-	return r;
+	if (tally_bytes_eq(note, tally_buf_view(&l->has->record)))
+		return 1;
+	if (check_place(f, &p, l, &misfit, err) < 0)
+		return -1;
+	if (misfit)
+		return tally_err_set(err, TALLY_FAILS,
+				     "%s: no record for this ledger, as it stands now: %s", name,
+				     misfit);
+	return 0;
 }

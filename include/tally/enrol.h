@@ -58,19 +58,19 @@ struct tally_misfit {
 size_t tally_record_misfits(const struct tally_enrolment_file *f,
 			    const struct tally_record_place *p,
 			    struct tally_misfit out[TALLY_MISFITS]);
-/* The same for who is about to store it, out of what the ledger has. TALLY_FAILS. */
+/* The same for who is about to store the record `note`, out of what the ledger has, its newest
+ * record too: 0, or -1 (TALLY_FAILS). No record is stored that is older than the newest one, and
+ * none of a new key that another enroller signed than that one: who pins one of the two alone
+ * could not follow. 1: it is the newest one itself. */
+struct tally_store_origins;
 struct tally_record_ledger {
 	const struct tally_vkey *key;
 	int64_t wall;
-	bool succeeds;
-	struct tally_bytes prev_origin;
-	uint64_t prev_size;
-	const uint8_t *prev_root;
-	struct tally_bytes statement; /* of the newest session; empty: none */
-	struct tally_bytes record;    /* the newest record; empty: none */
+	const struct tally_store_origins *has;
 };
 int tally_record_fits(const struct tally_enrolment_file *f, const char *name,
-		      const struct tally_record_ledger *l, struct tally_err *err);
+		      struct tally_bytes note, const struct tally_record_ledger *l,
+		      struct tally_err *err);
 
 #define TALLY_CREDENTIALS 2 /* for the L-2 key, and for the certified one if another */
 struct tally_challenge {

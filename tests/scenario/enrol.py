@@ -242,6 +242,11 @@ def renewed(suite, tpm, ledger, desk, authority):
         check(keys()[-1] != before, "it did not come")
         check(len(kinds(suite, ledger, "enrolment")) == count, "a second record")
         verdict(suite, ledger, *pins)
+    with suite.case("a new key that another enroller signs is refused"):
+        other = Desk(suite, "rival", *(authority / name for name in ("swtpm-localca-rootca-cert.pem", "issuercert.pem")))
+        count = len(kinds(suite, ledger, "enrolment"))
+        suite.refused("enrol", "accept", ledger, other.issue(ledger, new_key=True), code=1, names=["not of the enroller"])
+        check(len(kinds(suite, ledger, "enrolment")) == count, "a record")
     with suite.case("a new key that nobody enrolled is found"):
         copy = suite.scratch / "unenrolled"
         suite.must("enrol", "request", ledger, "--new-key", "-o", suite.scratch / "unused")
@@ -397,14 +402,26 @@ def passwords(suite, authority, desk):
     tpm.stop()
 
 
-def agent(suite, tpm, ledger, record):
+def agent(suite, tpm, ledger, desk, first):
     tpm.start(*FLAGS)
-    with suite.case("where an agent holds the ledger it stores the record"):
+    desk.register = suite.scratch / "agent"
+    record = desk.issue(ledger)
+    with suite.case("an older record is refused, and the newest one is stored once"):
+        suite.must("enrol", "accept", ledger, record)
+        before = len(kinds(suite, ledger, "enrolment"))
+        suite.must("enrol", "accept", ledger, record)
+        check(len(kinds(suite, ledger, "enrolment")) == before, "a second entry")
+        suite.refused("enrol", "accept", ledger, first, code=1, names=["older than the ledger's newest record"])
+    with suite.case("where an agent holds the ledger it stores the record, once"):
+        record = desk.issue(ledger, asset="0044")
         before = len(kinds(suite, ledger, "enrolment"))
         running = Agent(suite, ledger, "")
         wait_until("an agent", lambda: json.loads(suite.must("status", ledger, "--json").text)["agent"])
         suite.must("enrol", "accept", ledger, record)
         check(len(kinds(suite, ledger, "enrolment")) == before + 1, "no entry")
+        suite.must("enrol", "accept", ledger, record)
+        check(len(kinds(suite, ledger, "enrolment")) == before + 1, "a second entry")
+        suite.refused("enrol", "accept", ledger, first, code=1, names=["older than the ledger's newest record"])
         suite.refused("enrol", "request", ledger, code=3)
         check(running.stop() == 0, "tallyd")
     tpm.stop()
@@ -424,7 +441,7 @@ def body(suite):
         stranger = others(suite, tpm, ledger, desk, authority)
         successions(suite, tpm, stranger, ledger, desk, authority)
         passwords(suite, authority, desk)
-        agent(suite, tpm, ledger, record)
+        agent(suite, tpm, ledger, desk, record)
     finally:
         for one in suite.agents:
             if one.process.poll() is None:

@@ -8,7 +8,7 @@
 
 /* What whoever stores records asks first; `wall` is the entry's. */
 static int
-fits(struct world *w, const struct tally_enrolment *e, const char *wall)
+fits_by(struct world *w, const struct tally_enrolment *e, struct tally_logkey *by, const char *wall)
 {
 	struct tally_arena *arena = tally_arena_new(4096);
 	struct tally_buf record = TALLY_BUF_INIT;
@@ -16,27 +16,27 @@ fits(struct world *w, const struct tally_enrolment *e, const char *wall)
 	struct tally_store_origins o;
 	int r;
 
-	world_sign(w, &record, e, w->enroller);
+	tally_err_clear(&w->err);
+	world_sign(w, &record, e, by);
 	assert_int_equal(
 		tally_enrolment_file_read(&f, "r", tally_buf_view(&record), false, arena, &w->err),
 		0);
 	assert_int_equal(tally_store_origins_read(w->l.store, true, &o, &w->err), 0);
-	r = tally_record_fits(
-		&f, "r",
-		&(struct tally_record_ledger){ .key = tally_store_vkey(w->l.store),
-					       .wall = test_wall(wall).ns,
-					       .succeeds = o.succeeds,
-					       .prev_origin = tally_buf_view(&o.prev_origin),
-					       .prev_size = o.prev_size,
-					       .prev_root = o.prev_root,
-					       .statement = tally_buf_view(&o.statement),
-					       .record = tally_buf_view(&o.record) },
-		&w->err);
+	r = tally_record_fits(&f, "r", tally_buf_view(&record),
+			      &(struct tally_record_ledger){ tally_store_vkey(w->l.store),
+							     test_wall(wall).ns, &o },
+			      &w->err);
 	tally_store_origins_deinit(&o);
 	tally_enrolment_file_deinit(&f);
 	tally_buf_deinit(&record);
 	tally_arena_free(arena);
 	return r;
+}
+
+static int
+fits(struct world *w, const struct tally_enrolment *e, const char *wall)
+{
+	return fits_by(w, e, w->enroller, wall);
 }
 
 #define NOW "2026-03-01T00:00:00Z"
@@ -59,7 +59,45 @@ an_honest_record_fits(void **state)
 	assert_int_equal(fits(w, &e, NOW), 0);
 	world_enrolled(w, &e, w->enroller);
 	world_is_class(w, "hardware-certified");
+}
+
+static void
+the_newest_record_itself_is_no_second_entry_and_an_older_one_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct tally_enrolment e = world_honest(w), older = e;
+
+	world_append(w, &e, w->enroller);
+	assert_int_equal(fits(w, &e, NOW), 1);
+	older.time -= TALLY_SECOND;
+	is_refused(w, &older, NOW, "older than the ledger's newest record");
+	/* Something else of that second, or the same of a later one, is another record. */
+	e.asset = tally_bytes_str("0043");
 	assert_int_equal(fits(w, &e, NOW), 0);
+	e = world_honest(w);
+	e.time += TALLY_SECOND;
+	assert_int_equal(fits(w, &e, NOW), 0);
+}
+
+/* The present key he may enrol: who pins him alone begins there, and nobody else minds. */
+static void
+a_new_attestation_key_of_another_enroller_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct tally_enrolment present = world_honest(w), new = present;
+	struct faketpm other;
+
+	faketpm_init(&other);
+	new.ak_public = tally_buf_view(&other.ak_public);
+	world_append(w, &present, w->enroller);
+	assert_int_equal(fits_by(w, &new, w->other, NOW), -1);
+	assert_int_equal(w->err.code, TALLY_FAILS);
+	assert_non_null(strstr(w->err.text, "not of the enroller of the ledger's newest record"));
+	assert_int_equal(fits_by(w, &present, w->other, NOW), 0);
+	world_append(w, &present, w->other);
+	assert_int_equal(fits_by(w, &new, w->other, NOW), 0);
+	assert_int_equal(fits_by(w, &new, w->enroller, NOW), -1);
+	faketpm_deinit(&other);
 }
 
 static void
@@ -136,6 +174,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enrolled_setup, enrolled_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(an_honest_record_fits),
+		TEST(the_newest_record_itself_is_no_second_entry_and_an_older_one_is_refused),
+		TEST(a_new_attestation_key_of_another_enroller_is_refused),
 		TEST(a_record_of_another_log_tpm_or_key_is_refused),
 		TEST(a_record_more_than_an_hour_ahead_is_refused),
 		TEST(a_record_with_another_succession_is_refused),
