@@ -63,15 +63,19 @@ anchor(struct recorder *r, bool stop, bool ending, struct tally_err *err)
 	struct evidence *e = &r->evidence;
 	int64_t now = tally_clock_now(r->o.clock).uptime.ns;
 	struct tally_err failure = TALLY_ERR_INIT;
+	bool paused = e->anchor_failures > 0 && now < e->anchor_at;
 	bool due = ending || now >= e->anchor_at;
 	struct tally_anchors standing;
-	int rc = seal_step_anchor(e->seal, due, stop ? 0 : TALLY_ANCHOR_INTERVAL, &standing,
-				  &failure);
+	int rc;
+	if (paused && !ending)
+		return 0;
+	rc = seal_step_anchor(e->seal, due, stop ? 0 : TALLY_ANCHOR_INTERVAL, &standing, &failure);
 	if (rc < 0 && e->anchor_failure.code == TALLY_OK)
 		tally_log(TALLY_LOG_ERR, "no anchor: %s", failure.text);
 	e->anchor_failure = failure;
+	e->anchor_failures = rc < 0 ? e->anchor_failures + 1 : 0;
 	if (rc < 0)
-		e->anchor_at = now + RETRY_MAX;
+		e->anchor_at = now + pause_after(e->anchor_failures);
 	else if (due || rc > 0)
 		e->anchor_at = next_anchor(&standing, now);
 	return rc > 0 && ending ? seal_step_checkpoint(e->seal, err) : 0;

@@ -63,9 +63,10 @@ struct evidence {
 	uint64_t attested;
 	struct recorder_note note; /* the newest attested one, where `attested` is set in it */
 	struct tally_wall attested_at;
-	int64_t anchor_at;  /* uptime: the next one is due */
-	bool last_anchored; /* the one of the stop was tried */
-	bool ending;        /* what somebody waits for is not all done yet */
+	int64_t anchor_at;        /* uptime: the next one is due */
+	bool last_anchored;       /* the one of the stop was tried */
+	bool ending;              /* what somebody waits for is not all done yet */
+	unsigned anchor_failures; /* in a row */
 	struct tally_err anchor_failure;
 };
 

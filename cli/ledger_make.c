@@ -3,7 +3,8 @@
  * A new ledger: TPM, log key, database, the first entry, the session's
  * statement, a checkpoint. It is made in a hidden folder beside its place,
  * locked meanwhile, and renamed when it is whole; what a crash leaves there is
- * cleared away by the next attempt.
+ * cleared away by the next attempt. Only what a TPM of others holds for us is kept,
+ * for the next attempt to take up.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,6 +26,7 @@
 struct making {
 	char *parent, *hidden; /* paths */
 	int fd;
+	bool shared;                           /* the TPM is not the folder's own */
 	const struct cli_succession *old;      /* NULL: it begins by itself */
 	const struct cli_passwords *passwords; /* NULL: there are none */
 };
@@ -65,18 +67,29 @@ is_empty(const char *path)
 	return names == 0;
 }
 
+/* nftw has no context: the length of the folder's path, and whether its counter is kept. */
+static size_t skip;
+static bool kept;
+
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
+	static const char *const keep[] = { "/tpm", "/tpm/nv", "/tpm/state.key" };
+
 	(void)st, (void)type;
+	for (size_t i = 0; kept && i < sizeof(keep) / sizeof(*keep); i++)
+		if (strcmp(path + skip, keep[i]) == 0)
+			return 0;
 	return ftw->level == 0 ? 0 : remove(path);
 }
 
 static int
-clear_folder(const char *path, struct tally_err *err)
+clear_folder(const struct making *m, struct tally_err *err)
 {
-	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-		return tally_err_sys(err, "%s: remove what an earlier attempt left", path);
+	skip = strlen(m->hidden);
+	kept = m->shared && faccessat(m->fd, "tpm/nv", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (nftw(m->hidden, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+		return tally_err_sys(err, "%s: remove what an earlier attempt left", m->hidden);
 	return 0;
 }
 
@@ -101,7 +114,7 @@ begin(struct making *m, const char *path, struct tally_err *err)
 			return tally_err_sys(err, "%s", m->hidden);
 		return tally_err_set(err, TALLY_HELD, "%s: another process is making it", path);
 	}
-	return clear_folder(m->hidden, err);
+	return clear_folder(m, err);
 }
 
 /* tallystick.invalid/<host>-<8 hex of host_id>; what a key's name may not hold becomes '-'. */
@@ -168,7 +181,9 @@ make_tpm(const struct making *m, const char *transport, const char *host, struct
 
 	tally_buf_addf(&dir, "%s/tpm", m->hidden);
 	status = mkdir(tally_buf_cstr(&dir), 0700);
-	if (status < 0)
+	if (status < 0 && errno == EEXIST && m->shared)
+		status = 0;
+	else if (status < 0)
 		(void)tally_err_sys(err, "%s", tally_buf_cstr(&dir));
 	if (status == 0 && m->passwords)
 		status = copy_passwords(m->passwords, tally_buf_cstr(&dir), err);
@@ -252,7 +267,10 @@ static int
 make(const char *path, const char *transport, const char *host, const char *origin,
      const struct cli_succession *old, const struct cli_passwords *passwords, struct tally_err *err)
 {
-	struct making m = { .fd = -1, .old = old, .passwords = passwords };
+	struct making m = { .fd = -1,
+			    .shared = strcmp(transport, "libtpms") != 0,
+			    .old = old,
+			    .passwords = passwords };
 	struct tally_buf name = TALLY_BUF_INIT;
 	char own[256] = "";
 	int status;
@@ -268,7 +286,7 @@ make(const char *path, const char *transport, const char *host, const char *orig
 		status = finish(&m, path, err);
 	if (status < 0 && m.fd >= 0) {
 		struct tally_err ignored = TALLY_ERR_INIT;
-		if (clear_folder(m.hidden, &ignored) == 0)
+		if (clear_folder(&m, &ignored) == 0)
 			(void)rmdir(m.hidden);
 	}
 	if (m.fd >= 0)

@@ -3,11 +3,14 @@
  * The NV counter of the anchors: an index of the owner's range with an auth of its
  * own, which no lock-out stops. Its index and auth are kept sealed in `nv`, beside
  * the attestation key. TPMs have counters begin above all that they ever had, so
- * none goes back, not by being undefined and defined again.
+ * none goes back, not by being undefined and defined again. The file is there before
+ * the index: what stops in between is found again, and no index is left behind.
  */
+#include <errno.h>
 #include <sodium.h>
 #include <string.h>
 #include <tss2/tss2_mu.h>
+#include <unistd.h>
 #include "tally/err.h"
 #include "tally/log.h"
 #include "tally/parse.h"
@@ -23,32 +26,24 @@
 	(TPMA_NV_AUTHWRITE | TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD | TPMA_NV_NO_DA |                \
 	 ((TPMA_NV)TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT))
 
+/* What the file's sequence number says of the index. */
+enum { BEGUN = 0, MADE = 1 };
+
 struct counter {
 	TPM2_HANDLE index;
 	TPM2B_AUTH auth;
 };
 
-static int
-define(struct chip *c, struct counter *k, TSS2_RC *rc)
+/* The code of a response without the number of what it complains of. */
+static bool
+is_code(TSS2_RC rc, TSS2_RC code)
 {
-	TPM2B_NV_PUBLIC public = { .nvPublic = { .nameAlg = TPM2_ALG_SHA256,
-						 .attributes = ATTRIBUTES,
-						 .dataSize = COUNTER } };
-
-	k->auth.size = AUTH;
-	randombytes_buf(k->auth.buffer, AUTH);
-	for (int i = 0; i < TRIES; i++) {
-		public.nvPublic.nvIndex = k->index = FIRST | (randombytes_random() & RANGE);
-		*rc = Esys_NV_DefineSpace(c->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-					  ESYS_TR_NONE, &k->auth, &public, &c->nv);
-		if (*rc != TPM2_RC_NV_DEFINED)
-			break;
-	}
-	return *rc == TSS2_RC_SUCCESS ? 0 : -1;
+	return rc <= 0xfff && (rc & 0xbf) == code;
 }
 
 static int
-store(struct chip *c, const struct counter *k, const struct tally_disk *disk, struct tally_err *err)
+store(struct chip *c, const struct counter *k, uint64_t state, const struct tally_disk *disk,
+      struct tally_err *err)
 {
 	struct tally_buf content = TALLY_BUF_INIT;
 	int r;
@@ -56,8 +51,8 @@ store(struct chip *c, const struct counter *k, const struct tally_disk *disk, st
 	tally_buf_add_u32(&content, k->index);
 	tally_buf_add_u16(&content, k->auth.size);
 	tally_buf_add(&content, k->auth.buffer, k->auth.size);
-	r = sealed_write(disk, c->dir, "nv", SEALED_NV, c->key, 1, tally_buf_view(&content), false,
-			 err);
+	r = sealed_write(disk, c->dir, "nv", SEALED_NV, c->key, state, tally_buf_view(&content),
+			 false, err);
 	sodium_memzero(content.p, content.len);
 	tally_buf_deinit(&content);
 	return r;
@@ -65,13 +60,12 @@ store(struct chip *c, const struct counter *k, const struct tally_disk *disk, st
 
 /* 1 found, 0 none */
 static int
-load(struct chip *c, struct counter *k, struct tally_err *err)
+load(struct chip *c, struct counter *k, uint64_t *state, struct tally_err *err)
 {
 	struct tally_buf content = TALLY_BUF_INIT;
 	struct tally_cursor cursor;
 	struct tally_bytes auth;
-	uint64_t sequence;
-	int r = sealed_read(c->dir, "nv", SEALED_NV, c->key, &sequence, &content, err);
+	int r = sealed_read(c->dir, "nv", SEALED_NV, c->key, state, &content, err);
 
 	if (r == 1) {
 		tally_cursor_init(&cursor, tally_buf_view(&content));
@@ -130,56 +124,148 @@ go_without(struct chip *c, const char *why)
 	return 0;
 }
 
-/* Stored before it is used: what is not in the file is nobody's. It has to be written
- * once before it can be read. */
+static int
+forget(struct chip *c, const struct tally_disk *disk, struct tally_err *err)
+{
+	if ((unlinkat(c->dir, "nv", 0) < 0 && errno != ENOENT) ||
+	    disk->fsync(disk->ctx, c->dir) < 0)
+		return tally_err_sys(err, "nv");
+	return 0;
+}
+
+/* A step behind the definition failed. Where the TPM does not take it back, the file stays. */
+static void
+take_back(struct chip *c, const struct tally_disk *disk)
+{
+	struct tally_err ignored = TALLY_ERR_INIT;
+
+	if (Esys_NV_UndefineSpace(c->esys, ESYS_TR_RH_OWNER, c->nv, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+				  ESYS_TR_NONE) != TSS2_RC_SUCCESS)
+		return;
+	c->nv = ESYS_TR_NONE;
+	(void)forget(c, disk, &ignored);
+}
+
+static int
+define(struct chip *c, struct counter *k, const struct tally_disk *disk, TSS2_RC *rc,
+       struct tally_err *err)
+{
+	TPM2B_NV_PUBLIC public = { .nvPublic = { .nameAlg = TPM2_ALG_SHA256,
+						 .attributes = ATTRIBUTES,
+						 .dataSize = COUNTER } };
+
+	k->auth.size = AUTH;
+	randombytes_buf(k->auth.buffer, AUTH);
+	for (int i = 0; i < TRIES; i++) {
+		public.nvPublic.nvIndex = k->index = FIRST | (randombytes_random() & RANGE);
+		if (store(c, k, BEGUN, disk, err) < 0)
+			return -1;
+		*rc = Esys_NV_DefineSpace(c->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+					  ESYS_TR_NONE, &k->auth, &public, &c->nv);
+		if (*rc != TPM2_RC_NV_DEFINED)
+			break;
+	}
+	return 0;
+}
+
 static int
 make(struct chip *c, const struct tally_disk *disk, struct tally_err *err)
 {
 	struct tally_err refused = TALLY_ERR_INIT;
-	struct counter k;
+	struct counter k = { 0 };
 	TSS2_RC rc;
-	int r = 0;
+	int r = define(c, &k, disk, &rc, err);
 
-	if (define(c, &k, &rc) < 0) {
+	if (r == 0 && rc != TSS2_RC_SUCCESS) {
+		c->nv = ESYS_TR_NONE;
 		(void)chip_refused(rc, "TPM2_NV_DefineSpace", &refused);
+		sodium_memzero(&k, sizeof(k));
 		if (rc != TPM2_RC_FAILURE)
-			return go_without(c, refused.text);
+			return forget(c, disk, err) < 0 ? -1 : go_without(c, refused.text);
 		*err = refused;
 		return -1;
 	}
-	rc = Esys_TR_SetAuth(c->esys, c->nv, &k.auth);
-	if (rc != TSS2_RC_SUCCESS)
-		r = chip_refused(rc, "Esys_TR_SetAuth", err);
-	if (r == 0)
-		r = store(c, &k, disk, err);
+	if (r == 0) {
+		rc = Esys_TR_SetAuth(c->esys, c->nv, &k.auth);
+		if (rc != TSS2_RC_SUCCESS)
+			r = chip_refused(rc, "Esys_TR_SetAuth", err);
+		/* It has to be written once before it can be read. */
+		if (r < 0 || chip_counter_increment(c, err) < 0 || read_public(c, err) < 0 ||
+		    store(c, &k, MADE, disk, err) < 0) {
+			take_back(c, disk);
+			r = -1;
+		}
+	}
 	sodium_memzero(&k, sizeof(k));
-	if (r == 0)
-		r = chip_counter_increment(c, err);
-	return r < 0 ? -1 : read_public(c, err);
+	return r;
 }
 
+/* An index that was begun: 1 it is whole now, 0 it is not ours, -1. No lock-out counts who
+ * tries an auth at one without it. */
 static int
-take_up(struct chip *c, const struct counter *k, struct tally_err *err)
+complete(struct chip *c, const struct counter *k, const struct tally_disk *disk,
+	 struct tally_err *err)
 {
-	struct tally_err refused = TALLY_ERR_INIT;
+	struct tally_err other = TALLY_ERR_INIT;
+	uint8_t written[4], made[4];
 	uint32_t index;
+	TSS2_RC rc;
+
+	tally_put_u32(written, ATTRIBUTES | TPMA_NV_WRITTEN);
+	tally_put_u32(made, ATTRIBUTES);
+	/* TPMS_NV_PUBLIC: index, name algorithm, attributes */
+	if (memcmp(c->nv_public.p + 6, made, 4) != 0 && memcmp(c->nv_public.p + 6, written, 4) != 0)
+		return 0;
+	rc = Esys_NV_Increment(c->esys, c->nv, c->nv, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE);
+	if (is_code(rc, TPM2_RC_BAD_AUTH) || is_code(rc, TPM2_RC_AUTH_FAIL))
+		return 0;
+	if (rc != TSS2_RC_SUCCESS)
+		return chip_refused(rc, "TPM2_NV_Increment", err);
+	if (read_public(c, err) < 0)
+		return -1;
+	if (tally_counter_public(tally_buf_view(&c->nv_public), &index, &other) < 0)
+		return 0;
+	return store(c, k, MADE, disk, err) < 0 ? -1 : 1;
+}
+
+/* 1 it is there, 0 it is not, -1: the TPM refuses. */
+static int
+find(struct chip *c, const struct counter *k, struct tally_err *err)
+{
 	TSS2_RC rc = Esys_TR_FromTPMPublic(c->esys, k->index, ESYS_TR_NONE, ESYS_TR_NONE,
 					   ESYS_TR_NONE, &c->nv);
 
 	if (rc != TSS2_RC_SUCCESS) {
 		c->nv = ESYS_TR_NONE;
-		(void)chip_refused(rc, "the index that nv names", &refused);
-		return go_without(c, refused.text);
+		(void)chip_refused(rc, "the index that nv names", err);
+		return is_code(rc, TPM2_RC_HANDLE) ? 0 : -1;
 	}
 	rc = Esys_TR_SetAuth(c->esys, c->nv, &k->auth);
 	if (rc != TSS2_RC_SUCCESS)
 		return chip_refused(rc, "Esys_TR_SetAuth", err);
-	if (read_public(c, err) < 0)
+	return read_public(c, err) < 0 ? -1 : 1;
+}
+
+/* One that was begun, or that stands beside a TPM that is made anew, may not be there. */
+static int
+take_up(struct chip *c, const struct counter *k, uint64_t state, bool create,
+	const struct tally_disk *disk, struct tally_err *err)
+{
+	struct tally_err refused = TALLY_ERR_INIT;
+	uint32_t index;
+	int r = find(c, k, &refused);
+
+	if (r > 0 && state == BEGUN)
+		r = complete(c, k, disk, &refused);
+	if (r == 0 && (create || state == BEGUN)) {
+		chip_close_counter(c);
+		return make(c, disk, err);
+	}
+	if (r < 0 && state == BEGUN) {
+		*err = refused;
 		return -1;
-	/* A crash came before its first increment; another's index refuses it. */
-	if (tally_counter_public(tally_buf_view(&c->nv_public), &index, &refused) < 0 &&
-	    (chip_counter_increment(c, &refused) < 0 || read_public(c, err) < 0 ||
-	     tally_counter_public(tally_buf_view(&c->nv_public), &index, &refused) < 0))
+	}
+	if (r <= 0 || tally_counter_public(tally_buf_view(&c->nv_public), &index, &refused) < 0)
 		return go_without(c, refused.text);
 	return 0;
 }
@@ -188,12 +274,13 @@ int
 chip_open_counter(struct chip *c, bool create, const struct tally_disk *disk, struct tally_err *err)
 {
 	struct counter k = { 0 };
-	int r = load(c, &k, err);
+	uint64_t state;
+	int r = load(c, &k, &state, err);
 
 	if (r == 0)
 		return create ? make(c, disk, err) : 0;
 	if (r > 0)
-		r = take_up(c, &k, err);
+		r = take_up(c, &k, state, create, disk, err);
 	sodium_memzero(&k, sizeof(k));
 	return r;
 }

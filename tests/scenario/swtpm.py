@@ -66,12 +66,19 @@ class Swtpm:
         self.stop(how)
         return self.start(*FLAGS)
 
-    def send(self, command):
-        """The response code to a command of our own."""
+    def ask(self, command):
         with socket.create_connection(("127.0.0.1", self.port), 30) as s:
             s.sendall(command)
-            answer = s.recv(4096)
-        return struct.unpack(">I", answer[6:10])[0]
+            return s.recv(4096)
+
+    def send(self, command):
+        """The response code to a command of our own."""
+        return struct.unpack(">I", self.ask(command)[6:10])[0]
+
+    def indices(self):
+        """NV indices that are defined in it."""
+        answer = self.ask(struct.pack(">HIIIII", 0x8001, 22, 0x17a, 1, 0x01000000, 64))
+        return struct.unpack(">I", answer[15:19])[0]
 
 
 class Proxy:
@@ -169,6 +176,23 @@ class Estate:
 
     def record(self, code=0):
         return self.suite.must("record", self.top, "--from", self.next(), code=code)
+
+
+def attempts(suite):
+    tpm = Swtpm(suite, "attempts").start(*FLAGS)
+    proxy, top = Proxy(suite, tpm), suite.scratch / "attempts-estate"
+    top.mkdir()
+    transport = f"swtpm:host=127.0.0.1,port={proxy.port}"
+    with suite.case("an init that fails leaves at most one index in the TPM, which the next one takes up"):
+        for fault in ("cut", "swallow"):
+            proxy.fault = fault
+            suite.must("init", top / "h1", "--tpm", transport, code=3)
+            check(proxy.met.is_set() and not (top / "h1").exists(), "it did not fail")
+            check(tpm.indices() == 1, f"{tpm.indices()} indices")
+        suite.must("init", top / "h1", "--tpm", transport)
+        check(tpm.indices() == 1, f"{tpm.indices()} indices")
+        check([p.name for p in top.iterdir()] == ["h1"], "something was left")
+        holds(suite, top / "h1")
 
 
 def resets(suite):
@@ -329,6 +353,7 @@ def agent(suite):
 def body(suite):
     suite.running, suite.proxies, suite.agents = [], [], []
     try:
+        attempts(suite)
         resets(suite)
         faults(suite)
         cold(suite)

@@ -214,6 +214,48 @@ a_clock_that_is_set_neither_voids_the_cap_nor_stops_anchors(void **state)
 	assert_in_range(w->tpm.increments, TALLY_ANCHOR_CAP + 4, TALLY_ANCHOR_CAP + 6);
 }
 
+static unsigned tries;
+
+static void
+count_and_fail(void *ctx, const char *call)
+{
+	struct world *w = ctx;
+	bool counter = strcmp(call, "counter_increment") == 0;
+	tries += counter;
+	w->tpm.fail_at = counter ? w->tpm.calls : 0;
+}
+
+/* The first anchor of a session is due at once, but not again at each checkpoint. */
+static void
+an_anchor_that_fails_is_tried_again_after_longer_and_longer_pauses(void **state)
+{
+	struct world *w = *state;
+	open_recorder(w);
+	w->tpm.hook = count_and_fail;
+	w->tpm.hook_ctx = w;
+	tries = 0;
+	for (int i = 0; i < 150; i++) {
+		record(w);
+		test_clock_advance(&w->clock, 2 * TALLY_SECOND);
+	}
+	assert_in_range(tries, 4, 6);
+	/* Never more than five minutes. */
+	idle(w, 60 * MINUTE);
+	assert_in_range(tries, 12 + 4, 12 + 7);
+	w->tpm.hook = NULL;
+	w->tpm.fail_at = 0;
+	idle(w, 6 * MINUTE);
+	assert_int_equal(w->tpm.increments, 1);
+	/* Those behind it come at their time. */
+	idle(w, 15 * MINUTE);
+	assert_int_equal(w->tpm.increments, 2);
+	/* Another failure begins with short pauses again. */
+	tries = 0;
+	w->tpm.hook = count_and_fail;
+	idle(w, 16 * MINUTE);
+	assert_in_range(tries, 3, 6);
+}
+
 /* The counter fails for good: the notes keep their evidence, and the failure is told. */
 static void
 fail_increment(void *ctx, const char *call)
@@ -277,6 +319,7 @@ main(void)
 		CASE(no_more_than_the_cap_are_made_in_a_day),
 		CASE(a_clock_that_is_set_neither_voids_the_cap_nor_stops_anchors),
 		CASE(an_anchor_that_fails_leaves_the_notes_their_evidence),
+		CASE(an_anchor_that_fails_is_tried_again_after_longer_and_longer_pauses),
 		CASE(a_counter_that_is_ahead_closes_the_ledger_and_records_go_on),
 	};
 	return cmocka_run_group_tests_name("anchors", tests, NULL, NULL);

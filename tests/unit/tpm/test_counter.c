@@ -3,8 +3,12 @@
  * The NV counter and the time of libtpms in this process, as anchors use them; what
  * becomes of the counter when it is taken away, made again, or the TPM is cleared.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "chip.h"
 #include "testlib.h"
 #include "tally/err.h"
@@ -183,6 +187,121 @@ a_tpm_whose_index_is_gone_goes_without(void **state)
 	close_chip(p);
 }
 
+static unsigned
+indices(struct place *p)
+{
+	TPMS_CAPABILITY_DATA *data = NULL;
+	TPMI_YES_NO more;
+	unsigned n;
+
+	assert_int_equal(Esys_GetCapability(p->chip.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+					    TPM2_CAP_HANDLES, TPM2_NV_INDEX_FIRST, 64, &more,
+					    &data),
+			 0);
+	n = data->data.handles.count;
+	Esys_Free(data);
+	return n;
+}
+
+/* Opened again by who makes it: there is one counter, whole, and no other index. */
+static void
+has_one_counter(struct place *p, bool create)
+{
+	uint32_t index;
+
+	open_chip(p, create);
+	assert_int_equal(tally_counter_public(tally_buf_view(&p->chip.nv_public), &index, &p->err),
+			 0);
+	assert_int_equal(chip_counter_increment(&p->chip, &p->err), 0);
+	assert_int_equal(indices(p), 1);
+	close_chip(p);
+}
+
+static struct place *
+another(struct place *p)
+{
+	test_dir_remove(p->dir);
+	p->dir = test_dir_make();
+	return p;
+}
+
+static void
+whatever_fails_while_it_is_made_no_index_is_left_behind(void **state)
+{
+	struct place *p = *state;
+	unsigned n = 0;
+	bool failed = true;
+
+	while (failed) {
+		struct test_disk disk;
+
+		another(p);
+		test_disk_init(&disk, ++n, ENOSPC);
+		if (chip_open(&p->chip, p->dir, &libtpms, true, &disk.table, &p->err) == 0)
+			(void)chip_close(&p->chip, &p->err);
+		failed = disk.failed;
+		has_one_counter(p, true);
+		has_one_counter(p, false);
+	}
+	assert_true(n > 10);
+}
+
+/* A disk at whose n-th rename the process ends, before it or behind it. */
+static struct {
+	unsigned left;
+	bool late;
+} mortal;
+
+static int
+rename_and_die(void *ctx, int fromdir, const char *from, int todir, const char *to)
+{
+	int r = 0;
+
+	(void)ctx;
+	mortal.left--;
+	if (mortal.left > 0 || mortal.late)
+		r = renameat(fromdir, from, todir, to);
+	if (mortal.left == 0)
+		_exit(9);
+	return r;
+}
+
+static bool
+dies(struct place *p, unsigned n, bool late)
+{
+	struct tally_disk disk = *tally_disk_real();
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		disk.rename = rename_and_die;
+		mortal.left = n;
+		mortal.late = late;
+		if (chip_open(&p->chip, p->dir, &libtpms, true, &disk, &p->err) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 1);
+	return WEXITSTATUS(status) == 9;
+}
+
+static void
+wherever_its_making_ends_the_index_is_found_again(void **state)
+{
+	struct place *p = *state;
+
+	for (int late = 0; late < 2; late++) {
+		unsigned n = 1;
+
+		for (; dies(another(p), n, late); n++)
+			has_one_counter(p, true);
+		has_one_counter(p, false);
+		assert_true(n > 5);
+	}
+}
+
 /* TPM2_Clear: its counters stay what they were, and the attestation key is gone. */
 static void
 a_cleared_tpm_is_refused(void **state)
@@ -208,6 +327,8 @@ main(void)
 		CASE(counter_and_time_of_libtpms_stand_before_the_verifier),
 		CASE(a_counter_that_is_made_again_does_not_go_back),
 		CASE(a_tpm_whose_index_is_gone_goes_without),
+		CASE(whatever_fails_while_it_is_made_no_index_is_left_behind),
+		CASE(wherever_its_making_ends_the_index_is_found_again),
 		CASE(a_cleared_tpm_is_refused),
 	};
 
