@@ -3,11 +3,16 @@
  * Powered time is the TPM's: its `time` runs from power-on and cannot be set, so
  * from anchor to anchor of a session it says how long the host was on, whatever was
  * recorded meanwhile. What it does not tell of is unknown, and not zero.
+ *
+ * The pieces never overlap: where the host's clock is set back, its instants go on
+ * without a break, as those of the timeline do, until a step forward takes it up.
  */
 #include "powered.h"
 #include <stdlib.h>
 #include <string.h>
+#include "stream.h"
 #include "tally/bytes.h"
+#include "tally/entry.h"
 
 #define MS        (TALLY_SECOND / 1000)
 #define TOLERANCE 1000 /* ms by which `clock` may run before `time` */
@@ -49,41 +54,70 @@ add(struct powered *p, int64_t from, int64_t to, uint64_t ms)
 	p->p[p->n++] = (struct powered_piece){ from, to, ms };
 }
 
+/* What goes by in a boot by its uptime, and not by the wall clock, was set; a boot that begins
+ * before the newest anchor goes on behind it by what its TPM ran. */
+static int64_t
+instant_of(struct powered *p, const struct tally_header *h, uint64_t ms)
+{
+	int64_t wall = stream_instant(h->wall);
+	tally_i128 ahead = p->ahead, set = wall - p->wall;
+
+	if (p->anchors == 0) {
+		ahead = 0;
+	} else if (h->boot != p->boot) {
+		ahead = wall < p->at ? p->at - wall + (tally_i128)ms * MS : 0;
+	} else {
+		set -= (tally_i128)h->uptime - p->uptime;
+		ahead -= set < -TALLY_SECOND || set > TALLY_SECOND ? set : 0;
+	}
+	if (ahead < 0 || ahead > TALLY_WALL_MAX - wall) /* no clock of a host goes so far */
+		ahead = 0;
+	p->wall = wall;
+	p->uptime = h->uptime;
+	p->boot = h->boot;
+	p->ahead = (int64_t)ahead;
+	return wall + p->ahead;
+}
+
 /* Of a session's first anchor: from the power-on, but not into what is told already. */
 static void
-add_first(struct powered *p, int64_t wall, uint64_t ms)
+add_first(struct powered *p, int64_t at, uint64_t ms)
 {
 	int64_t limit = p->n > 0 ? p->p[p->n - 1].to : 0, from = limit;
 
-	if (ms < (uint64_t)(INT64_MAX / MS) && wall - (int64_t)ms * MS > limit)
-		from = wall - (int64_t)ms * MS;
-	if (from < wall && ms > (uint64_t)((wall - from) / MS))
-		ms = (uint64_t)((wall - from) / MS);
-	add(p, from, wall, ms);
+	if (ms < (uint64_t)(INT64_MAX / MS) && at - (int64_t)ms * MS > limit)
+		from = at - (int64_t)ms * MS;
+	if (from < at && ms > (uint64_t)((at - from) / MS))
+		ms = (uint64_t)((at - from) / MS);
+	add(p, from, at, ms);
 }
 
 void
-powered_anchor(struct powered *p, int64_t wall, struct tally_bytes tpm_time)
+powered_anchor(struct powered *p, const struct tally_header *h, struct tally_bytes tpm_time)
 {
 	struct tally_tpm_time t;
 	uint64_t ran;
+	int64_t at;
+	bool first;
 
 	if (!tpm_time.p || !tally_tpm_time_read(&t, tpm_time))
 		return;
-	if (!p->has_anchor || t.time < p->last.time) {
+	first = !p->has_anchor || t.time < p->last.time;
+	ran = first ? t.time : t.time - p->last.time;
+	at = instant_of(p, h, ran);
+	if (first) {
 		p->unclean += !t.safe;
-		add_first(p, wall, t.time);
+		add_first(p, at, ran);
 	} else {
-		ran = t.time - p->last.time;
 		if (t.clock > p->last.clock && t.clock - p->last.clock > ran &&
 		    t.clock - p->last.clock - ran > TOLERANCE)
 			p->clock_sets++;
-		add(p, p->wall, wall, ran);
+		add(p, p->at, at, ran);
 	}
 	p->anchors++;
 	p->has_anchor = true;
 	p->last = t;
-	p->wall = wall;
+	p->at = at;
 }
 
 static int64_t

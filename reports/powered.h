@@ -7,7 +7,7 @@
 
 /* Between two anchors of a session, or from its power-on to the first. */
 struct powered_piece {
-	int64_t from, to; /* by the host's clock */
+	int64_t from, to; /* by the host's clock, which goes on where it is set back */
 	uint64_t ms;      /* by the TPM's time */
 };
 struct powered {
@@ -16,13 +16,17 @@ struct powered {
 	bool has_session, has_anchor; /* `last` is of the newest session */
 	uint32_t reset_count, restart_count;
 	struct tally_tpm_time last;
-	int64_t wall;
+	int64_t at; /* the newest anchor's instant: its wall, and `ahead` */
+	int64_t ahead, wall;
+	uint64_t uptime;
+	uint32_t boot;
 	uint64_t boots, unlogged, suspends, clock_sets, unclean, anchors;
 };
 void powered_deinit(struct powered *p);
-/* In the order of the log: statements, and anchors with their wall. */
+/* In the order of the log: statements, and anchors with the header of their entry. */
+struct tally_header;
 void powered_session(struct powered *p, const struct tally_statement *st);
-void powered_anchor(struct powered *p, int64_t wall, struct tally_bytes tpm_time);
+void powered_anchor(struct powered *p, const struct tally_header *h, struct tally_bytes tpm_time);
 
 /* What of it lies in a period. */
 struct powered_time {

@@ -97,7 +97,7 @@ read_entry(struct survey *s, const struct tally_entry *e, struct tally_arena *ar
 	if (kind == TALLY_SESSION_STATEMENT)
 		read_session(s, &ev, e->header.index, arena);
 	if (kind == TALLY_ANCHOR)
-		powered_anchor(&s->powered, s->wall, ev.o.tpm_time);
+		powered_anchor(&s->powered, &e->header, ev.o.tpm_time);
 	if (kind == TALLY_HOST_FACTS) {
 		tally_buf_clear(&s->asset);
 		tally_buf_add_bytes(&s->asset, ev.i.asset);

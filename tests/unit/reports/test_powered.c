@@ -162,6 +162,48 @@ a_slowed_tpm_says_less_than_the_host(void **state)
 	test_history_deinit(&h);
 }
 
+/* Its instants go on behind the last one, as those of the timeline do. */
+static void
+a_clock_that_goes_back_lets_nothing_count_twice(void **state)
+{
+	const struct tally_json *r;
+	struct test_history h;
+	struct test_ledger *l;
+	int64_t ten;
+
+	(void)state;
+	l = begin(&h, &ten);
+	session(l, ten + MINUTES(60), 1);
+	anchor(l, ten + MINUTES(60), MS(60), MS(60), 1, true);
+	anchor(l, ten + MINUTES(75), MS(75), MS(75), 1, true);
+	l->stepped -= MINUTES(60);
+	anchor(l, ten + MINUTES(30), MS(90), MS(90), 1, true);
+	anchor(l, ten + MINUTES(45), MS(105), MS(105), 1, true);
+	r = over(&h, "2026-03-01", "2026-03-02");
+	assert_tpm(r, "powered_seconds", "6300");
+	assert_tpm(r, "resolution_seconds", "3600");
+	r = over(&h, "2026-03-01T10:00:00Z", "2026-03-01T11:00:00Z");
+	assert_tpm(r, "powered_seconds", "3600");
+	/* Put right again, it has no hour too many, and none too few. */
+	l->stepped += MINUTES(60);
+	anchor(l, ten + MINUTES(120), MS(120), MS(120), 1, true);
+	r = over(&h, "2026-03-01", "2026-03-02");
+	assert_tpm(r, "powered_seconds", "7200");
+	r = over(&h, "2026-03-01T11:45:00Z", "2026-03-02");
+	assert_tpm(r, "powered_seconds", "900");
+	/* A session whose clock begins in the past. */
+	l->stepped -= MINUTES(100);
+	session(l, ten + MINUTES(40), 2);
+	anchor(l, ten + MINUTES(40), MS(10), MS(130), 2, true);
+	anchor(l, ten + MINUTES(55), MS(25), MS(145), 2, true);
+	r = over(&h, "2026-03-01", "2026-03-02");
+	assert_tpm(r, "powered_seconds", "8700");
+	r = over(&h, "2026-03-01T10:00:00Z", "2026-03-01T11:00:00Z");
+	assert_tpm(r, "powered_seconds", "3600");
+	report_done();
+	test_history_deinit(&h);
+}
+
 static void
 without_anchors_nothing_is_told_and_no_zero(void **state)
 {
@@ -191,6 +233,7 @@ main(void)
 			powered_time_is_the_sum_between_anchors_and_goes_back_to_the_power_on),
 		cmocka_unit_test(what_the_tpm_says_of_boots_suspends_and_its_clock_is_told),
 		cmocka_unit_test(a_slowed_tpm_says_less_than_the_host),
+		cmocka_unit_test(a_clock_that_goes_back_lets_nothing_count_twice),
 		cmocka_unit_test(without_anchors_nothing_is_told_and_no_zero),
 	};
 
