@@ -165,6 +165,7 @@ check_attested(struct tally_export *x, struct session *s, uint64_t index,
 	struct tally_attested attested;
 	struct tally_tpm_time time;
 	unsigned check = 1;
+	char where[32];
 
 	if (a->counts != (o->certification.p != NULL))
 		TELL(x, "tpm-12", file, index, "anchor: %s",
@@ -182,6 +183,8 @@ check_attested(struct tally_export *x, struct session *s, uint64_t index,
 	}
 	s->unsafe += !time.safe;
 	clocks_time(x, &time, file, index);
+	snprintf(where, sizeof(where), "entry %" PRIu64, index);
+	firmware_seen(x, s, time.firmware, file, where);
 }
 
 /* An agent whose counter is ahead signs no more, and one whose counter is behind brings it to

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What was pinned off the host: verifier keys of logs, witnesses and enrollers,
- * roots of manufacturers, records of enrolments. Text, line by line, but for a
- * certificate in DER and for a record, which are files of their own.
+ * roots of manufacturers, records of enrolments, versions of firmware. Text, line by line, but for
+ * a certificate in DER and for a record, which are files of their own.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +23,7 @@ anchors_deinit(struct anchors *a)
 	tally_policy_free(a->policy);
 	free(a->records);
 	free(a->enrollers);
+	free(a->firmware);
 	free(a->keys);
 }
 
@@ -163,6 +164,7 @@ end_block(struct reading *r, struct tally_err *err)
 static int
 take_line(struct reading *r, struct tally_bytes line, struct tally_err *err)
 {
+	struct tally_bytes rest, version;
 	int status;
 
 	if (r->inside && tally_bytes_eq(line, tally_bytes_str(END)))
@@ -181,6 +183,11 @@ take_line(struct reading *r, struct tally_bytes line, struct tally_err *err)
 	if (tally_bytes_eq(line, tally_bytes_str("roots timestamp"))) {
 		r->timestamps = true;
 		return 0;
+	}
+	rest = line;
+	if (tally_bytes_eq(next_word(&rest), tally_bytes_str("firmware"))) {
+		version = next_word(&rest);
+		return firmware_pin(r->a, version, trimmed(rest), err);
 	}
 	status = tally_roots_line(line, &r->class, err);
 	if (status > 0)

@@ -172,6 +172,7 @@ check_evidence(struct rows *r, uint64_t sequence, const struct tally_note *note,
 		r->quoted = true;
 		snprintf(name, sizeof(name), "note %" PRIu64, sequence);
 		clocks_quote(r->x, &quote, NOTES, name);
+		firmware_seen(r->x, r->session, quote.firmware, NOTES, name);
 	}
 }
 

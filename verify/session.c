@@ -79,6 +79,7 @@ check_quote(struct session *s, struct tally_export *x, struct tally_bytes line, 
 			      "session statement: PCR %u was quoted with another value",
 			      s->st.ledger_pcr);
 	clocks_quote(x, &quote, file, "session statement");
+	firmware_seen(x, s, quote.firmware, file, "session statement");
 }
 
 void

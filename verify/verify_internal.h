@@ -208,6 +208,12 @@ struct tally_export {
 		bool started; /* a TPM reset, behind which nothing was attested yet */
 		uint64_t boots, unlogged, suspends, set, unclean;
 	} clocks;
+	struct firmware { /* firmware.c: of the newest attestation, and whose it is */
+		bool any;
+		uint32_t reset_count, restart_count;
+		uint64_t version;
+		uint8_t host_id[TALLY_HASH];
+	} firmware;
 	bool superseded; /* another export here succeeds it, by an enroller's word */
 	bool succeeds;   /* its first entry names a ledger before it */
 	struct tally_buf prev_origin;
@@ -237,6 +243,11 @@ struct anchors {
 	struct tally_buf *records;      /* texts of pinned records */
 	size_t n_records;
 	struct tally_policy *policy; /* NULL: none */
+	struct firmware_pin {
+		uint64_t version;
+		bool denied; /* else declared */
+	} * firmware;
+	size_t n_firmware;
 };
 int anchors_take(struct anchors *a, const char *name, struct tally_bytes text,
 		 struct tally_err *err);
@@ -345,6 +356,13 @@ void clocks_quote(struct tally_export *x, const struct tally_quote *quote, const
 void clocks_time(struct tally_export *x, const struct tally_tpm_time *t, const char *file,
 		 uint64_t entry);
 void clocks_end(struct tally_export *x);
+
+/* firmware.c (check 11): a line of what is pinned, its words behind `firmware`; the version that
+ * any attestation tells. */
+int firmware_pin(struct anchors *a, struct tally_bytes version, struct tally_bytes word,
+		 struct tally_err *err);
+void firmware_seen(struct tally_export *x, const struct session *s, uint64_t version,
+		   const char *file, const char *where);
 
 /* attested.c: each entry; behind its last one each note whose quote holds; at the end
  * whether that is enough for a class above software. */
