@@ -11,8 +11,7 @@
 #include "tally/event.h"
 #include "tally/log.h"
 
-#define POLICY_MAX (1 << 20)
-#define PATIENCE   (10 * TALLY_SECOND) /* at a start */
+#define PATIENCE (10 * TALLY_SECOND) /* at a start */
 
 struct witnesses {
 	struct recorder *recorder;
@@ -113,26 +112,27 @@ close_signing(void *ctx, const char *why, struct tally_err *err)
 	return recorder_close_signing(w->recorder, why, err);
 }
 
+/* `text` is the file's. */
 static int
-read_policy(struct tally_policy **out, const char *path, struct tally_err *err)
+read_policy(struct tally_policy **out, const char *path, struct tally_buf *text,
+	    struct tally_err *err)
 {
-	struct tally_buf text = TALLY_BUF_INIT;
-	int rc = tally_file_read(AT_FDCWD, path, POLICY_MAX, &text, err);
+	int rc = tally_file_read(AT_FDCWD, path, TALLY_WITNESS_POLICY_MAX, text, err);
 	if (rc == 0)
 		rc = tally_err_set(err, TALLY_SYS, "%s: no such file", path);
-	if (rc > 0)
-		rc = tally_policy_parse(out, path, tally_buf_view(&text), err);
-	tally_buf_deinit(&text);
-	return rc;
+	return rc > 0 ? tally_policy_parse(out, path, tally_buf_view(text), err) : rc;
 }
 
 int
 witnesses_check(const struct config *config, struct tally_err *err)
 {
+	struct tally_buf text = TALLY_BUF_INIT;
 	struct tally_policy *policy = NULL;
-	int rc = config->witness.policy != NULL ? read_policy(&policy, config->witness.policy, err)
-						: 0;
+	int rc = config->witness.policy != NULL
+			 ? read_policy(&policy, config->witness.policy, &text, err)
+			 : 0;
 	tally_policy_free(policy);
+	tally_buf_deinit(&text);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -168,6 +168,24 @@ cancel(void *ctx)
 	tally_http_cancel(w->http);
 }
 
+/* Whom commands that sign without this agent are to ask; empty: nobody. */
+static void
+leave_policy(int dir, struct tally_bytes text)
+{
+	struct tally_buf old = TALLY_BUF_INIT;
+	struct tally_err err = TALLY_ERR_INIT;
+	int rc = tally_file_read(dir, TALLY_WITNESS_POLICY, TALLY_WITNESS_POLICY_MAX, &old, &err);
+	if (text.len == 0 && rc > 0 && unlinkat(dir, TALLY_WITNESS_POLICY, 0) < 0)
+		rc = tally_err_sys(&err, TALLY_WITNESS_POLICY);
+	else if (text.len > 0 && (rc <= 0 || !tally_bytes_eq(tally_buf_view(&old), text)))
+		rc = tally_file_replace(tally_disk_real(), dir, TALLY_WITNESS_POLICY, text, 0600,
+					false, &err);
+	if (rc < 0)
+		tally_log(TALLY_LOG_WARNING, "commands of an operator know no witnesses: %s",
+			  err.text);
+	tally_buf_deinit(&old);
+}
+
 static int
 open_client(struct witnesses *w, const struct config *config, struct tally_err *err)
 {
@@ -194,25 +212,46 @@ open_client(struct witnesses *w, const struct config *config, struct tally_err *
 	return 0;
 }
 
+/* Nobody is asked any more. */
+static int
+forget_policy(const struct config *config, struct tally_err *err)
+{
+	int dir = open(config->ledger, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return tally_err_sys(err, "%s", config->ledger);
+	leave_policy(dir, tally_bytes(NULL, 0));
+	close(dir);
+	return 0;
+}
+
 int
 witnesses_start(struct witnesses **out, struct recorder *r, const struct config *config,
 		const struct tally_clock *clock, struct tally_err *err)
 {
 	const char *closed = tally_store_closed(recorder_store(r));
+	struct tally_buf text = TALLY_BUF_INIT;
 	struct witnesses *w;
+	int rc;
 	*out = NULL;
 	if (closed != NULL)
 		tally_log(TALLY_LOG_ERR, "this ledger signs no more: %s", closed);
-	if (closed != NULL || config->witness.policy == NULL)
+	if (closed != NULL)
 		return 0;
+	if (config->witness.policy == NULL)
+		return forget_policy(config, err);
 	w = tally_alloc(sizeof(*w));
 	w->recorder = r;
 	w->clock = clock;
 	w->dir = -1;
 	pthread_mutex_init(&w->lock, NULL);
 	errand_init(&w->errand, &(struct errand_work){ w, step, cancel }, clock);
-	if (read_policy(&w->policy, config->witness.policy, err) < 0 ||
-	    open_client(w, config, err) < 0) {
+	rc = read_policy(&w->policy, config->witness.policy, &text, err);
+	if (rc == 0)
+		rc = open_client(w, config, err);
+	if (rc == 0)
+		leave_policy(w->dir, tally_buf_view(&text));
+	tally_buf_deinit(&text);
+	if (rc < 0) {
 		witnesses_stop(w, false);
 		return -1;
 	}

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "tally/entry.h"
 #include "tally/err.h"
+#include "tally/event.h"
 #include "cli.h"
 #include "ledger.h"
 
@@ -36,6 +38,24 @@ static const struct argp argp = {
 	NULL,
 };
 
+/* Whether what stands behind a checkpoint is receipts, which by themselves are no reason for
+ * another one. */
+static int
+only_receipts(struct tally_store *s, uint64_t from, uint64_t to, struct tally_err *err)
+{
+	struct tally_buf record = TALLY_BUF_INIT;
+	struct tally_header h = { .kind = TALLY_RECEIPT };
+	int r = 1;
+
+	for (uint64_t i = from; r > 0 && i < to && h.kind == TALLY_RECEIPT; i++) {
+		r = tally_store_entry(s, i, &record, NULL, NULL, err);
+		if (r > 0 && tally_record_read(&h, record.p, err) < 0)
+			r = -1;
+	}
+	tally_buf_deinit(&record);
+	return r < 0 ? -1 : h.kind == TALLY_RECEIPT;
+}
+
 /* The newest note covers every entry and carries its evidence, and no anchor is under
  * way. Starting the TPM would itself add an entry, so this is asked before. */
 static int
@@ -51,8 +71,10 @@ is_fresh(struct tally_store *s, struct tally_err *err)
 		return -1;
 	r = cli_newest_read(&newest, s, err);
 	if (r > 0)
-		r = newest.checkpoint.size == size &&
-		    tally_note_lines_of(&newest.note, newest.checkpoint.origin) > 1;
+		r = tally_note_lines_of(&newest.note, newest.checkpoint.origin) > 1 &&
+				    newest.checkpoint.size <= size
+			    ? only_receipts(s, newest.checkpoint.size, size, err)
+			    : 0;
 	cli_newest_deinit(&newest);
 	if (r > 0) {
 		r = tally_store_anchors(s, &anchors, err);
@@ -71,7 +93,9 @@ make(const char *path, struct tally_err *err)
 		return -1;
 	if (!l.store) {
 		status = cli_ledger_ask(path, "{\"op\":\"checkpoint\"}", err);
-	} else if ((status = is_fresh(l.store, err)) == 0) {
+	} else if ((status = is_fresh(l.store, err)) > 0) {
+		l.asks = true; /* who asks again, may ask because of them */
+	} else if (status == 0) {
 		status = cli_ledger_seal(&l, false, err);
 		if (status == 0)
 			status = cli_ledger_checkpoint(&l, err);

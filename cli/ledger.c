@@ -9,7 +9,9 @@
 #include "tally/entry.h"
 #include "tally/err.h"
 #include "tally/json.h"
+#include "tally/log.h"
 #include "ledger.h"
+#include "witnesses.h"
 
 int
 cli_ledger_open(struct cli_ledger *l, const char *path, bool remote, struct tally_err *err)
@@ -55,6 +57,9 @@ cli_ledger_seal(struct cli_ledger *l, bool create, struct tally_err *err)
 	struct tally_buf dir = TALLY_BUF_INIT;
 	int status;
 
+	if (!create && cli_witnesses_ask(l->store, false, err) < 0)
+		return -1;
+	l->asks = !create;
 	tally_buf_addf(&dir, "%s/tpm", tally_store_path(l->store));
 	status = tally_tpm_start(&l->tpm, NULL, tally_buf_cstr(&dir),
 				 tally_store_transport(l->store), create, err);
@@ -87,9 +92,13 @@ cli_ledger_anchor(struct cli_ledger *l, struct tally_err *err)
 void
 cli_ledger_close(struct cli_ledger *l)
 {
+	struct tally_err err = TALLY_ERR_INIT;
+
 	if (l->seal)
 		tally_seal_close(l->seal);
 	tally_tpm_stop(l->tpm);
+	if (l->asks && cli_witnesses_ask(l->store, true, &err) < 0)
+		tally_log(TALLY_LOG_ERR, "witnesses: %s", err.text);
 	if (l->writer)
 		tally_writer_close(l->writer);
 	else

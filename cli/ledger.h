@@ -13,6 +13,7 @@ struct cli_ledger {
 	struct tally_tpm *tpm;
 	struct tally_seal *seal;
 	struct tally_buf vkey; /* its text */
+	bool asks;             /* witnesses, at the end: something may have been signed */
 };
 
 /* A new ledger, whole or not at all: it is made beside its place and moved
@@ -36,7 +37,8 @@ int cli_ledger_succeed(const char *path, const char *transport, const char *orig
 		       struct tally_err *err);
 /* Takes the lock; TALLY_HELD names the holder, unless `remote` is fine. No TPM yet. */
 int cli_ledger_open(struct cli_ledger *l, const char *path, bool remote, struct tally_err *err);
-/* Starts the TPM in `tpm/` and its session in the ledger; `create` makes a new TPM. */
+/* Starts the TPM in `tpm/` and its session in the ledger; `create` makes a new TPM. The ledger's
+ * witnesses are asked before: where they know another history nothing is signed. */
 int cli_ledger_seal(struct cli_ledger *l, bool create, struct tally_err *err);
 /* An attested checkpoint: 1 made, 0 nothing new. */
 int cli_ledger_checkpoint(struct cli_ledger *l, struct tally_err *err);
@@ -44,7 +46,8 @@ int cli_ledger_checkpoint(struct cli_ledger *l, struct tally_err *err);
 int cli_ledger_anchor(struct cli_ledger *l, struct tally_err *err);
 /* Asks whoever holds the ledger (FORMAT.md section 14): 0 where the answer is {"ok":true,...}. */
 int cli_ledger_ask(const char *path, const char *request, struct tally_err *err);
-/* The TPM is stopped in good order, then the lock is given up. */
+/* The TPM is stopped in good order, the witnesses are asked where there is a newer note, then
+ * the lock is given up. */
 void cli_ledger_close(struct cli_ledger *l);
 
 /* The newest note of a ledger and what it says. Views point into the buffers. */

@@ -80,6 +80,10 @@ struct tally_witnessed {
 	int (*close)(void *ctx, const char *why, struct tally_err *err);
 };
 
+/* In a ledger's folder: the policy that its agent asked by last, for those who sign without it. */
+#define TALLY_WITNESS_POLICY     "witness-policy"
+#define TALLY_WITNESS_POLICY_MAX (1U << 20)
+
 /* Asks the witnesses of a policy, those that have a URL, for cosignatures over the newest note;
  * FORMAT.md section 25 says in what order. What is owed lies in the file `witnesses` of a folder:
  * after a restart nobody is asked for what he gave. One thread at a time. */

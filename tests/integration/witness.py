@@ -87,6 +87,16 @@ def serve(scratch):
     assert bad.returncode == 2 and ":1:1: " in bad.stderr, bad
 
 
+CLAIM = "vm,tenant,reason\n11111111-2222-3333-4444-55555555555{},acme,known\n"
+
+
+def claim(scratch, ledger, digit):
+    """An operator's command that appends and signs without an agent."""
+    file = scratch / f"claim{digit}.csv"
+    file.write_text(CLAIM.format(digit))
+    return tally("map", str(ledger), "--from", str(file), "--unknown-ok")
+
+
 class Meter:
     """A tallyd without a hypervisor: it records that, and signs."""
 
@@ -133,6 +143,14 @@ def meter(scratch):
     agent = Meter(scratch, ledger)
     agent.until(witnessed)
     agent.stop()
+    # Without an agent the command asks, before it signs and behind it.
+    done = claim(scratch, ledger, 1)
+    assert done.returncode == 0, done
+    note = tally("checkpoint", str(ledger)).stdout
+    assert "\N{EM DASH} witness.example.com/2 " in note, (note, done)
+    assert tally("checkpoint", str(ledger)).stdout == note  # a receipt by itself is no reason
+    last = json.loads(tally("log", str(ledger), "--json").stdout.splitlines()[-1])
+    assert last["kind"] == "receipt", last
 
     export = scratch / "export"
     assert tally("export", str(ledger), "--to", str(export)).returncode == 0
@@ -143,6 +161,13 @@ def meter(scratch):
     pinned = scratch / "pinned"
     pinned.write_text(vkey)
     assert tally("verify", str(export), "--anchor", str(pinned), "--require", "witness").returncode == 1
+
+    shutil.rmtree(ledger)
+    shutil.copytree(older, ledger)
+    refused = claim(scratch, ledger, 2)
+    assert refused.returncode == 1 and "this ledger is an older copy" in refused.stderr, refused
+    head = json.loads(tally("status", str(ledger), "--json").stdout)
+    assert head["closed"] and head["checkpoint_size"] < int(note.split("\n")[1]), head
 
     shutil.rmtree(ledger)
     shutil.copytree(older, ledger)
@@ -157,6 +182,12 @@ def meter(scratch):
     refused = tally("checkpoint", str(ledger))
     assert refused.returncode == 1 and "closed for signing" in refused.stderr, refused
     assert witness.end(signal.SIGTERM) == 0
+
+    # A witness that is away stops nobody, and that is said.
+    shutil.rmtree(ledger)
+    shutil.copytree(older, ledger)
+    alone = claim(scratch, ledger, 3)
+    assert alone.returncode == 0 and "no quorum of witnesses" in alone.stderr, alone
 
 
 with tempfile.TemporaryDirectory() as name:

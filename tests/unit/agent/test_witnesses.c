@@ -353,6 +353,31 @@ a_restored_backup_that_is_stopped_at_once_signs_nothing(void **state)
 	free(backup);
 }
 
+/* For commands that sign without an agent; who asks nobody leaves nobody. */
+static void
+the_policy_lies_in_the_ledger_for_as_long_as_an_agent_has_one(void **state)
+{
+	struct world *w = *state;
+	char *left = test_path(w->ledger, TALLY_WITNESS_POLICY), *ours, *theirs;
+	size_t n, m;
+	for (int i = 0; i < 2; i++) {
+		start(w);
+		assert_int_equal(stop(w), 0);
+		ours = test_file_read(w->policy, &n);
+		theirs = test_file_read(left, &m);
+		assert_int_equal(n, m);
+		assert_memory_equal(ours, theirs, n);
+		free(theirs);
+		test_file_write(left, "old\n", 4);
+		free(ours);
+	}
+	w->config.witness.policy = NULL;
+	start(w);
+	assert_int_equal(access(left, F_OK), -1);
+	assert_int_equal(stop(w), 0);
+	free(left);
+}
+
 static void
 a_policy_that_cannot_be_used_is_refused_with_its_name(void **state)
 {
@@ -389,6 +414,7 @@ main(void)
 		WORLD(a_witness_that_is_away_holds_up_no_record_and_ten_seconds_no_note),
 		WORLD(a_restored_backup_signs_nothing_and_says_why),
 		WORLD(a_restored_backup_that_is_stopped_at_once_signs_nothing),
+		WORLD(the_policy_lies_in_the_ledger_for_as_long_as_an_agent_has_one),
 		WORLD(a_policy_that_cannot_be_used_is_refused_with_its_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
