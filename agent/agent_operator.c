@@ -37,11 +37,14 @@ struct record {
 static const char *
 what_is_wrong(const struct tally_event *ev)
 {
-	if (ev->kind != TALLY_OPERATOR_ACTION && ev->kind != TALLY_ENROLMENT &&
-	    !tally_event_is_correction(ev))
+	bool claim = ev->kind != TALLY_OPERATOR_ACTION && ev->kind != TALLY_ENROLMENT &&
+		     ev->kind != TALLY_REPORT_ISSUED;
+	if (claim && !tally_event_is_correction(ev))
 		return "neither an operator's action nor a claim with a span";
-	if (ev->kind != TALLY_OPERATOR_ACTION && ev->kind != TALLY_ENROLMENT && !ev->i.has_vm)
+	if (claim && !ev->i.has_vm)
 		return "a claim without a VM";
+	if (ev->kind == TALLY_REPORT_ISSUED && !tally_event_is_issue(ev))
+		return "an issue that does not say which report, of which period, in which bytes";
 	if (!ev->o.has_source || ev->o.source != TALLY_SRC_OPERATOR)
 		return "its source is not the operator";
 	if (ev->m.has_run || ev->m.has_time || ev->m.has_uptime)

@@ -20,6 +20,7 @@
 #include "bundle.h"
 #include "cli.h"
 #include "disclose.h"
+#include "issue.h"
 #include "packs.h"
 #include "report_inputs.h"
 
@@ -28,10 +29,10 @@
 struct options {
 	struct cli_input input;
 	struct cli_report_inputs inputs;
-	const char *out, *compare, *prices;
+	const char *out, *compare, *prices, *by;
 	const char **with; /* what superseded reports were made from */
 	size_t n_with;
-	bool strict;
+	bool strict, issue;
 	struct bundle_items items;
 };
 
@@ -52,6 +53,11 @@ parse(int key, char *arg, struct argp_state *state)
 		return cli_take_one(&o->input, &o->out, "-o", arg);
 	case 'F':
 		return cli_take_one(&o->input, &o->inputs.licensor, "--for", arg);
+	case 'i':
+		o->issue = true;
+		return 0;
+	case 'b':
+		return cli_take_one(&o->input, &o->by, "--by", arg);
 	case 'H':
 		o->inputs.with_high = true;
 		return 0;
@@ -76,6 +82,9 @@ static const struct argp_option argp_options[] = {
 	  "as commitments",
 	  0 },
 	{ "high", 'H', NULL, 0, "With --for: tell the worst reading of its rules, too", 0 },
+	{ "issue", 'i', NULL, 0,
+	  "Put into each ledger that this report was issued, and that into the bundle", 0 },
+	{ "by", 'b', "NAME", 0, "With --issue: who issues it, or else the user", 0 },
 	{ "strict", 's', NULL, 0, "Exit 1 where what is held does not cover what was measured", 0 },
 	{ 0 },
 };
@@ -247,6 +256,21 @@ make_ledgers(struct options *o, struct bundle_ledgers *l, struct tally_err *err)
 	return status;
 }
 
+static int
+issue_report(struct options *o, struct tally_err *err)
+{
+	const struct bundle_item *report = bundle_find(&o->items, "report/report.json");
+	struct cli_issue says;
+	int status;
+
+	TALLY_ASSERT(report);
+	status = cli_issue_take(&says, tally_buf_view(&report->content), o->by, err);
+	if (status == 0)
+		status = cli_issue_append(&says, o->inputs.paths, o->inputs.count, err);
+	cli_issue_deinit(&says);
+	return status;
+}
+
 /* A licensor's report is made from what the licensor sees: there the exports come first. */
 static int
 make_members(struct options *o, struct bundle_ledgers *l, struct tally_err *err)
@@ -261,6 +285,8 @@ make_members(struct options *o, struct bundle_ledgers *l, struct tally_err *err)
 	}
 	if (status == 0)
 		status = make_report(o, err);
+	if (status == 0 && o->issue)
+		status = issue_report(o, err);
 	if (status == 0 && !o->inputs.licensor)
 		status = make_ledgers(o, l, err);
 	if (status == 0)
@@ -322,7 +348,7 @@ judge(const struct options *o, struct tally_err *err)
 /* An earlier report, and what that was made from, tell of everybody's products; what an earlier
  * one for the same licensor was made from is disclosed otherwise by now. */
 static int
-check_disclosed(const struct options *o, struct tally_err *err)
+check_whose(const struct options *o, struct tally_err *err)
 {
 	if (o->inputs.with_high && !o->inputs.licensor)
 		return tally_err_set(err, TALLY_USE, "--high: goes with --for LICENSOR");
@@ -331,7 +357,13 @@ check_disclosed(const struct options *o, struct tally_err *err)
 				     "%s: does not go with --for LICENSOR: it would give away "
 				     "what is none of theirs",
 				     o->compare ? "--compare" : "--with");
-	return 0;
+	if (o->inputs.licensor && o->issue)
+		return tally_err_set(err, TALLY_USE,
+				     "--issue: does not go with --for LICENSOR: it is an entry for "
+				     "everybody");
+	if (cli_issue_asked(o->issue, o->by, err) < 0)
+		return -1;
+	return o->issue ? cli_issue_check(o->inputs.paths, o->inputs.count, err) : 0;
 }
 
 int
@@ -345,7 +377,7 @@ cli_bundle(int argc, char **argv, struct tally_err *err)
 	if (status == 0 && !o.out)
 		status = cli_missing("bundle", "-o FILE", err);
 	if (status == 0)
-		status = check_disclosed(&o, err);
+		status = check_whose(&o, err);
 	if (status == 0 && o.out && strcmp(o.out, "-") == 0)
 		status = tally_err_set(err, TALLY_USE, "-o: a bundle is a file, and - is none");
 	if (status == 0)

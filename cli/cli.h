@@ -56,6 +56,12 @@ int cli_missing(const char *command, const char *what, struct tally_err *err);
 /* A decimal number of an option. */
 error_t cli_take_u64(struct cli_input *input, uint64_t *out, const char *option, const char *arg);
 
+/* Who did it, where --by does not say so: the login name, or the number where it has none. */
+#define CLI_NAME_MAX 255 /* bytes of a name */
+void cli_user_name(struct tally_buf *out);
+/* NULL is fine. */
+int cli_check_by(const char *by, struct tally_err *err);
+
 /* A file of the user's, whole; links are followed. TALLY_SYS where there is none or
  * it cannot be read, TALLY_USE where it is larger than `max` bytes. */
 int cli_read_input(const char *path, size_t max, struct tally_buf *out, struct tally_err *err);

@@ -126,6 +126,8 @@ static const struct field fields[] = {
 	O_OPT(newest_receipt, U64, true),
 	O_ANY(origin, TEXT, true),
 	O_ANY(peer, TEXT, true),
+	O_OPT(period_from, INSTANT, true),
+	O_OPT(period_to, INSTANT, true),
 	O_OPT(pid, U32, false),
 	O_ANY(prev_origin, TEXT, true),
 	O_ANY(prev_root, BASE64, false),
@@ -137,11 +139,13 @@ static const struct field fields[] = {
 	O_ANY(receipt_root, BASE64, false),
 	O_OPT(receipt_size, U64, true),
 	O_OPT(records, U64, true),
+	O_ANY(report, HEX, true),
 	O_OPT(reset_count, U32, true),
 	O_OPT(restart_count, U32, true),
 	O_OPT(source, SOURCE, false),
 	O_OPT(start_ticks, U64, false),
 	O_ANY(statement, BASE64, false),
+	O_ANY(supersedes, HEX, true),
 	O_ANY(timestamp, BASE64, false),
 	O_ANY(tpm_time, BASE64, false),
 	O_ANY(version, TEXT, true),
@@ -374,6 +378,8 @@ told_of(unsigned kind, const struct tally_event *ev, const struct field *f)
 		return kind == TALLY_UNMANAGED_VM;
 	if (strcmp(f->name, "config_hash") == 0)
 		return kind == TALLY_AGENT_CONFIG;
+	if (strcmp(f->name, "file_hash") == 0)
+		return kind == TALLY_REPORT_ISSUED;
 	/* Who saw it, where it was not the manager that said so. */
 	return f->type == SOURCE && ev->i.has_vm &&
 	       (ev->o.source == TALLY_SRC_POLL || ev->o.source == TALLY_SRC_PROC);

@@ -134,6 +134,24 @@ cli_ledger_ask(const char *path, const char *request, struct tally_err *err)
 	return status;
 }
 
+/* Base64 has no character that JSON would escape. */
+int
+cli_ledger_entry_json(struct tally_buf *out, const struct tally_event *ev, struct tally_err *err)
+{
+	struct tally_buf groups[TALLY_GROUPS] = { TALLY_BUF_INIT, TALLY_BUF_INIT, TALLY_BUF_INIT };
+	int status = tally_event_encode(ev, groups, err);
+
+	tally_buf_add_str(out, "{\"groups\":[");
+	for (size_t g = 0; g < TALLY_GROUPS; g++) {
+		tally_buf_add_str(out, g ? ",\"" : "\"");
+		tally_buf_add_base64(out, groups[g].p, groups[g].len);
+		tally_buf_add_str(out, "\"");
+		tally_buf_deinit(&groups[g]);
+	}
+	tally_buf_addf(out, "],\"kind\":%u}", ev->kind);
+	return status;
+}
+
 int
 cli_newest_read(struct cli_newest *n, struct tally_store *s, struct tally_err *err)
 {

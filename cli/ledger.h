@@ -46,6 +46,9 @@ int cli_ledger_checkpoint(struct cli_ledger *l, struct tally_err *err);
 int cli_ledger_anchor(struct cli_ledger *l, struct tally_err *err);
 /* Asks whoever holds the ledger (FORMAT.md section 14): 0 where the answer is {"ok":true,...}. */
 int cli_ledger_ask(const char *path, const char *request, struct tally_err *err);
+/* An entry as the request "append" of that section has it. */
+int cli_ledger_entry_json(struct tally_buf *out, const struct tally_event *ev,
+			  struct tally_err *err);
 /* The TPM is stopped in good order, the witnesses are asked where there is a newer note, then
  * the lock is given up. */
 void cli_ledger_close(struct cli_ledger *l);

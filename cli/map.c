@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -93,18 +92,6 @@ read_file(const char *path, struct tally_buf *out, struct tally_err *err)
 		(void)tally_err_sys(err, "%s", path);
 	close(fd);
 	return n < 0 ? -1 : 0;
-}
-
-/* The login name, or the number where it has none. */
-static void
-user_name(struct tally_buf *out)
-{
-	const struct passwd *user = getpwuid(getuid());
-
-	if (user && user->pw_name[0] && strlen(user->pw_name) <= MAP_TEXT_MAX)
-		tally_buf_add_str(out, user->pw_name);
-	else
-		tally_buf_addf(out, "uid %ju", (uintmax_t)getuid());
 }
 
 static int
@@ -244,9 +231,8 @@ check(const struct options *o, struct tally_err *err)
 		return cli_missing("map", "LEDGER", err);
 	if (!o->from)
 		return cli_missing("map", "--from FILE.csv", err);
-	if (o->by && (strlen(o->by) > MAP_TEXT_MAX || !tally_utf8_valid(o->by, strlen(o->by))))
-		return tally_err_set(err, TALLY_USE, "--by: UTF-8 of at most %d bytes",
-				     MAP_TEXT_MAX);
+	if (cli_check_by(o->by, err) < 0)
+		return -1;
 	if (o->reason &&
 	    (strlen(o->reason) > MAP_WORDS_MAX || !tally_utf8_valid(o->reason, strlen(o->reason))))
 		return tally_err_set(err, TALLY_USE, "--reason: UTF-8 of at most %d bytes",
@@ -271,7 +257,7 @@ cli_map(int argc, char **argv, struct tally_err *err)
 	if (status == 0 && o.since && tally_zone_parse_t(zone, o.since, &d.since, err) < 0)
 		status = tally_err_prefix(err, "--since");
 	if (status == 0) {
-		user_name(&user);
+		cli_user_name(&user);
 		d.by = o.by ? o.by : tally_buf_cstr(&user);
 		d.reason = o.reason;
 		d.zone = zone;

@@ -12,7 +12,7 @@
 
 struct request {
 	const char *ledger;
-	struct tally_buf entries, groups[TALLY_GROUPS];
+	struct tally_buf entries;
 };
 
 static int
@@ -30,25 +30,13 @@ send_entries(struct request *r, struct tally_err *err)
 	return status;
 }
 
-/* Base64 has no character that JSON would escape. */
 static int
 add_entry(struct request *r, const struct tally_event *ev, struct tally_err *err)
 {
 	struct tally_buf text = TALLY_BUF_INIT;
-	int status = 0;
+	int status = cli_ledger_entry_json(&text, ev, err);
 
-	for (size_t g = 0; g < TALLY_GROUPS; g++)
-		tally_buf_clear(&r->groups[g]);
-	if (tally_event_encode(ev, r->groups, err) < 0)
-		return -1;
-	tally_buf_add_str(&text, "{\"groups\":[");
-	for (size_t g = 0; g < TALLY_GROUPS; g++) {
-		tally_buf_add_str(&text, g ? ",\"" : "\"");
-		tally_buf_add_base64(&text, r->groups[g].p, r->groups[g].len);
-		tally_buf_add_str(&text, "\"");
-	}
-	tally_buf_addf(&text, "],\"kind\":%u}", ev->kind);
-	if (r->entries.len + text.len >= LINE_ROOM)
+	if (status == 0 && r->entries.len + text.len >= LINE_ROOM)
 		status = send_entries(r, err);
 	if (r->entries.len > 0)
 		tally_buf_add_str(&r->entries, ",");
@@ -73,7 +61,5 @@ map_ask(const char *ledger, const struct map_file *f, const struct map_state *st
 	if (status == 0)
 		status = cli_ledger_ask(ledger, "{\"op\":\"checkpoint\"}", err);
 	tally_buf_deinit(&r.entries);
-	for (size_t g = 0; g < TALLY_GROUPS; g++)
-		tally_buf_deinit(&r.groups[g]);
 	return status;
 }

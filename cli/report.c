@@ -12,6 +12,7 @@
 #include "tally/file.h"
 #include "tally/report.h"
 #include "cli.h"
+#include "issue.h"
 #include "page.h"
 #include "report_inputs.h"
 
@@ -21,9 +22,10 @@ enum format { TEXT, JSON, CSV, FOCUS, RUM, HTML };
 struct options {
 	struct cli_input input;
 	struct cli_report_inputs inputs;
-	const char *out, *compare, *prices;
-	bool strict;
+	const char *out, *compare, *prices, *by;
+	bool strict, issue, issued; /* to be; its bytes are out */
 	enum format format;
+	struct cli_issue says;
 	const struct cli_sources *sources; /* while the report is written */
 };
 
@@ -58,6 +60,11 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'o':
 		return cli_take_one(&o->input, &o->out, "-o", arg);
+	case 'i':
+		o->issue = true;
+		return 0;
+	case 'b':
+		return cli_take_one(&o->input, &o->by, "--by", arg);
 	case 0x106: /* of the contract, but not of this version */
 		return cli_refuse(&o->input, "%s is not there in this version", "--for");
 	default:
@@ -72,6 +79,9 @@ static const struct argp_option argp_options[] = {
 	{ "compare", 'c', "OLD", 0, "The JSON report that this one supersedes: tell what changed",
 	  0 },
 	{ "prices", 'p', "FILE", 0, "A price list: charge what ran", 0 },
+	{ "issue", 'i', NULL, 0,
+	  "Put into each ledger that this report was issued, with its SHA-256", 0 },
+	{ "by", 'b', "NAME", 0, "With --issue: who issues it, or else the user", 0 },
 	{ "strict", 's', NULL, 0, "Exit 1 where what is held does not cover what was measured", 0 },
 	{ "for", 0x106, "LICENSOR", OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
@@ -128,7 +138,7 @@ add_page(const struct options *o, const struct tally_report *r, struct tally_buf
 }
 
 static int
-write_report(const struct options *o, const struct tally_report *r, struct tally_err *err)
+write_report(struct options *o, const struct tally_report *r, struct tally_err *err)
 {
 	struct tally_buf text = TALLY_BUF_INIT;
 	int status = 0;
@@ -147,8 +157,11 @@ write_report(const struct options *o, const struct tally_report *r, struct tally
 		tally_report_text(r, &text, cli_text_width(o->out));
 	if (status == 0)
 		status = tally_report_fits(text.len, err);
+	if (status == 0 && o->issue)
+		status = cli_issue_take(&o->says, tally_buf_view(&text), o->by, err);
 	if (status == 0)
 		status = tally_output_write(o->out, tally_buf_view(&text), err);
+	o->issued = o->issue && status == 0;
 	tally_buf_deinit(&text);
 	return status;
 }
@@ -171,7 +184,7 @@ static int
 use_report(void *ctx, struct tally_report *r, const struct tally_report_options *ro,
 	   struct tally_err *err)
 {
-	const struct options *o = ctx;
+	struct options *o = ctx;
 	struct tally_bytes lines;
 
 	(void)ro;
@@ -231,6 +244,14 @@ check(const struct options *o, struct tally_err *err)
 	if (o->format == FOCUS && !o->prices)
 		return tally_err_set(err, TALLY_USE,
 				     "--format focus: there are no charges without --prices FILE");
+	if (cli_issue_asked(o->issue, o->by, err) < 0)
+		return -1;
+	if (o->issue && o->format != JSON)
+		return tally_err_set(err, TALLY_USE,
+				     "--issue: goes with --format json, of which the other formats "
+				     "are views");
+	if (o->issue && cli_issue_check(o->inputs.paths, o->inputs.count, err) < 0)
+		return -1;
 	return o->out ? check_out(o, err) : cli_missing("report", "-o OUT", err);
 }
 
@@ -255,6 +276,15 @@ run(struct options *o, struct tally_err *err)
 	o->inputs.sources = &o->sources;
 	if (status == 0)
 		status = cli_report_make(&o->inputs, &ro, use_report, o, err);
+	if (o->issued) {
+		struct tally_err other = TALLY_ERR_INIT;
+
+		/* Also where what is held falls short: it is out. */
+		if (cli_issue_append(&o->says, o->inputs.paths, o->inputs.count, &other) < 0) {
+			*err = other;
+			status = -1;
+		}
+	}
 	tally_buf_deinit(&content);
 	tally_prices_free(prices);
 	return status;
@@ -268,6 +298,7 @@ cli_report(int argc, char **argv, struct tally_err *err)
 
 	if (status == 0)
 		status = run(&o, err);
+	cli_issue_deinit(&o.says);
 	cli_report_inputs_deinit(&o.inputs);
 	return status < 0 ? -1 : 0;
 }

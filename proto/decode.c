@@ -159,6 +159,8 @@ operations_numbers(struct tally_operations *to, const Tally__Pb__Operations *pb,
 	NUMBER(restart_count);
 	NUMBER(newest_receipt);
 	NUMBER(anchor);
+	NUMBER(period_from);
+	NUMBER(period_to);
 	if (pb->n_cpu_time == 0)
 		return;
 	list = tally_arena_alloc(arena, pb->n_cpu_time * sizeof(*list));
@@ -204,6 +206,8 @@ decode_operations(struct tally_operations *to, struct tally_bytes in, struct tal
 	BYTES(certification, PROTO_RAW);
 	BYTES(enrolment, PROTO_RAW);
 	BYTES(tpm_time, PROTO_RAW);
+	BYTES(report, TALLY_HASH);
+	BYTES(supersedes, TALLY_HASH);
 	return 0;
 }
 

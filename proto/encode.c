@@ -170,6 +170,8 @@ operations_bytes(Tally__Pb__Operations *out, const struct tally_operations *from
 	BYTES(certification, PROTO_RAW);
 	BYTES(enrolment, PROTO_RAW);
 	BYTES(tpm_time, PROTO_RAW);
+	BYTES(report, TALLY_HASH);
+	BYTES(supersedes, TALLY_HASH);
 	*out = pb;
 	return 0;
 }
@@ -215,6 +217,8 @@ encode_operations(const struct tally_operations *from, struct tally_buf *out, st
 	NUMBER(restart_count);
 	NUMBER(newest_receipt);
 	NUMBER(anchor);
+	NUMBER(period_from);
+	NUMBER(period_to);
 	if (operations_bytes(&pb, from, err) < 0)
 		return -1;
 	cpu_times_out(&pb, &items, from);

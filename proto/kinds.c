@@ -181,7 +181,18 @@ tally_kind_is_apart(unsigned kind)
 {
 	return kind == TALLY_IMPORT || kind == TALLY_OPERATOR_ACTION ||
 	       kind == TALLY_SESSION_STATEMENT || kind == TALLY_ENROLMENT ||
-	       kind == TALLY_RECEIPT || kind == TALLY_ANCHOR_INTENT || kind == TALLY_ANCHOR;
+	       kind == TALLY_RECEIPT || kind == TALLY_ANCHOR_INTENT || kind == TALLY_ANCHOR ||
+	       kind == TALLY_REPORT_ISSUED;
+}
+
+bool
+tally_event_is_issue(const struct tally_event *ev)
+{
+	const struct tally_operations *o = &ev->o;
+
+	return ev->kind == TALLY_REPORT_ISSUED && o->report.p && o->file_hash.p &&
+	       o->has_period_from && o->has_period_to && o->period_from < o->period_to &&
+	       o->period_to <= (uint64_t)TALLY_WALL_MAX;
 }
 
 bool

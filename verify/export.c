@@ -212,6 +212,7 @@ tally_export_close(struct tally_export *x)
 	tally_buf_deinit(&x->enrolled.nv);
 	anchored_deinit(&x->anchors_made);
 	free(x->digest);
+	free(x->issues.p);
 	free(x->witnessed.claim);
 	free(x->origin);
 	free(x);

@@ -66,6 +66,8 @@ tally_verify_json(const struct tally_verify *v, struct tally_buf *out)
 	tally_jsonw_end(w);
 	tally_jsonw_key(w, "remarks");
 	remarks_json(w, tally_buf_view(&v->problems.remarks));
+	tally_jsonw_key(w, "reports");
+	issued_json(v, w);
 	tally_jsonw_key(w, "timestamped");
 	vouched_json(v, true, w);
 	tally_jsonw_key(w, "witnessed");

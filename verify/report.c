@@ -490,6 +490,32 @@ state_differences(struct tally_verify *v, struct target *t, const struct claims 
 		       c->tzdata, tally_zone_tzdata());
 }
 
+/* An id of its head, which is what came out of the entries. */
+static bool
+take_id(uint8_t out[TALLY_HASH], const struct tally_json *head, const char *key)
+{
+	struct tally_bytes hex = text(head, key);
+
+	return hex.p && tally_unhex(out, TALLY_HASH, (const char *)hex.p, hex.len);
+}
+
+static void
+judge_issue(struct tally_verify *v, struct target *t, const struct claims *c)
+{
+	const struct tally_json *head = tally_json_get(tally_json_root(c->doc), "report");
+	struct issued_report r = { .from = (uint64_t)c->options.from.ns,
+				   .to = (uint64_t)c->options.to.ns,
+				   .exports = c->exports,
+				   .ledgers = c->ledgers,
+				   .count = c->count };
+
+	if (!take_id(r.id, head, "id"))
+		return;
+	r.supersedes = take_id(r.old, head, "supersedes");
+	tally_sha256(r.digest, tally_buf_view(&t->content));
+	issued_judge(v, t, &r);
+}
+
 static int
 recompute(struct tally_verify *v, struct target *t, struct claims *c, struct tally_err *err)
 {
@@ -507,6 +533,8 @@ recompute(struct tally_verify *v, struct target *t, struct claims *c, struct tal
 	}
 	tally_report_json(report, &made);
 	compare(v, t, tally_buf_view(&made));
+	if (tally_bytes_eq(tally_buf_view(&t->content), tally_buf_view(&made)))
+		judge_issue(v, t, c);
 	tally_buf_deinit(&made);
 	if (t->main)
 		r = bundle_report(v, t, tally_json_get(tally_json_root(c->doc), "report"), report,

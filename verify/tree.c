@@ -186,6 +186,8 @@ check_payload(struct pass *p, uint64_t index, const struct payload *payload, con
 		anchored_intent(p->x, p->session, index, &ev.o, file);
 	if (ev.kind == TALLY_ANCHOR)
 		anchored_take(p->x, p->session, index, &ev.o, file);
+	if (ev.kind == TALLY_REPORT_ISSUED)
+		issued_take(p->x, index, tally_get_u64(record + 16), &ev);
 	if (ev.kind == TALLY_ENROLMENT)
 		enrolment_take(p->x, p->anchors, p->session, index, tally_get_u64(record + 16),
 			       ev.o.enrolment, file);

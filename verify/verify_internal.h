@@ -168,6 +168,15 @@ struct tally_export {
 		struct tally_buf passed[2];
 		bool lapsed;
 	} enrolled;
+	struct issues { /* issued.c: reports that its entries say were issued */
+		struct issue {
+			uint64_t index, wall, from, to;
+			uint8_t digest[TALLY_HASH], id[TALLY_HASH], old[TALLY_HASH];
+			bool supersedes; /* `old` */
+		} * p;
+		size_t count, cap;
+		uint64_t passed; /* that are not among them */
+	} issues;
 	uint64_t withheld, partly; /* entries that are commitments only; that are it in part */
 	bool has_metered;
 	uint64_t first_metered;       /* the first entry that says something of machines */
@@ -475,6 +484,11 @@ struct target {
 	char *prefix;             /* of an export: its names in the archive */
 	struct tally_buf content; /* of a proof or a report */
 	struct tally_export *export;
+	struct {            /* of a report: */
+		bool known; /* its exports go on behind what it rests on */
+		bool issued, superseded;
+		uint8_t id[TALLY_HASH], by[TALLY_HASH];
+	} issued;
 	struct witnessed witnessed; /* of a proof, ... */
 	uint64_t size;              /* ... and its checkpoint; 0: none that parses */
 	uint8_t root[TALLY_HASH];
@@ -514,6 +528,22 @@ const struct input *verify_find_input(struct tally_verify *v, size_t bundle,
 int proof_check(struct tally_verify *v, struct target *t, struct tally_err *err);
 bool report_recognised(struct tally_bytes content);
 int report_check(struct tally_verify *v, struct target *t, struct tally_err *err);
+
+/* issued.c: any entry that says of a report that it was issued. */
+void issued_take(struct tally_export *x, uint64_t index, uint64_t wall,
+		 const struct tally_event *ev);
+/* A report that comes out of the entries. */
+struct tally_report_ledger;
+struct issued_report {
+	uint8_t digest[TALLY_HASH], id[TALLY_HASH], old[TALLY_HASH];
+	bool supersedes; /* `old` */
+	uint64_t from, to;
+	struct tally_export *const *exports;
+	const struct tally_report_ledger *ledgers; /* as many */
+	size_t count;
+};
+void issued_judge(struct tally_verify *v, struct target *t, const struct issued_report *r);
+void issued_json(const struct tally_verify *v, struct tally_jsonw *w);
 
 /* bundle.c: what is in the archive becomes targets and inputs. */
 int bundle_open(struct tally_verify *v, size_t target, struct tally_err *err);

@@ -230,6 +230,10 @@ struct tally_operations {
 	TALLY_OPT(uint64_t, newest_receipt);
 	TALLY_OPT(uint64_t, anchor);
 	struct tally_bytes certification, tpm_time;
+	/* Of reports that were issued (FORMAT.md section 11). */
+	struct tally_bytes report, supersedes;
+	TALLY_OPT(uint64_t, period_from);
+	TALLY_OPT(uint64_t, period_to);
 };
 
 /* All zero = an event that says nothing. Views are borrowed, not owned. */
@@ -244,6 +248,9 @@ struct tally_event {
 /* A claim that says when it holds (`from` or `to`): os-claim, software or tags.
  * Where it was not imported, an operator wrote it, and no host witnessed it. */
 bool tally_event_is_correction(const struct tally_event *ev);
+
+/* A report-issued entry that says which report, of which period, in which bytes. */
+bool tally_event_is_issue(const struct tally_event *ev);
 
 /* Appends the three groups' bytes to out[0..2]. -1 (TALLY_USE) where a group
  * passes TALLY_GROUP_MAX or a text is no UTF-8 or holds NUL. */

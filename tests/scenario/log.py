@@ -6,6 +6,7 @@ recorded history, then a live agent over libvirt's own test driver.
     log.py TALLY TALLYD [--helper TALLYD-TPM]
 """
 
+import hashlib
 import json
 import os
 import queue
@@ -117,6 +118,14 @@ def claims(suite, ledger):
         made = json.loads(suite.must("report", ledger, "--from", "2026-01-01", "--to", "2030-01-01", "--format", "json",
                                      "-o", "-").text)
         check({row["tenant"] for row in made["vms"]} == {"t299"}, str(made["vms"]))
+    with suite.case("and appends that a report was issued"):
+        out = suite.scratch / "issued.json"
+        suite.must("report", ledger, "--from", "2026-01-01", "--to", "2030-01-01", "--format", "json", "--issue", "-o", out)
+        (told,) = [json.loads(line) for line in suite.must("log", ledger, "--kind", "report-issued", "--json").text.splitlines()]
+        check(told["operations"]["file_hash"] == hashlib.sha256(out.read_bytes()).hexdigest(), str(told))
+        suite.must("export", ledger, "--to", suite.scratch / "issued.export")
+        text = suite.must("verify", suite.scratch / "issued.export", out, code=4).text
+        check(f"issued: entry {told['index']} of " in text, text)
     with suite.case("and refuses the same file again"):
         suite.refused("map", ledger, "--from", file, code=2, names=["mapped before"])
 

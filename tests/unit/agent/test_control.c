@@ -287,9 +287,9 @@ what_only_the_agent_may_say_nobody_has_it_say(void **state)
 {
 	struct world *w = *state;
 	const struct tally_event good = claim();
-	struct tally_event bad[9];
+	struct tally_event bad[10];
 	int64_t before;
-	for (size_t i = 0; i < 9; i++)
+	for (size_t i = 0; i < 10; i++)
 		bad[i] = claim();
 	bad[0].kind = TALLY_STARTED;
 	bad[1].kind = TALLY_HEARTBEAT;
@@ -301,9 +301,10 @@ what_only_the_agent_may_say_nobody_has_it_say(void **state)
 	bad[7].m.has_uptime = true;
 	bad[8] = (struct tally_event){ .kind = TALLY_ENROLMENT, .o = bad[8].o }; /* no record */
 	bad[8].o.enrolment = tally_bytes_str("tallystick/enrolment/v1\n");
+	bad[9] = (struct tally_event){ .kind = TALLY_REPORT_ISSUED, .o = claim().o }; /* which? */
 	tally_json_free(ask(w, "{\"op\":\"checkpoint\"}"));
 	before = records(w);
-	for (size_t i = 0; i < 9; i++) {
+	for (size_t i = 0; i < 10; i++) {
 		const struct tally_event *both[] = { &good, &bad[i] };
 		struct tally_json_doc *doc = append(w, both, 2);
 		assert_false(tally_json_bool(get(doc, "ok")));

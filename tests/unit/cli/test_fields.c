@@ -50,12 +50,14 @@ fill(struct tally_event *ev)
 #define O(field, v) ev->o.has_##field = true, ev->o.field = v
 	O(source, TALLY_SRC_PROC), O(raw_event, 1), O(raw_detail, 2), O(domain_id, -1), O(pid, 77),
 		O(start_ticks, 5);
+	O(period_from, 7), O(period_to, 8);
 	O(file_lines, 6), O(records, 5), O(prev_size, 4), O(line, 9);
 #undef O
 	ev->o.peer = text("h2"), ev->o.reason = text("because"), ev->o.by = text("me"),
 	ev->o.model = text("m");
-	ev->o.version = text("1"),
-	ev->o.config_hash = ev->o.file_hash = ev->o.prev_root = tally_bytes(hash, TALLY_HASH);
+	ev->o.version = text("1"), ev->o.config_hash = ev->o.file_hash = ev->o.prev_root =
+					   ev->o.report = ev->o.supersedes =
+						   tally_bytes(hash, TALLY_HASH);
 	ev->o.file_name = text("f"), ev->o.statement = text("st"), ev->o.quote = text("q"),
 	ev->o.origin = text("or");
 	ev->o.vkey = text("vk"), ev->o.prev_origin = text("po"),
@@ -94,7 +96,7 @@ every_field_is_in_the_json(void **state)
 	/* Each field of FORMAT.md section 3, but the slots and the numbers that have names. */
 	assert_int_equal(tally_json_count(m), 35);
 	assert_int_equal(tally_json_count(i), 8);
-	assert_int_equal(tally_json_count(o), 30);
+	assert_int_equal(tally_json_count(o), 34);
 	assert_true(tally_json_bool(tally_json_get(root, "imported")));
 	assert_true(
 		tally_bytes_eq(tally_json_string(tally_json_get(root, "kind")), text("started")));

@@ -23,6 +23,24 @@ kinds_have_the_numbers_of_the_format(void **state)
 	assert_int_equal(TALLY_ROLE, 43);
 }
 
+/* It tells of no host's time: no timeline may look at it. */
+static void
+an_issue_is_apart_and_names_report_period_and_bytes(void **state)
+{
+	const uint8_t hash[TALLY_HASH] = { 0 };
+	struct tally_event ev = { .kind = TALLY_REPORT_ISSUED };
+
+	(void)state;
+	assert_true(tally_kind_is_apart(TALLY_REPORT_ISSUED));
+	assert_false(tally_event_is_issue(&ev));
+	ev.o.report = ev.o.file_hash = tally_bytes(hash, TALLY_HASH);
+	ev.o.has_period_from = ev.o.has_period_to = true;
+	ev.o.period_to = 1;
+	assert_true(tally_event_is_issue(&ev));
+	ev.kind = TALLY_OPERATOR_ACTION;
+	assert_false(tally_event_is_issue(&ev));
+}
+
 static void
 states_and_causes_have_the_numbers_of_the_format(void **state)
 {
@@ -83,6 +101,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds_have_the_numbers_of_the_format),
+		cmocka_unit_test(an_issue_is_apart_and_names_report_period_and_bytes),
 		cmocka_unit_test(states_and_causes_have_the_numbers_of_the_format),
 		cmocka_unit_test(every_name_is_found_again_under_its_number),
 		cmocka_unit_test(unknown_numbers_and_names_are_unknown),
