@@ -319,7 +319,7 @@ column_of(enum column c, const struct page_lane *l, const struct page_lane *befo
 	case COLUMNS:
 		break;
 	}
-	TALLY_ASSERT(!"a column");
+	tally_assert_failed("a column", __FILE__, __LINE__);
 }
 
 /* By columns, of which each packs better than all in turn. */
