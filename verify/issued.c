@@ -38,7 +38,7 @@ issued_take(struct tally_export *x, uint64_t index, uint64_t wall, const struct 
 			     .supersedes = o->supersedes.p != NULL };
 	memcpy(i->digest, o->file_hash.p, TALLY_HASH);
 	memcpy(i->id, o->report.p, TALLY_HASH);
-	if (i->supersedes)
+	if (o->supersedes.p)
 		memcpy(i->old, o->supersedes.p, TALLY_HASH);
 }
 
