@@ -12,6 +12,8 @@
 #include "tally/row.h"
 #include "verify_internal.h"
 
+#define LOOSE ((uint64_t)(3600 * TALLY_SECOND)) /* ns without an anchor that are worth a word */
+
 #define TELL(x, check, file, index, ...)                                                           \
 	problem_entry((x)->problems, check, (x)->folder.path, file, index, __VA_ARGS__)
 
@@ -236,6 +238,10 @@ anchored_take(struct tally_export *x, struct session *s, uint64_t index,
 	if (o->detail.len > 0)
 		remark(x->problems, "%s: entry %" PRIu64 ": %.*s", x->folder.path, index,
 		       (int)o->detail.len, (const char *)o->detail.p);
+	if (a->open && a->counts) {
+		a->newest = index;
+		a->wall = x->attested.last.wall;
+	}
 	a->known = a->open && a->counts;
 	a->value = a->counter;
 	a->open = false;
@@ -299,6 +305,22 @@ check_rising(struct tally_export *x)
 	qsort(a->certified, a->count, sizeof(*a->certified), by_value);
 }
 
+/* Anchors that stop are no fault of a ledger, which goes on without them; but so does one that
+ * has to hide what the counter binds elsewhere. */
+static void
+tell_loose_end(const struct tally_export *x)
+{
+	const struct anchored *a = &x->anchors_made;
+	uint64_t last = x->attested.last.wall;
+
+	if (a->count > 0 && last > a->wall && last - a->wall > LOOSE)
+		remark(x->problems,
+		       "%s: the newest anchor is in entry %" PRIu64 ", %" PRIu64
+		       " minutes before the newest entry: what stands behind it no value of the "
+		       "TPM's counter binds",
+		       x->folder.path, a->newest, (last - a->wall) / (60 * TALLY_SECOND));
+}
+
 void
 anchored_end(struct tally_export *x)
 {
@@ -308,6 +330,7 @@ anchored_end(struct tally_export *x)
 		remark(x->problems, "%s: entry %" PRIu64 ": an anchor that is not made yet",
 		       x->folder.path, a->intent);
 	check_rising(x);
+	tell_loose_end(x);
 	clocks_end(x);
 }
 

@@ -114,6 +114,7 @@ sessions_begin(struct session *s, struct tally_export *x, uint64_t index,
 	tally_buf_clear(&x->transport);
 	tally_buf_add_bytes(&x->transport, s->st.transport);
 	check_claims(s, x, root, file);
+	tpms_session(x, s, file);
 	clocks_session(x, s, file);
 	check_quote(s, x, o->quote, file);
 	if (s->st.ledger_pcr == TALLY_NO_PCR && !s->told_no_pcr) {

@@ -278,9 +278,12 @@ compare_hosts(struct tally_verify *v, struct tally_err *err)
 				enrolment_mark(v->targets[i].export, v->targets[j].export);
 	for (size_t i = 0; i < v->count; i++)
 		for (size_t j = i + 1; j < v->count; j++)
-			if (are_of_two_logs(v->targets[i].export, v->targets[j].export) &&
-			    enrolment_compare(v->targets[i].export, v->targets[j].export, err) < 0)
-				return -1;
+			if (are_of_two_logs(v->targets[i].export, v->targets[j].export)) {
+				tpms_compare(v->targets[i].export, v->targets[j].export);
+				if (enrolment_compare(v->targets[i].export, v->targets[j].export,
+						      err) < 0)
+					return -1;
+			}
 	return 0;
 }
 

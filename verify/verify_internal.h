@@ -207,7 +207,12 @@ struct tally_export {
 		} * certified;
 		size_t count, cap;
 		uint64_t gaps;
+		uint64_t wall, newest; /* of the newest anchor's entry */
 	} anchors_made;
+	struct tpms { /* tpms.c: whose its sessions are */
+		bool any, told;
+		uint8_t host_id[TALLY_HASH];
+	} tpms;
 	struct clocks { /* clocks.c: what its TPM said of time and of its sessions */
 		bool any, has_time;
 		uint32_t reset_count, restart_count;
@@ -356,6 +361,10 @@ void anchored_end(struct tally_export *x);
 /* Two exports: one value of one counter that binds two histories. */
 void anchored_compare(const struct tally_export *a, struct tally_export *b);
 void anchored_deinit(struct anchored *a);
+
+/* tpms.c: a session statement; each pair of exports of two logs that are sound by themselves. */
+void tpms_session(struct tally_export *x, const struct session *s, const char *file);
+void tpms_compare(const struct tally_export *a, struct tally_export *b);
 
 /* clocks.c (check 9): a session statement; any attestation's clock; an anchor's time. `where`
  * says whose it is. */

@@ -193,6 +193,17 @@ def attempts(suite):
         check(tpm.indices() == 1, f"{tpm.indices()} indices")
         check([p.name for p in top.iterdir()] == ["h1"], "something was left")
         holds(suite, top / "h1")
+    with suite.case("two ledgers on one TPM: each holds, and both say that nobody knows whose it is"):
+        suite.must("init", top / "h2", "--tpm", transport, "--origin", "example.com/h2")
+        check(tpm.indices() == 2, f"{tpm.indices()} indices")
+        for name in ("h1", "h2"):
+            suite.must("checkpoint", top / name)
+            holds(suite, top / name)
+            suite.must("export", top / name, "--to", suite.scratch / f"on-one-{name}")
+        pins = suite.scratch / "on-one-pins"
+        pins.write_bytes(b"".join((top / name / "keys/log.vkey").read_bytes() for name in ("h1", "h2")))
+        answer = suite.must("verify", suite.scratch / "on-one-h1", suite.scratch / "on-one-h2", "--anchor", pins)
+        check("which of the two is the ledger of its machine" in answer.text, answer.text)
 
 
 def resets(suite):

@@ -27,9 +27,20 @@ seal_open(struct ledger *l, bool lie)
 	OK(l, tally_seal_open(&l->seal, &l->tpm.table, &journal, &info, &l->err));
 }
 
+/* One endorsement key, and an attestation key for each ledger. */
+static void
+share_tpm(struct faketpm *f, const struct faketpm *with)
+{
+	EVP_PKEY_free(f->ek);
+	f->ek = with->ek;
+	assert_int_equal(EVP_PKEY_up_ref(f->ek), 1);
+	tally_buf_clear(&f->ek_public);
+	tally_buf_add_bytes(&f->ek_public, tally_buf_view(&with->ek_public));
+}
+
 static void
 init(struct ledger *l, const char *origin, const char *host, bool lie, unsigned pcr,
-     const char *transport, const struct ledger *old)
+     const char *transport, const struct ledger *old, const struct ledger *with)
 {
 	struct tally_init_options options = { .origin = origin,
 					      .host = host,
@@ -45,6 +56,8 @@ init(struct ledger *l, const char *origin, const char *host, bool lie, unsigned 
 	l->origin = tally_strdup(origin);
 	test_clock_init(&l->clock, "2026-03-01T00:00:00Z");
 	faketpm_init(&l->tpm);
+	if (with)
+		share_tpm(&l->tpm, &with->tpm);
 	l->tpm.transport = transport;
 	OK(l, tally_store_create(l->path, &options, &l->err));
 	OK(l, tally_store_open(&l->store, l->path, TALLY_STORE_WRITE, &l->clock.table, &l->err));
@@ -67,19 +80,25 @@ init(struct ledger *l, const char *origin, const char *host, bool lie, unsigned 
 void
 ledger_init(struct ledger *l, const char *origin, const char *host, bool lie)
 {
-	init(l, origin, host, lie, 0, "libtpms", NULL);
+	init(l, origin, host, lie, 0, "libtpms", NULL, NULL);
 }
 
 void
 ledger_init_pcr(struct ledger *l, unsigned pcr)
 {
-	init(l, ORIGIN, "h1", false, pcr, "libtpms", NULL);
+	init(l, ORIGIN, "h1", false, pcr, "libtpms", NULL, NULL);
 }
 
 void
 ledger_init_device(struct ledger *l, const char *origin, const struct ledger *old)
 {
-	init(l, origin, "h1", false, TALLY_LEDGER_PCR, "device", old);
+	init(l, origin, "h1", false, TALLY_LEDGER_PCR, "device", old, NULL);
+}
+
+void
+ledger_init_beside(struct ledger *l, const char *origin, const struct ledger *with)
+{
+	init(l, origin, "h1", false, TALLY_LEDGER_PCR, "device", NULL, with);
 }
 
 void

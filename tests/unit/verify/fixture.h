@@ -31,6 +31,8 @@ void ledger_init(struct ledger *l, const char *origin, const char *host, bool li
 void ledger_init_pcr(struct ledger *l, unsigned pcr);
 /* Its TPM calls itself a device. `old`: the ledger that it goes on from, or NULL. */
 void ledger_init_device(struct ledger *l, const char *origin, const struct ledger *old);
+/* A device, too: the one of another ledger. */
+void ledger_init_beside(struct ledger *l, const char *origin, const struct ledger *with);
 void ledger_deinit(struct ledger *l);
 /* Another TPM session, as after a boot. */
 void ledger_reboot(struct ledger *l);

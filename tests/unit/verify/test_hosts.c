@@ -206,6 +206,61 @@ another_tpm_for_a_known_asset_is_an_alarm(void **state)
 	free(second.dir);
 }
 
+/* Nobody can tell which of them is the machine's: a remark where none is enrolled; where one
+ * is, or both are, the other one is a problem. */
+static void
+two_ledgers_on_one_tpm_are_told(void **state)
+{
+	static const char *const says[] = { NULL, "alone, and seals", "is enrolled for" };
+	static const char *const names_of[] = { "none", "one", "both" };
+	struct world *w = *state;
+
+	for (int enrolled = 0; enrolled < 3; enrolled++) {
+		struct world second = *w;
+		struct tally_buf text = TALLY_BUF_INIT;
+		struct tally_verify *v;
+		bool seen = false;
+
+		second.certificate = second.pins = (struct tally_buf)TALLY_BUF_INIT;
+		second.dir = NULL;
+		ledger_init_beside(&second.l, "example.com/second", &w->l);
+		tally_buf_add_bytes(&second.certificate, tally_buf_view(&w->certificate));
+		if (enrolled > 0) {
+			struct tally_enrolment e = world_honest(w);
+
+			world_append(w, &e, w->enroller);
+		}
+		if (enrolled > 1) {
+			struct tally_enrolment e = world_honest(&second);
+
+			world_append(&second, &e, w->enroller);
+		}
+		ledger_append(&w->l, 4);
+		ledger_checkpoint(&w->l);
+		free(w->dir);
+		w->dir = ledger_export(&w->l, names_of[enrolled], false);
+		world_finish(&second);
+		world_pin_all(w);
+		tally_buf_add_str(&w->pins, tally_buf_cstr(&second.l.vkey));
+		v = both(w, w->dir, second.dir);
+		tally_verify_text(v, &text);
+		assert_int_equal(tally_verify_holds(v), enrolled == 0);
+		for (size_t i = 0; i < tally_verify_problems(v); i++)
+			seen = seen || (strcmp(tally_verify_problem(v, i)->check, "tpm-14") == 0 &&
+					strstr(tally_verify_problem(v, i)->text, says[enrolled]));
+		assert_int_equal(seen, enrolled > 0);
+		if (enrolled == 0 &&
+		    !strstr(tally_buf_cstr(&text), "which of the two is the ledger"))
+			fail_msg("%s", tally_buf_cstr(&text));
+		tally_verify_free(v);
+		tally_buf_deinit(&text);
+		ledger_deinit(&second.l);
+		tally_buf_deinit(&second.certificate);
+		tally_buf_deinit(&second.pins);
+		free(second.dir);
+	}
+}
+
 static void
 a_succession_that_an_enroller_signed_is_no_alarm(void **state)
 {
@@ -297,6 +352,7 @@ main(void)
 		CASE(check_5_wants_every_later_session_to_be_enrolled),
 		CASE(a_new_attestation_key_is_enrolled_before_its_first_session),
 		CASE(another_tpm_for_a_known_asset_is_an_alarm),
+		CASE(two_ledgers_on_one_tpm_are_told),
 		CASE(a_succession_that_an_enroller_signed_is_no_alarm),
 		CASE(a_succession_that_no_record_names_is_a_problem),
 		CASE(malformed_pins_are_refused_with_their_line),
