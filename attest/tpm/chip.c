@@ -63,18 +63,22 @@ open_folder(struct chip *c, const char *dir, bool create, struct tally_err *err)
 	return lock_folder(c->dir, err);
 }
 
+/* How a TPM is started. */
+enum how { START, CREATE, RESTORE };
+
 static int
-reach(struct chip *c, const struct tpm_transport *t, bool create, const struct tally_disk *disk,
+reach(struct chip *c, const struct tpm_transport *t, enum how how, const struct tally_disk *disk,
       struct tally_err *err)
 {
-	if (sealed_key(c->dir, create, c->key, err) < 0)
+	if (sealed_key(c->dir, how == CREATE, c->key, err) < 0)
 		return -1;
 	c->kind = t->kind;
 	if (t->kind == TPM_SWTPM)
 		return swtpm_open(&c->tcti, t, err);
 	if (t->kind == TPM_DEVICE)
 		return device_open(&c->tcti, t, err);
-	if (state_open(c->dir, create, c->key, disk, err) < 0)
+	if (how == RESTORE ? state_open_before(c->dir, c->key, disk, err) < 0
+			   : state_open(c->dir, how == CREATE, c->key, disk, err) < 0)
 		return -1;
 	return tcti_open(&c->tcti, err);
 }
@@ -95,12 +99,12 @@ start_up(struct chip *c, struct tally_err *err)
 }
 
 static int
-start(struct chip *c, const struct tpm_transport *t, bool create, const struct tally_disk *disk,
+start(struct chip *c, const struct tpm_transport *t, enum how how, const struct tally_disk *disk,
       struct tally_err *err)
 {
 	TSS2_RC rc;
 
-	if (reach(c, t, create, disk, err) < 0)
+	if (reach(c, t, how, disk, err) < 0)
 		return -1;
 	rc = Esys_Initialize(&c->esys, c->tcti, NULL);
 	if (rc != TSS2_RC_SUCCESS)
@@ -109,9 +113,9 @@ start(struct chip *c, const struct tpm_transport *t, bool create, const struct t
 		return -1;
 	if (chip_flush_leftovers(c, err) < 0)
 		return -1;
-	if (chip_load_keys(c, create, disk, err) < 0)
+	if (chip_load_keys(c, how == CREATE, disk, err) < 0)
 		return -1;
-	return chip_open_counter(c, create, disk, err);
+	return chip_open_counter(c, how == CREATE, disk, err);
 }
 
 static void
@@ -133,20 +137,40 @@ power_off(struct chip *c)
 	c->dir = -1;
 }
 
-int
-chip_open(struct chip *c, const char *dir, const struct tpm_transport *transport, bool create,
-	  const struct tally_disk *disk, struct tally_err *err)
+static int
+open_as(struct chip *c, const char *dir, const struct tpm_transport *transport, enum how how,
+	const struct tally_disk *disk, struct tally_err *err)
 {
 	memset(c, 0, sizeof(*c));
 	c->dir = -1;
 	c->ak = c->nv = ESYS_TR_NONE;
 	if (sodium_init() < 0)
 		return tally_err_set(err, TALLY_SYS, "libsodium does not start");
-	if (open_folder(c, dir, create, err) == 0 &&
-	    start(c, transport, create, disk ? disk : tally_disk_real(), err) == 0)
+	if (open_folder(c, dir, how == CREATE, err) == 0 &&
+	    start(c, transport, how, disk ? disk : tally_disk_real(), err) == 0)
 		return 0;
 	power_off(c);
 	return tally_err_prefix(err, "%s", dir);
+}
+
+int
+chip_open(struct chip *c, const char *dir, const struct tpm_transport *transport, bool create,
+	  const struct tally_disk *disk, struct tally_err *err)
+{
+	return open_as(c, dir, transport, create ? CREATE : START, disk, err);
+}
+
+int
+chip_restore(const char *dir, const struct tally_disk *disk, struct tally_err *err)
+{
+	static const struct tpm_transport libtpms = { .kind = TPM_LIBTPMS, .name = "libtpms" };
+	struct chip c;
+
+	if (open_as(&c, dir, &libtpms, RESTORE, disk, err) < 0)
+		return -1;
+	chip_close_counter(&c);
+	power_off(&c);
+	return 0;
 }
 
 int

@@ -28,6 +28,11 @@ struct chip {
  * stays open. */
 int chip_open(struct chip *c, const char *dir, const struct tpm_transport *transport, bool create,
 	      const struct tally_disk *disk, struct tally_err *err);
+/* Puts the state before it in the place of one of libtpms that is damaged or gone, by a start
+ * without an orderly end. So the next session has a number that none had, where only the last
+ * change is lost, and its clock says that it is not safe: to a verifier it is what it is, a boot
+ * that nobody logged behind an unclean stop. */
+int chip_restore(const char *dir, const struct tally_disk *disk, struct tally_err *err);
 /* Of libtpms: TPM2_Shutdown, and the power off; an error says that the next
  * start will find an unorderly end. Of a TPM that is not ours alone: what was
  * loaded is flushed. Everything is closed all the same. */

@@ -20,12 +20,14 @@ static const struct argp_option options[] = {
 	{ "transport", 't', "TPM", 0,
 	  "libtpms (the default), device:/dev/tpmrm0 or swtpm:host=H,port=P", 0 },
 	{ "create", 'c', NULL, 0, "Make a new TPM where the folder has none", 0 },
+	{ "restore", 'r', NULL, 0,
+	  "By hand: go on from the state before the one that is damaged or gone", 0 },
 	{ 0 },
 };
 
 struct arguments {
 	const char *state, *transport;
-	bool create;
+	bool create, restore;
 };
 
 static error_t
@@ -42,6 +44,9 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'c':
 		a->create = true;
+		return 0;
+	case 'r':
+		a->restore = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -90,6 +95,20 @@ run(const struct arguments *a, const struct tpm_transport *transport, struct tal
 	return tell(err, !asked);
 }
 
+/* By an operator, of a TPM whose ledger nobody holds. */
+static int
+restore(const struct arguments *a, struct tally_err *err)
+{
+	if (tally_sandbox_enter(err) < 0 || chip_restore(a->state, NULL, err) < 0)
+		return tell(err, true);
+	fprintf(stderr,
+		"tallyd-tpm: %s: the TPM goes on from the state before. Who verifies the ledger "
+		"will see an unclean stop and, where they show, a boot without a session and a "
+		"gap of the anchors.\n",
+		a->state);
+	return 0;
+}
+
 static int
 check_use(const struct arguments *a, struct tpm_transport *transport, struct tally_err *err)
 {
@@ -100,6 +119,10 @@ check_use(const struct arguments *a, struct tpm_transport *transport, struct tal
 		return -1;
 	if (!a->state)
 		return tally_err_set(err, TALLY_USE, "--state is needed; see --help");
+	if (a->restore && (a->create || transport->kind != TPM_LIBTPMS))
+		return tally_err_set(err, TALLY_USE, "--restore is for a TPM by libtpms alone");
+	if (a->restore)
+		return 0;
 	if (getsockopt(TPM_HELPER_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
 	    type != SOCK_SEQPACKET)
 		return tally_err_set(err, TALLY_USE,
@@ -121,5 +144,7 @@ main(int argc, char **argv)
 	harden();
 	if (check_use(&a, &transport, &err) < 0)
 		return tell(&err, true);
+	if (a.restore)
+		return restore(&a, &err);
 	return run(&a, &transport, &err);
 }

@@ -22,8 +22,10 @@ static struct {
 
 /* What to do about a state that cannot be used. */
 #define ADVICE                                                                                     \
-	"; state.prev is the one before it: copy it over state if it is whole (the ledger then "   \
-	"shows a TPM session that went back), else the ledger needs a new TPM and a new ledger"
+	"; where state.prev, the one before it, is whole, 'tallyd-tpm --state DIR --restore' "     \
+	"goes "                                                                                    \
+	"on from there and the ledger tells of it, else 'tally host replace' makes a new ledger "  \
+	"that goes on from this one"
 
 static int
 refuse_orphans(int dir, struct tally_err *err)
@@ -59,6 +61,35 @@ state_open(int dir, bool create, const uint8_t key[SEALED_KEY], const struct tal
 	if (create)
 		return refuse_orphans(dir, err);
 	return tally_err_set(err, TALLY_SYS, "state: no such file" ADVICE);
+}
+
+int
+state_open_before(int dir, const uint8_t key[SEALED_KEY], const struct tally_disk *disk,
+		  struct tally_err *err)
+{
+	struct tally_err why = TALLY_ERR_INIT;
+	int whole, r;
+
+	memset(&state, 0, sizeof(state));
+	state.dir = dir;
+	state.disk = disk;
+	memcpy(state.key, key, SEALED_KEY);
+	whole = sealed_read(dir, "state", SEALED_STATE, key, &state.sequence, &state.first, &why);
+	if (state.first.p)
+		sodium_memzero(state.first.p, state.first.len);
+	tally_buf_clear(&state.first);
+	if (whole > 0)
+		return tally_err_set(err, TALLY_USE, "state: it is whole: nothing is restored");
+	if (whole < 0 && why.code != TALLY_FAILS) {
+		*err = why;
+		return -1;
+	}
+	r = sealed_read(dir, "state.prev", SEALED_STATE, key, &state.sequence, &state.first, err);
+	if (r == 0)
+		r = tally_err_set(err, TALLY_SYS, "state.prev: no such file");
+	if (r > 0 && whole < 0 && unlinkat(dir, "state", 0) < 0)
+		r = tally_err_sys(err, "state");
+	return r < 0 ? -1 : 0;
 }
 
 void

@@ -12,6 +12,10 @@
  * lets it make one, in a folder without any. */
 int state_open(int dir, bool create, const uint8_t key[SEALED_KEY], const struct tally_disk *disk,
 	       struct tally_err *err);
+/* Takes the state before it instead, where `state` is damaged or gone: TALLY_USE where it is whole.
+ * What is damaged is removed, so that the next store keeps nothing of it. */
+int state_open_before(int dir, const uint8_t key[SEALED_KEY], const struct tally_disk *disk,
+		      struct tally_err *err);
 void state_close(void);
 
 /* The error that put the TPM into failure mode, or NULL: libtpms answers a

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 
 from scenario import History, Suite, arguments, check, main, write_events
 
@@ -135,6 +136,23 @@ def body(suite):
             nothing_lost(suite, suite.scratch / "copy/h1")
             suite.must("record", suite.scratch / "copy", "--from", suite.next)
             shutil.rmtree(suite.scratch / "copy")
+    with suite.case("from the state before, the evidence goes on and holds, even where a session's begin is what is lost"), \
+            Damaged(suite, "tpm/state.prev", "", (suite.h1 / "tpm/state").read_bytes()) as top:
+        before = (suite.h1 / "tpm/state").read_bytes()
+        suite.must("record", top, "--from", suite.next)
+        (top / "h1/tpm/state").write_bytes(b"TALLYTPM")
+        (top / "h1/tpm/state.prev").write_bytes(before)
+        helper = [suite.env.get("TALLY_TPM_HELPER", "tallyd-tpm"), "--state", str(top / "h1/tpm"), "--restore"]
+        done = subprocess.run(helper, capture_output=True, text=True, timeout=60)
+        check(done.returncode == 0 and "an unclean stop" in done.stderr, str(done))
+        again = subprocess.run(helper, capture_output=True, text=True, timeout=60)
+        check(again.returncode == 2 and "nothing is restored" in again.stderr, str(again))
+        claims = suite.scratch / "claims.csv"
+        claims.write_text("vm,tenant,reason\n11111111-2222-3333-4444-555555555555,acme,known\n")
+        suite.must("map", top / "h1", "--from", claims, "--unknown-ok")
+        suite.must("export", top / "h1", "--to", suite.scratch / "restored")
+        told = suite.must("verify", suite.scratch / "restored", "--anchor", suite.h1 / "keys/log.vkey").text
+        check("unclean stops: 1" in told, told)
     with suite.case("an older state put back shows: rows, quotes and resets still agree, or it is refused"), \
             Damaged(suite, "tpm/state", "", (suite.h1 / "tpm/state.prev").read_bytes()) as top:
         result = suite.run("record", top, "--from", suite.next)

@@ -135,8 +135,7 @@ of_two_histories_it_cosigns_one(void **state)
 	assert_int_equal(ask(w, 9, 12), 422);
 }
 
-/* How many files of that folder begin with the cosigned checkpoint's text, as these bytes are,
- * and hold the note of `size`, which is 0 where it does not matter. */
+/* How many files of that folder begin so, and hold the note of `size` (0: any). */
 static unsigned
 kept(struct world *w, const char *folder, const char *text, uint64_t size)
 {

@@ -473,27 +473,51 @@ every_damaged_byte_of_the_sealed_files_is_noticed(void **state)
 	close_chip(p);
 }
 
+/* The worst moment: the store of a session's begin is what is lost, so that the state before it
+ * would begin that session again. */
 static void
-a_damaged_state_names_its_predecessor_which_works(void **state)
+a_damaged_state_names_its_predecessor_from_which_it_goes_on(void **state)
 {
 	struct place *p = *state;
-	char *now = test_path(p->dir, "state"), *prev = test_path(p->dir, "state.prev"), *content;
+	char *now = test_path(p->dir, "state"), *prev = test_path(p->dir, "state.prev"), *before;
+	struct tally_buf blob = TALLY_BUF_INIT;
+	uint32_t last, reset, restart;
 	size_t len;
 
 	open_chip(p, true);
 	close_chip(p);
 	open_chip(p, false);
+	assert_int_equal(chip_counts(&p->chip, &last, &restart, &p->err), 0);
+	before = test_file_read(prev, &len);
 	close_chip(p);
+	test_file_write(prev, before, len);
+	free(before);
+	assert_int_equal(chip_restore(p->dir, NULL, &p->err), -1);
+	assert_int_equal(p->err.code, TALLY_USE);
+	assert_non_null(strstr(p->err.text, "state: it is whole"));
 	test_file_write(now, "TALLYTPM", 8);
 	assert_int_equal(chip_open(&p->chip, p->dir, &libtpms, false, NULL, &p->err), -1);
 	assert_non_null(strstr(p->err.text, "state: damaged"));
-	assert_non_null(strstr(p->err.text, "state.prev"));
-	content = test_file_read(prev, &len);
-	assert_non_null(content);
-	test_file_write(now, content, len);
+	assert_non_null(strstr(p->err.text, "--restore"));
+	assert_int_equal(chip_restore(p->dir, NULL, &p->err), 0);
 	open_chip(p, false);
+	assert_int_equal(chip_counts(&p->chip, &reset, &restart, &p->err), 0);
+	assert_true(reset > last);
+	assert_int_equal(chip_quote(&p->chip, pcrs, PCRS, p->q, &blob, &p->err), 0);
+	assert_int_equal(verdict(p, tally_buf_view(&p->chip.ak_public), tally_buf_view(&blob)), 0);
+	assert_false(p->quote.safe);
 	close_chip(p);
-	free(content);
+	/* A file that is gone is as good as damaged; a predecessor that is damaged is none. */
+	assert_int_equal(unlink(now), 0);
+	assert_int_equal(chip_restore(p->dir, NULL, &p->err), 0);
+	assert_int_equal(unlink(now), 0);
+	test_file_write(prev, "TALLYTPM", 8);
+	assert_int_equal(chip_restore(p->dir, NULL, &p->err), -1);
+	assert_non_null(strstr(p->err.text, "state.prev: damaged"));
+	assert_int_equal(unlink(prev), 0);
+	assert_int_equal(chip_restore(p->dir, NULL, &p->err), -1);
+	assert_non_null(strstr(p->err.text, "state.prev: no such file"));
+	tally_buf_deinit(&blob);
 	free(now);
 	free(prev);
 }
@@ -540,7 +564,7 @@ main(void)
 		CASE(a_state_that_cannot_be_stored_puts_the_tpm_into_failure_mode_and_says_so),
 		CASE(a_missing_file_is_an_error_that_names_it),
 		CASE(every_damaged_byte_of_the_sealed_files_is_noticed),
-		CASE(a_damaged_state_names_its_predecessor_which_works),
+		CASE(a_damaged_state_names_its_predecessor_from_which_it_goes_on),
 		CASE(a_key_of_another_tpm_is_refused),
 	};
 
