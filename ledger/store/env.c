@@ -237,25 +237,13 @@ store_env_close(struct tally_store *s)
 	s->env = NULL;
 }
 
-/* The pages have moved with the map, and so has what is guarded. */
-static int
-set_map(struct tally_store *s, size_t size)
-{
-	int rc;
-
-	store_guard_end(s->env);
-	rc = mdb_env_set_mapsize(s->env, size);
-	store_guard_begin(s->env, s->path);
-	return rc;
-}
-
 /* Somebody else has grown the map beyond ours. */
 static int
 follow_resize(struct tally_store *s, int rc)
 {
 	if (rc != MDB_MAP_RESIZED || s->readers > 0)
 		return rc;
-	return set_map(s, 0);
+	return mdb_env_set_mapsize(s->env, 0);
 }
 
 int
@@ -322,7 +310,7 @@ grow_map(struct tally_store *s, struct tally_err *err)
 	mdb_env_info(s->env, &info);
 	if (__builtin_mul_overflow(info.me_mapsize, (size_t)2, &size))
 		return tally_err_set(err, TALLY_FULL, "data.mdb: the map cannot grow");
-	rc = set_map(s, size);
+	rc = mdb_env_set_mapsize(s->env, size);
 	return rc ? store_mdb_err(err, rc, "data.mdb: map of %zu bytes", size) : 0;
 }
 

@@ -7,11 +7,11 @@
  * the lock ends with us. Where LMDB changes its copy of a damaged page, the
  * fault can be in libc. Any other fault is our own bug and ends as ever.
  */
-#include <inttypes.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,8 +23,8 @@
 #define MAPS 256 /* stores open at once that are guarded; more are not */
 
 struct guarded {
-	MDB_env *env;         /* NULL: free */
-	uintptr_t begin, end; /* of the map; both 0 where it was not found */
+	MDB_env *env; /* NULL: free */
+	ino_t inode;  /* of data.mdb; 0 where unknown */
 	char *text;
 };
 
@@ -32,7 +32,6 @@ struct guarded {
  * looks without. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct guarded maps[MAPS];
-static uintptr_t code_begin, code_end; /* of LMDB; both 0 where unknown */
 static char program[64] = "tally";
 
 _Thread_local volatile sig_atomic_t store_guard_writing;
@@ -80,20 +79,107 @@ counter_of(const void *context)
 #endif
 }
 
+/* /proc/self/maps, read by nothing but what a signal handler may. */
+struct reader {
+	int fd;
+	size_t at, len;
+	char buf[1024];
+};
+struct mapping {
+	uintptr_t begin, end;
+	uintmax_t inode;
+};
+
+/* -1 at the end. */
+static int
+next_byte(struct reader *r)
+{
+	if (r->at == r->len) {
+		ssize_t n = read(r->fd, r->buf, sizeof(r->buf));
+
+		if (n <= 0)
+			return -1;
+		r->at = 0;
+		r->len = (size_t)n;
+	}
+	return (unsigned char)r->buf[r->at++];
+}
+
+/* Up to the first byte that is no digit, which is taken, too. */
+static uintmax_t
+next_number(struct reader *r, unsigned base, int *behind)
+{
+	uintmax_t n = 0;
+
+	for (;;) {
+		int c = next_byte(r);
+		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+							: 16;
+
+		if (digit >= base) {
+			*behind = c;
+			return n;
+		}
+		n = n * base + digit;
+	}
+}
+
+/* A line is BEGIN-END MODE OFFSET DEVICE INODE PATH (proc(5)). */
+static bool
+next_mapping(struct reader *r, struct mapping *m)
+{
+	int c;
+
+	m->begin = (uintptr_t)next_number(r, 16, &c);
+	m->end = c == '-' ? (uintptr_t)next_number(r, 16, &c) : 0;
+	for (unsigned blanks = 0; c >= 0 && blanks < 3;)
+		blanks += (c = next_byte(r)) == ' ';
+	m->inode = c >= 0 ? next_number(r, 10, &c) : 0;
+	while (c >= 0 && c != '\n')
+		c = next_byte(r);
+	return c >= 0;
+}
+
+/* LMDB does not tell where its map is; the kernel does: the file that is mapped at an
+ * address (0: none), and whether the code that ran is LMDB's, which is the mapping in
+ * which mdb_get is. */
+static uintmax_t
+find_fault(uintptr_t at, uintptr_t counter, bool *inside)
+{
+	struct reader r = { .fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC) };
+	uintptr_t code = (uintptr_t)mdb_get;
+	uintmax_t inode = 0;
+	struct mapping m;
+
+	*inside = false;
+	if (r.fd < 0)
+		return 0;
+	while (next_mapping(&r, &m)) {
+		if (at >= m.begin && at < m.end)
+			inode = m.inode;
+		if (code >= m.begin && code < m.end)
+			*inside = counter >= m.begin && counter < m.end;
+	}
+	(void)close(r.fd);
+	return inode;
+}
+
 static void
 on_fault(int number, siginfo_t *info, void *context)
 {
-	uintptr_t at = (uintptr_t)info->si_addr, counter = counter_of(context);
-	bool inside = counter >= code_begin && counter < code_end;
 	struct sigaction usual = { .sa_handler = SIG_DFL };
+	uintmax_t inode;
+	bool inside;
 
 	if (info->si_code <= 0) { /* somebody sent it: there is no fault that would come again */
 		(void)sigaction(number, &usual, NULL);
 		(void)raise(number);
 		return;
 	}
+	inode = find_fault((uintptr_t)info->si_addr, counter_of(context), &inside);
 	for (size_t i = 0; i < MAPS; i++)
-		if (maps[i].env && at >= maps[i].begin && at < maps[i].end)
+		if (maps[i].env && inode != 0 && maps[i].inode == inode)
 			give_up(maps[i].text);
 	/* Of several ledgers the first may be the wrong one; it is damage all the same. */
 	for (size_t i = 0; i < MAPS; i++)
@@ -131,37 +217,13 @@ make_text(const char *path)
 	return made;
 }
 
-/* LMDB does not tell where its map is; the kernel does. The code of LMDB is the
- * executable mapping in which mdb_get is. */
-static void
-find_places(struct guarded *g)
+static ino_t
+inode_of(MDB_env *env)
 {
-	FILE *file = fopen("/proc/self/maps", "re");
-	uintptr_t begin, end, code = (uintptr_t)mdb_get;
-	uintmax_t inode;
 	struct stat st;
-	char line[512], mode[8];
-	bool known;
 	int fd;
 
-	g->begin = g->end = 0;
-	if (!file)
-		return;
-	known = mdb_env_get_fd(g->env, &fd) == 0 && fstat(fd, &st) == 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s %*s %*s %" SCNuMAX, &begin, &end,
-			   mode, &inode) != 4)
-			continue;
-		if (known && inode == st.st_ino && end - begin > g->end - g->begin) {
-			g->begin = begin;
-			g->end = end;
-		}
-		if (code >= begin && code < end) {
-			code_begin = begin;
-			code_end = end;
-		}
-	}
-	(void)fclose(file);
+	return mdb_env_get_fd(env, &fd) == 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
 void
@@ -175,8 +237,8 @@ store_guard_begin(MDB_env *env, const char *path)
 	if (i < MAPS) {
 		catch_faults();
 		maps[i].text = make_text(path);
+		maps[i].inode = inode_of(env);
 		maps[i].env = env;
-		find_places(&maps[i]);
 		(void)mdb_env_set_userctx(env, maps[i].text);
 		(void)mdb_env_set_assert(env, on_assert);
 	}
