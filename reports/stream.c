@@ -37,7 +37,7 @@ struct stream {
 	size_t room;                 /* of a pass */
 	struct pass passes[2], *now; /* the one that is told, and the one behind it */
 	int told_rc, read_rc;
-	struct tally_err told_err, read_err;
+	struct tally_err told_err, read_err, *begin_errs;
 };
 
 static bool
@@ -212,15 +212,48 @@ tell_and_read(struct stream *s, struct tally_err *err)
 	return 0;
 }
 
+/* The parts of one ledger, one behind the other: they share its store. */
+static void
+begin_ledger(void *ctx, size_t first)
+{
+	struct stream *s = ctx;
+	const struct part *p = s->parts;
+
+	if (first > 0 && p[first - 1].ledger == p[first].ledger)
+		return;
+	for (size_t i = first; i < s->n_parts && p[i].ledger == p[first].ledger; i++)
+		if (part_begin(&s->parts[i], s->r->want, &s->begin_errs[first]) < 0)
+			return;
+}
+
+static int
+begin_parts(struct stream *s, struct tally_err *err)
+{
+	size_t bad = 0;
+
+	s->begin_errs = tally_alloc((s->n_parts + 1) * sizeof(*s->begin_errs));
+	if (s->r->parallel)
+		s->r->parallel(s->n_parts, begin_ledger, s);
+	else
+		for (size_t i = 0; i < s->n_parts; i++)
+			begin_ledger(s, i);
+	while (bad < s->n_parts && s->begin_errs[bad].code == TALLY_OK)
+		bad++;
+	if (bad < s->n_parts)
+		*err = s->begin_errs[bad];
+	free(s->begin_errs);
+	return bad < s->n_parts ? -1 : 0;
+}
+
 static int
 begin(struct stream *s, struct tally_err *err)
 {
+	if (begin_parts(s, err) < 0)
+		return -1;
 	for (size_t i = 0; i < s->n_parts; i++) {
 		struct part *p = &s->parts[i];
 		struct turn *t = &s->heap[s->n];
 
-		if (part_begin(p, s->r->want, err) < 0)
-			return -1;
 		if (p->count == 0)
 			continue;
 		t->part = p;
