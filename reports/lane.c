@@ -44,12 +44,17 @@ cuts_add(struct cuts *c, uint32_t ledger, uint64_t begin_index, int64_t at)
 }
 
 static struct lane_move *
+push_move(struct lane_moves *moves)
+{
+	moves->p = array_grow(moves->p, &moves->cap, moves->n, sizeof(*moves->p));
+	return &moves->p[moves->n++];
+}
+
+static struct lane_move *
 add_move(struct lane *l, struct vm *vm)
 {
-	struct lane_move *m;
+	struct lane_move *m = push_move(&l->moves);
 
-	l->moves = array_grow(l->moves, &l->cap_moves, l->n_moves, sizeof(*l->moves));
-	m = &l->moves[l->n_moves++];
 	*m = (struct lane_move){ .vm = vm, .now = l->now->at, .entry = l->now->h.index };
 	return m;
 }
@@ -290,17 +295,25 @@ end(struct lane *l)
 bool
 lane_waits(const struct lane *l)
 {
-	return l->n_moves - l->first_move >= lane_patience;
+	return l->moves.n >= lane_patience;
 }
 
 void
-lane_forget_told(struct lane *l)
+lane_settle(struct lane *l, int64_t before)
 {
-	if (l->first_move == 0)
-		return;
-	l->n_moves -= l->first_move;
-	memmove(l->moves, &l->moves[l->first_move], l->n_moves * sizeof(*l->moves));
-	l->first_move = 0;
+	struct lane_moves all = l->moves;
+	size_t n = 0;
+
+	TALLY_ASSERT(l->told == l->settled.n);
+	while (n < all.n && all.p[n].now < before)
+		n++;
+	l->moves = l->settled;
+	l->moves.n = 0;
+	for (size_t i = n; i < all.n; i++)
+		*push_move(&l->moves) = all.p[i];
+	l->settled = all;
+	l->settled.n = n;
+	l->told = 0;
 }
 
 void
@@ -323,7 +336,8 @@ lane_deinit(struct lane *l)
 		ids_deinit(&l->corrections[i].remove);
 	}
 	free(l->corrections);
-	free(l->moves);
+	free(l->moves.p);
+	free(l->settled.p);
 	free(l->cuts.p);
 	free(l->gaps.p);
 }

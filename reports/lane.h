@@ -37,6 +37,10 @@ struct lane_move {
 	uint64_t depart_index; /* of all but MOVE_ADD: what is decided or forgotten */
 	struct move move;      /* of MOVE_ADD and MOVE_SURE */
 };
+struct lane_moves {
+	struct lane_move *p;
+	size_t n, cap;
+};
 struct lane {
 	uint32_t ledger;
 	struct part *parts; /* its own */
@@ -59,8 +63,9 @@ struct lane {
 	struct correction *corrections; /* their VMs are the lane's */
 	size_t n_corrections, cap_corrections;
 	uint64_t early, early_at[FINDING_ENTRIES]; /* events before their host's facts */
-	struct lane_move *moves;
-	size_t n_moves, cap_moves, first_move; /* those before `first_move` were told */
+	struct lane_moves moves;                   /* that were found */
+	struct lane_moves settled; /* that may be told; reading on does not touch them */
+	size_t told;               /* of these */
 
 	/* Of the present entry */
 	const struct slot *now;
@@ -77,7 +82,8 @@ void lane_run(struct lane *l);
 bool lane_waits(const struct lane *l);
 /* Moves that wait, about: so their memory has a bound. A test makes it small. */
 extern size_t lane_patience;
-void lane_forget_told(struct lane *l);
+/* Those before an instant are settled now; all that were so are told. */
+void lane_settle(struct lane *l, int64_t before);
 void lane_deinit(struct lane *l);
 
 #endif

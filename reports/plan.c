@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lanes run side by side; what they tell of moves is taken up in the order of the
- * report, as far as none of them can still tell of something earlier.
+ * Lanes run side by side, a stretch at a time; what they tell of moves is taken up in the
+ * order of the report, as far as none of them can still tell of something earlier, and
+ * beside the stretch that follows.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ on_alone(void *ctx, struct vm *vm, const struct move *m)
 	struct plan *plan = ctx;
 	struct finding *g;
 	char uuid[TALLY_UUID_TEXT], at[TALLY_TIME_TEXT];
-	struct tally_bytes peer = strings_get(plan->strings, m->peer);
+	struct tally_bytes peer;
 
 	if (m->unsure)
 		return; /* it ended where it was */
@@ -42,11 +43,14 @@ on_alone(void *ctx, struct vm *vm, const struct move *m)
 		return;
 	tally_uuid_text(uuid, vm->uuid);
 	tally_wall_text(at, (struct tally_wall){ m->at });
+	sayings_lock(m->part->sayings); /* lanes add texts */
+	peer = strings_get(plan->strings, m->peer);
 	finding_case(g, "VM %s at %s%s%.*s", uuid, at,
 		     !m->has_peer ? ""
 		     : m->in      ? " from "
 				  : " to ",
 		     (int)peer.len, (const char *)peer.p);
+	sayings_unlock(m->part->sayings);
 }
 
 static const struct join_ops join_ops = { on_joined, on_alone };
@@ -103,13 +107,13 @@ take_move(struct plan *plan, struct lane_move *m)
 	}
 }
 
-/* The lane's next move, if that is before an instant. */
+/* The lane's next move that is settled. */
 static bool
-next_move(struct next_move *out, struct lane *l, int64_t before)
+next_move(struct next_move *out, struct lane *l)
 {
-	if (l->first_move == l->n_moves || l->moves[l->first_move].now >= before)
+	if (l->told == l->settled.n)
 		return false;
-	*out = (struct next_move){ l->moves[l->first_move].now, l };
+	*out = (struct next_move){ l->settled.p[l->told].now, l };
 	return true;
 }
 
@@ -118,8 +122,8 @@ next_move(struct next_move *out, struct lane *l, int64_t before)
 static void
 fetch_moves(const struct lane *l)
 {
-	const struct lane_move *m = &l->moves[l->first_move];
-	size_t n = l->n_moves - l->first_move;
+	const struct lane_move *m = &l->settled.p[l->told];
+	size_t n = l->settled.n - l->told;
 
 	if (n > 3)
 		fetch_lines(m[3].vm, sizeof(*m[3].vm));
@@ -131,29 +135,27 @@ fetch_moves(const struct lane *l)
 		fetch_lines(m[0].vm->shared->moves->p, sizeof(struct move));
 }
 
-/* All moves before an instant. */
+/* All moves that are settled. */
 static void
-take_moves(struct plan *plan, int64_t before)
+take_moves(struct plan *plan)
 {
 	struct next_move *heap = plan->next;
 	size_t n = 0;
 
 	for (size_t i = 0; i < plan->n_lanes; i++)
-		n += next_move(&heap[n], &plan->lanes[i], before);
+		n += next_move(&heap[n], &plan->lanes[i]);
 	for (size_t i = n / 2; i-- > 0;)
 		sift_down(heap, n, i);
 	while (n > 0) {
 		struct lane *l = heap[0].lane;
 
-		take_move(plan, &l->moves[l->first_move++]);
+		take_move(plan, &l->settled.p[l->told++]);
 		fetch_moves(l);
-		if (!next_move(&heap[0], l, before))
+		if (!next_move(&heap[0], l))
 			heap[0] = heap[--n];
 		if (n > 0)
 			sift_down(heap, n, 0);
 	}
-	for (size_t i = 0; i < plan->n_lanes; i++)
-		lane_forget_told(&plan->lanes[i]);
 }
 
 static void
@@ -161,7 +163,10 @@ run_lane(void *ctx, size_t job)
 {
 	struct plan *plan = ctx;
 
-	lane_run(plan->waiting[job]);
+	if (job == 0)
+		take_moves(plan);
+	else
+		lane_run(plan->waiting[job - 1]);
 }
 
 /* The instant that the lanes that still run have reached, all of them. */
@@ -192,9 +197,9 @@ run_lanes(struct plan *plan, struct tally_err *err)
 				plan->waiting[n++] = l;
 		}
 		if (plan->parallel)
-			plan->parallel(n, run_lane, plan);
+			plan->parallel(n + 1, run_lane, plan);
 		else
-			for (size_t i = 0; i < n; i++)
+			for (size_t i = 0; i <= n; i++)
 				run_lane(plan, i);
 		for (size_t i = 0; i < plan->n_lanes; i++) {
 			if (plan->lanes[i].rc >= 0)
@@ -203,8 +208,10 @@ run_lanes(struct plan *plan, struct tally_err *err)
 			return -1;
 		}
 		at = reached(plan);
-		take_moves(plan, at);
+		for (size_t i = 0; i < plan->n_lanes; i++)
+			lane_settle(&plan->lanes[i], at);
 	}
+	take_moves(plan);
 	return 0;
 }
 
