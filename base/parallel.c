@@ -105,17 +105,15 @@ help(void *ctx)
 	return NULL;
 }
 
-static size_t
-count_threads(size_t jobs)
+size_t
+tally_parallel_threads(void)
 {
 	cpu_set_t cpus;
 	size_t n = 1;
 
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
 		n = (size_t)CPU_COUNT(&cpus);
-	if (n > THREADS_MAX)
-		n = THREADS_MAX;
-	return n < jobs ? n : jobs;
+	return n > THREADS_MAX ? THREADS_MAX : n;
 }
 
 /* With the lock. */
@@ -173,7 +171,7 @@ void
 tally_parallel(size_t n, void (*job)(void *arg, size_t i), void *arg)
 {
 	struct work w = { .n = n, .job = job, .arg = arg };
-	size_t threads = count_threads(n);
+	size_t most = tally_parallel_threads(), threads = n < most ? n : most;
 	bool helped = threads > 1 && ask_for_help(&w, threads - 1);
 
 	take_jobs(&w);

@@ -139,6 +139,7 @@ cli_report_make(const struct cli_report_inputs *in, struct tally_report_options 
 	o->tool = "tally " TALLY_VERSION;
 	o->sha256 = tally_sha256;
 	o->parallel = tally_parallel;
+	o->threads = tally_parallel_threads();
 	o->zone = zone;
 	o->tzdata = tally_zone_tzdata();
 	if (status == 0)

@@ -96,6 +96,7 @@ struct positions_request {
 	struct findings *findings;           /* NULL: nobody is told */
 	/* As tally_report_options has it; NULL: one behind the other. */
 	void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg);
+	size_t threads;
 };
 /* The first instant that the packs' rules look at for a period. */
 int64_t positions_reach(struct tally_pack *const *packs, size_t n, int64_t from, int64_t to);

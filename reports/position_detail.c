@@ -295,6 +295,8 @@ sort_details(const struct estate *e, struct position *p)
 	p->n_unresolved = kept;
 }
 
+#define AHEAD 16 /* stays for whose claims memory is asked */
+
 /* The pieces of a case that are looked at in one pass over the stays, by time: one of
  * each window. */
 struct lane {
@@ -384,6 +386,10 @@ look_at_pass(struct positions *out, const uint32_t *why, struct position_case *c
 		const struct stay *s = &e->stays[i];
 		uint64_t left = s->from < s->to ? of[s->claims] : 0;
 
+		if (i + AHEAD < e->n_stays) {
+			__builtin_prefetch(&of[s[AHEAD].claims]);
+			__builtin_prefetch(&e->claims[s[AHEAD].claims].evidence);
+		}
 		for (; left != 0; left &= left - 1)
 			lane_stay(&lanes[__builtin_ctzll(left)], s);
 	}

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The long part of positions: the cases' meters and details, as jobs that may be done
- * at the same time. Cases are put into a few groups of like weight; each group walks
- * through the estate once for all of its cases. What jobs share they only read.
+ * at the same time. Cases are put into groups of like weight, one for each thread; each
+ * group walks through the estate once for all of its cases. What jobs share they only
+ * read.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "position_internal.h"
 #include "tally/err.h"
-
-/* A walk for each costs little beside what its cases do; more groups share the work
- * out better. */
-#define GROUPS 4
 
 struct group {
 	struct position_case **cases;
@@ -36,9 +33,20 @@ struct crew {
 	size_t n_tokens, cap_tokens;
 };
 
-/* How much of the estate a case may want; only to share the work out. */
+/* Of each set of claims how many stays have it. */
+static uint32_t *
+count_stays(const struct estate *e)
+{
+	uint32_t *n = tally_alloc((e->n_claims + 1) * sizeof(*n));
+
+	for (size_t i = 0; i < e->n_stays; i++)
+		n[e->stays[i].claims]++;
+	return n;
+}
+
+/* How many stays a case may want, about; only to share the work out. */
 static uint64_t
-weigh(const struct position_case *c)
+weigh(const struct position_case *c, const uint32_t *stays)
 {
 	const struct estate *e = c->request->estate;
 	uint64_t sum = 1, share = (uint64_t)(e->to - e->from) / 1024 + 1;
@@ -46,11 +54,11 @@ weigh(const struct position_case *c)
 	for (size_t i = 0; i < c->n_windows; i++)
 		for (size_t k = 0; k < c->windows[i].n_pieces; k++) {
 			const struct case_piece *p = &c->windows[i].pieces[k];
-			uint64_t claims = 0;
+			uint64_t wanted = 0;
 
 			for (size_t j = 0; j < e->n_claims; j++)
-				claims += p->counted->classes[j] != COUNTED_NOT;
-			sum += claims * ((uint64_t)(p->to - p->from) / share);
+				wanted += p->counted->classes[j] != COUNTED_NOT ? stays[j] : 0;
+			sum += wanted * ((uint64_t)(p->to - p->from) / share);
 		}
 	return sum;
 }
@@ -86,21 +94,23 @@ static void
 crew_init(struct crew *r, const struct position_cases *list)
 {
 	struct weighed *all = tally_realloc_array(NULL, list->n + 1, sizeof(*all));
-	bool together = list->n > 0 && list->p[0].request->parallel;
+	size_t threads = list->n > 0 ? list->p[0].request->threads : 0;
+	uint32_t *stays = list->n > 0 ? count_stays(list->p[0].request->estate) : NULL;
 
 	*r = (struct crew){ .list = list };
 	r->n_groups = (list->n + ESTATE_LANES - 1) / ESTATE_LANES;
-	if (together && r->n_groups < GROUPS)
-		r->n_groups = list->n < GROUPS ? list->n : GROUPS;
+	if (threads > r->n_groups)
+		r->n_groups = list->n < threads ? list->n : threads;
 	r->groups = tally_alloc((r->n_groups + 1) * sizeof(*r->groups));
 	for (size_t i = 0; i < r->n_groups; i++)
 		r->groups[i].cases = tally_alloc(ESTATE_LANES * sizeof(struct position_case *));
 	for (size_t i = 0; i < list->n; i++)
-		all[i] = (struct weighed){ &list->p[i], weigh(&list->p[i]) };
+		all[i] = (struct weighed){ &list->p[i], weigh(&list->p[i], stays) };
 	if (list->n > 1)
 		qsort(all, list->n, sizeof(*all), compare_weights);
 	for (size_t i = 0; i < list->n; i++)
 		put(r, &all[i]);
+	free(stays);
 	free(all);
 }
 

@@ -294,7 +294,8 @@ make_positions(struct tally_report *r, const struct tally_report_options *o, str
 				       .to = r->to,
 				       .zone = o->zone,
 				       .findings = &r->findings,
-				       .parallel = o->parallel };
+				       .parallel = o->parallel,
+				       .threads = o->threads };
 
 	r->packs = o->packs;
 	r->n_packs = o->n_packs;

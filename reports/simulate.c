@@ -72,7 +72,8 @@ work_out(struct tally_simulation *s, struct tally_err *err)
 				       .from = r->from,
 				       .to = r->to,
 				       .zone = s->options->zone,
-				       .parallel = s->options->parallel };
+				       .parallel = s->options->parallel,
+				       .threads = s->options->threads };
 
 	if (r->entitlements) {
 		held_rights_split(&s->estate, r->entitlements);

@@ -128,6 +128,7 @@ take_head(struct tally_verify *v, struct target *t, struct claims *c)
 	c->options.tzdata = c->tzdata;
 	c->options.sha256 = tally_sha256;
 	c->options.parallel = tally_parallel;
+	c->options.threads = tally_parallel_threads();
 	return true;
 }
 

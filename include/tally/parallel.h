@@ -12,5 +12,7 @@
  * What a job writes no other job reads or writes.
  */
 void tally_parallel(size_t n, void (*job)(void *arg, size_t i), void *arg);
+/* How many threads that are for many jobs, at least one. */
+size_t tally_parallel_threads(void);
 
 #endif

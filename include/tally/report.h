@@ -38,6 +38,7 @@ struct tally_report_options {
 	/* As tally_parallel of base: jobs of which none needs another, done in any order and
 	 * at the same time. NULL: one behind the other. The report is the same. */
 	void (*parallel)(size_t n, void (*job)(void *arg, size_t i), void *arg);
+	size_t threads; /* that it has; 0 as 1 */
 	/* The report that this one supersedes, in JSON; NULL: none. TALLY_USE, with its
 	 * name and place: no report, or one of another period or estate. */
 	const struct tally_report_input *old;

@@ -81,6 +81,7 @@ compare_indexed(const struct tally_report_ledger *ledgers, size_t n,
 		made++;
 	for (int way = 0; made == n && way < 2; way++) {
 		other.parallel = way ? backwards : tally_parallel;
+		other.threads = way ? 3 : tally_parallel_threads();
 		lane_patience = way ? 1 : 512;
 		tally_buf_clear(&out);
 		test_indexed_count = 0;
