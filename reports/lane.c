@@ -8,7 +8,7 @@
 #include <string.h>
 #include "lane.h"
 
-size_t lane_patience = 512;
+size_t lane_patience = 256;
 
 static unsigned
 want(bool live, unsigned kind)
