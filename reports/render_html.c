@@ -3,17 +3,31 @@
  * The page: the report's own JSON and what its pictures are drawn from, as blocks of
  * data between a fixed beginning and a fixed end. Nothing of a report stands anywhere
  * else, and in a block no byte can end it: `<`, `>` and `&` are escaped, which in JSON
- * stand in texts alone.
+ * stand in texts alone. A long block is packed; and where a page would still be too large,
+ * it leaves out what it says it leaves out, and no more than it must.
  */
 #include "page/page.h"
 #include "report_internal.h"
+#include "tally/deflate.h"
+
+#define PAGE_MOST  2000000U /* bytes, without evidence */
+#define PLAIN_MOST 50000U   /* so much of a block can still be read as it stands */
+
+static const struct report_cut cuts[] = {
+	{ .lanes = 40000 }, /* what a page draws quickly */
+	{ .lanes = 20000 },
+	{ .lanes = 20000, .charges = true },
+	{ .lanes = 20000, .charges = true, .because = true },
+	{ .lanes = 10000, .charges = true, .because = true },
+	{ .lanes = 0, .charges = true, .because = true }, /* one of each VM */
+	{ .lanes = 0, .charges = true, .because = true, .vms = true },
+};
 
 static void
-add_data(struct tally_buf *out, const char *id, struct tally_bytes json)
+add_escaped(struct tally_buf *out, struct tally_bytes json)
 {
 	size_t from = 0;
 
-	tally_buf_addf(out, "<script type=\"application/json\" id=\"%s\">", id);
 	for (size_t i = 0; i < json.len; i++) {
 		uint8_t c = json.p[i];
 
@@ -24,6 +38,28 @@ add_data(struct tally_buf *out, const char *id, struct tally_bytes json)
 		from = i + 1;
 	}
 	tally_buf_add(out, json.p + from, json.len - from);
+}
+
+static void
+add_packed(struct tally_buf *out, struct tally_bytes json)
+{
+	struct tally_buf packed = TALLY_BUF_INIT;
+
+	tally_deflate(&packed, json);
+	tally_buf_add_u8(out, '"');
+	tally_buf_add_base64(out, packed.p, packed.len);
+	tally_buf_add_u8(out, '"');
+	tally_buf_deinit(&packed);
+}
+
+static void
+add_data(struct tally_buf *out, const char *id, struct tally_bytes json, bool pack)
+{
+	tally_buf_addf(out, "<script type=\"application/json\" id=\"%s\">", id);
+	if (pack && json.len > PLAIN_MOST)
+		add_packed(out, json);
+	else
+		add_escaped(out, json);
 	tally_buf_add_str(out, "</script>\n");
 }
 
@@ -31,8 +67,8 @@ add_data(struct tally_buf *out, const char *id, struct tally_bytes json)
 static void
 add_rules(const struct tally_report *r, struct tally_buf *out)
 {
-	struct tally_jsonw *w = tally_jsonw_new(out, true);
-	struct tally_buf text = TALLY_BUF_INIT;
+	struct tally_buf json = TALLY_BUF_INIT, text = TALLY_BUF_INIT;
+	struct tally_jsonw *w = tally_jsonw_new(&json, true);
 	uint32_t last = UINT32_MAX;
 
 	tally_jsonw_object(w);
@@ -50,24 +86,56 @@ add_rules(const struct tally_report *r, struct tally_buf *out)
 	}
 	tally_jsonw_end(w);
 	tally_jsonw_free(w);
+	add_data(out, "rule-data", tally_buf_view(&json), true);
+	tally_buf_deinit(&json);
 	tally_buf_deinit(&text);
+}
+
+static void
+add_report(const struct tally_report *r, const struct report_cut *cut, struct tally_buf *out)
+{
+	struct tally_buf json = TALLY_BUF_INIT;
+
+	report_json(r, &json, true, cut);
+	add_data(out, "report-data", tally_buf_view(&json), true);
+	tally_buf_deinit(&json);
+}
+
+static void
+add_chart(const struct tally_report *r, const struct report_cut *cut, struct tally_buf *out)
+{
+	struct tally_buf json = TALLY_BUF_INIT;
+
+	report_page_json(r, cut, &json);
+	add_data(out, "chart-data", tally_buf_view(&json), true);
+	tally_buf_deinit(&json);
 }
 
 void
 tally_report_html(const struct tally_report *r, struct tally_bytes evidence, struct tally_buf *out)
 {
-	struct tally_buf json = TALLY_BUF_INIT;
+	struct tally_buf report = TALLY_BUF_INIT, rest = TALLY_BUF_INIT;
+	size_t shell = report_page_before_len + report_page_behind_len;
+	const struct report_cut *cut = NULL, *last = NULL;
 
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++, last = cut) {
+		cut = &cuts[i];
+		if (!last || cut->charges != last->charges || cut->because != last->because ||
+		    cut->vms != last->vms) {
+			tally_buf_clear(&report);
+			add_report(r, cut, &report);
+		}
+		tally_buf_clear(&rest);
+		add_chart(r, cut, &rest);
+		add_rules(r, &rest);
+		if (shell + report.len + rest.len <= PAGE_MOST)
+			break;
+	}
 	tally_buf_add(out, report_page_before, report_page_before_len);
-	report_json(r, &json, true);
-	add_data(out, "report-data", tally_buf_view(&json));
-	tally_buf_clear(&json);
-	report_page_json(r, &json);
-	add_data(out, "chart-data", tally_buf_view(&json));
-	tally_buf_clear(&json);
-	add_rules(r, &json);
-	add_data(out, "rule-data", tally_buf_view(&json));
-	tally_buf_deinit(&json);
-	add_data(out, "evidence-data", evidence);
+	tally_buf_add_bytes(out, tally_buf_view(&report));
+	tally_buf_add_bytes(out, tally_buf_view(&rest));
+	tally_buf_deinit(&report);
+	tally_buf_deinit(&rest);
+	add_data(out, "evidence-data", evidence, false);
 	tally_buf_add(out, report_page_behind, report_page_behind_len);
 }

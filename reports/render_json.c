@@ -300,13 +300,19 @@ put_vm(struct tally_jsonw *w, const struct tally_report *r, const struct vm_row 
 }
 
 void
-report_json(const struct tally_report *r, struct tally_buf *out, bool one_line)
+report_json(const struct tally_report *r, struct tally_buf *out, bool one_line,
+	    const struct report_cut *cut)
 {
 	struct tally_jsonw *w = tally_jsonw_new(out, one_line);
 
 	tally_jsonw_object(w);
 	tally_jsonw_key(w, "charges");
-	report_charges_json(w, r);
+	if (cut && cut->charges) {
+		tally_jsonw_array(w);
+		tally_jsonw_end(w);
+	} else {
+		report_charges_json(w, r);
+	}
 	tally_jsonw_key(w, "coverage");
 	tally_jsonw_array(w);
 	for (size_t i = 0; i < r->n_ledgers; i++)
@@ -320,7 +326,7 @@ report_json(const struct tally_report *r, struct tally_buf *out, bool one_line)
 		put_finding(w, r, r->findings.list[i]);
 	tally_jsonw_end(w);
 	tally_jsonw_key(w, "positions");
-	report_positions_json(w, r);
+	report_positions_json(w, r, !cut || !cut->because);
 	tally_jsonw_key(w, "report");
 	put_report(w, r);
 	tally_jsonw_key(w, "usage");
@@ -330,7 +336,7 @@ report_json(const struct tally_report *r, struct tally_buf *out, bool one_line)
 	tally_jsonw_end(w);
 	tally_jsonw_key(w, "vms");
 	tally_jsonw_array(w);
-	for (size_t i = 0; i < r->sweep.vms.count; i++)
+	for (size_t i = 0; i < r->sweep.vms.count && !(cut && cut->vms); i++)
 		put_vm(w, r, r->sweep.vms.rows[i]);
 	tally_jsonw_end(w);
 	tally_jsonw_end(w);
@@ -340,6 +346,6 @@ report_json(const struct tally_report *r, struct tally_buf *out, bool one_line)
 void
 tally_report_json(const struct tally_report *r, struct tally_buf *out)
 {
-	report_json(r, out, false);
+	report_json(r, out, false, NULL);
 	tally_buf_add_u8(out, '\n');
 }

@@ -9,10 +9,9 @@
 #include <string.h>
 #include "report_internal.h"
 
-#define LANES_MAX 40000 /* what a page still draws quickly */
-#define STEPS_MAX 2000  /* of one curve; else the most of each of so many parts of the period */
-#define FINEST    8000  /* of the period: the first gap that is closed; */
-#define COARSE    1000  /* and the longest one before what is as short is left out */
+#define STEPS_MAX 2000 /* of one curve; else the most of each of so many parts of the period */
+#define FINEST    8000 /* of the period: the first gap that is closed; */
+#define COARSE    1000 /* and the longest one before what is as short is left out */
 #define MS        1000000
 
 /* States of a lane: those of the clock, then: */
@@ -38,6 +37,7 @@ struct page_lane {
 };
 struct page {
 	const struct tally_report *r;
+	const struct report_cut *cut;
 	struct product {
 		uint32_t os, edition;
 	} * products;
@@ -139,7 +139,7 @@ coarsen(struct page *p)
 {
 	int64_t length = p->r->to - p->r->from, gap = (length / FINEST / MS + 1) * MS;
 
-	while (p->n_lanes > LANES_MAX && p->gap <= length) {
+	while (p->n_lanes > p->cut->lanes && p->gap <= length) {
 		thin_lanes(p, gap, gap > length / COARSE);
 		merge_lanes(p, gap);
 		p->gap = gap;
@@ -376,12 +376,32 @@ put_names(struct tally_jsonw *w, const struct page *p)
 	for (size_t i = 0; i < e->n_hosts; i++)
 		put_seen(w, p->r, &e->hosts[i]);
 	tally_jsonw_end(w);
+	tally_jsonw_key(w, "sums");
+	if (p->cut->charges)
+		report_sums_json(w, p->r);
+	else
+		tally_jsonw_null(w);
 	tally_jsonw_key(w, "vms");
 	tally_jsonw_array(w);
 	for (size_t i = 0; i < e->n_vms; i++) {
 		tally_uuid_text(uuid, e->vms[i].uuid);
 		tally_jsonw_str(w, uuid);
 	}
+	tally_jsonw_end(w);
+}
+
+/* How much of the report stands elsewhere only. */
+static void
+put_left_out(struct tally_jsonw *w, const struct page *p)
+{
+	tally_jsonw_key(w, "left_out");
+	tally_jsonw_object(w);
+	tally_jsonw_key(w, "because");
+	tally_jsonw_u64(w, p->cut->because ? report_positions_behind(p->r) : 0);
+	tally_jsonw_key(w, "charges");
+	tally_jsonw_u64(w, p->cut->charges ? p->r->charges.n : 0);
+	tally_jsonw_key(w, "vms");
+	tally_jsonw_u64(w, p->cut->vms ? p->r->sweep.vms.count : 0);
 	tally_jsonw_end(w);
 }
 
@@ -403,6 +423,7 @@ put_page(struct tally_jsonw *w, struct page *p)
 	tally_jsonw_end(w);
 	tally_jsonw_key(w, "lanes");
 	put_lanes(w, p);
+	put_left_out(w, p);
 	tally_jsonw_key(w, "needs");
 	report_needs_json(w, p->r);
 	put_names(w, p);
@@ -410,9 +431,9 @@ put_page(struct tally_jsonw *w, struct page *p)
 }
 
 void
-report_page_json(const struct tally_report *r, struct tally_buf *out)
+report_page_json(const struct tally_report *r, const struct report_cut *cut, struct tally_buf *out)
 {
-	struct page p = { .r = r };
+	struct page p = { .r = r, .cut = cut };
 	struct tally_jsonw *w = tally_jsonw_new(out, true);
 
 	TALLY_ASSERT(r->has_estate);

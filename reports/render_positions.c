@@ -45,11 +45,11 @@ put_amount(struct tally_jsonw *w, const char *key, const struct position *p, amo
 }
 
 static void
-put_because(struct tally_jsonw *w, const struct tally_report *r, const struct position *p)
+put_because(struct tally_jsonw *w, const struct tally_report *r, const struct position *p, size_t n)
 {
 	tally_jsonw_key(w, "because");
 	tally_jsonw_array(w);
-	for (size_t i = 0; i < p->n_because; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct position_because *b = &p->because[i];
 		char uuid[TALLY_UUID_TEXT];
 
@@ -175,14 +175,15 @@ put_choices(struct tally_jsonw *w, const struct tally_report *r, const struct po
 }
 
 static void
-put_position(struct tally_jsonw *w, const struct tally_report *r, const struct position *p)
+put_position(struct tally_jsonw *w, const struct tally_report *r, const struct position *p,
+	     bool behind)
 {
 	tally_jsonw_object(w);
 	if (p->at == INT64_MIN)
 		put_null(w, "at");
 	else
 		put_time(w, "at", p->at);
-	put_because(w, r, p);
+	put_because(w, r, p, behind ? p->n_because : 0);
 	put_cheapest(w, r, p);
 	put_choices(w, r, p);
 	if (p->has_entitled)
@@ -190,7 +191,7 @@ put_position(struct tally_jsonw *w, const struct tally_report *r, const struct p
 	else
 		put_null(w, "entitled");
 	put_evidence(w, p);
-	put_vms(w, "excluded", r, p->excluded, p->n_excluded);
+	put_vms(w, "excluded", r, p->excluded, behind ? p->n_excluded : 0);
 	put_time(w, "from", p->from);
 	put_high(w, r, p, p->need.high);
 	put_text(w, "id", report_text(r, p->id));
@@ -206,19 +207,34 @@ put_position(struct tally_jsonw *w, const struct tally_report *r, const struct p
 	put_time(w, "to", p->to);
 	put_text(w, "unit", report_text(r, p->unit));
 	if (r->with_high)
-		put_vms(w, "unresolved", r, p->unresolved, p->n_unresolved);
+		put_vms(w, "unresolved", r, p->unresolved, behind ? p->n_unresolved : 0);
 	else
 		put_null(w, "unresolved"); /* they are what it adds */
 	tally_jsonw_end(w);
 }
 
 void
-report_positions_json(struct tally_jsonw *w, const struct tally_report *r)
+report_positions_json(struct tally_jsonw *w, const struct tally_report *r, bool because)
 {
 	tally_jsonw_array(w);
 	for (size_t i = 0; i < r->positions.n; i++)
-		put_position(w, r, &r->positions.p[i]);
+		put_position(w, r, &r->positions.p[i],
+			     because || r->positions.p[i].scope == SCOPE_FLEET);
 	tally_jsonw_end(w);
+}
+
+size_t
+report_positions_behind(const struct tally_report *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->positions.n; i++) {
+		const struct position *p = &r->positions.p[i];
+
+		if (p->scope != SCOPE_FLEET)
+			n += p->n_because + p->n_excluded + (r->with_high ? p->n_unresolved : 0);
+	}
+	return n;
 }
 
 void

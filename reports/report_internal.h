@@ -73,14 +73,27 @@ int report_held_read(struct tally_report *r, const struct tally_report_options *
 const struct counted_rights *report_rights(struct tally_report *r); /* NULL: none */
 int report_held_match(struct tally_report *r, const struct survey *surveys, struct tally_err *err);
 void report_held_free(struct tally_report *r);
+/* What a page leaves out where all of it would be too large. */
+struct report_cut {
+	size_t lanes; /* so many are drawn at most */
+	bool charges; /* sums in place of lines */
+	bool because; /* nothing behind the positions of less than the fleet */
+	bool vms;     /* no rows of machines */
+};
 /* render_page.c and render_needs.c want the estate. */
 void report_needs_json(struct tally_jsonw *w, const struct tally_report *r);
-void report_page_json(const struct tally_report *r, struct tally_buf *out);
-/* render_json.c: the same values, with or without white space between them. */
-void report_json(const struct tally_report *r, struct tally_buf *out, bool one_line);
+void report_page_json(const struct tally_report *r, const struct report_cut *cut,
+		      struct tally_buf *out);
+/* render_sums.c: what is billed by invoice, tenant and cost centre. */
+void report_sums_json(struct tally_jsonw *w, const struct tally_report *r);
+/* render_json.c: the same values, with or without white space between them; NULL: whole. */
+void report_json(const struct tally_report *r, struct tally_buf *out, bool one_line,
+		 const struct report_cut *cut);
 void report_inputs_json(struct tally_jsonw *w, const struct tally_report *r);
 /* render_positions.c */
-void report_positions_json(struct tally_jsonw *w, const struct tally_report *r);
+void report_positions_json(struct tally_jsonw *w, const struct tally_report *r, bool because);
+/* How many items it leaves out without `because`. */
+size_t report_positions_behind(const struct tally_report *r);
 void report_packs_json(struct tally_jsonw *w, const struct tally_report *r);
 void report_choices_text(const struct tally_report *r, struct tally_buf *out, unsigned width);
 void report_positions_text(const struct tally_report *r, struct tally_buf *out, unsigned width);

@@ -59,16 +59,16 @@ function coverageSection() {
 }
 
 function positionBar(p) {
-  const width = narrow() ? 340 : 900, low = Number(p.low), measured = Number(p.measured), high = Number(p.high), held = p.entitled === null ? null : Number(p.entitled);
+  const width = narrow() ? 340 : 900, low = Number(p.low), measured = Number(p.measured), high = Number(p.high ?? p.measured), held = p.entitled === null ? null : Number(p.entitled);
   const top = Math.max(high, held ?? 0, 1) * 1.08, at = (v) => r1(v / top * width);
   const short = held !== null && held < measured, lack = p.surplus.measured;
   const words = held === null ? 'nothing told about what is held' : short ? `short by ${amount(String(lack).replace('-', ''))}` : `enough, ${amount(lack)} over`;
-  const g = svg('svg', { viewBox: `0 0 ${width} 44`, role: 'img', 'aria-label': plain(`${p.rule}: low ${p.low}, measured ${p.measured}, high ${p.high}, held ${p.entitled ?? 'not told'}: ${words}`) },
+  const g = svg('svg', { viewBox: `0 0 ${width} 44`, role: 'img', 'aria-label': plain(`${p.rule}: low ${p.low}, measured ${p.measured}, high ${p.high ?? 'not told'}, held ${p.entitled ?? 'not told'}: ${words}`) },
     svg('rect', { class: 'track', x: 0.5, y: 10, width: width - 1, height: 16 }),
     svg('rect', { class: 'range', x: at(low), y: 10, width: Math.max(1, r1(at(high) - at(low))), height: 16 }),
     svg('rect', { class: 'measured', x: 0, y: 14, width: Math.max(1, at(measured)), height: 8 }));
   const marks = [];
-  for (const [v, label] of [[low, 'low'], [measured, 'measured'], [high, 'high']])
+  for (const [v, label] of [[low, 'low'], [measured, 'measured'], ...(p.high === null ? [] : [[high, 'high']])])
     if (marks.length && marks.at(-1)[0] === v) marks.at(-1)[1] += ` = ${label}`;
     else marks.push([v, label]);
   let last = -99;
@@ -91,7 +91,7 @@ function positionBar(p) {
 }
 const fleet = report.positions.filter((p) => p.scope === 'fleet');
 function positionSection() {
-  const told = fleet.filter((p) => Number(p.high) > 0 || p.entitled !== null).sort((a, b) => (b.entitled !== null) - (a.entitled !== null));
+  const told = fleet.filter((p) => Number(p.high ?? p.measured) > 0 || p.entitled !== null).sort((a, b) => (b.entitled !== null) - (a.entitled !== null));
   if (!told.length) return [el('p', {}, 'No rule of the packs asks for anything here.')];
   return [el('p', {}, 'For the whole fleet: the bar is what was measured; the pale range reaches from the best lawful reading (low) to the vendor\u2019s worst (high); the dashed line is what is held. Rules of one product are ways to license the same use: one that suffices is enough. Engineering, not legal advice.'),
     told.map(positionBar)];

@@ -3,7 +3,7 @@
 // nothing anchors, what fails and where. It is the page that checks the page: whoever doubts the
 // page takes the verifier, obtained elsewhere.
 
-const evidence = take('evidence-data');
+const evidence = await take('evidence-data');
 const root = document.documentElement;
 const state = { over: false, totals: false, problems: [], partly: [], keys: new Map(), pinned: [], pastes: 0 };
 const canCheck = Boolean(globalThis.crypto?.subtle); // browsers keep WebCrypto from pages that came by plain http
@@ -124,7 +124,7 @@ function checkEntries() {
   for (const p of report.positions) {
     const name = `The position ${p.rule} of ${place(p)}`;
     for (const b of p.because) look(b, name);
-    if (Number(p.low) > Number(p.measured) || Number(p.measured) > Number(p.high)) problem('', `${name} has its readings out of order.`);
+    if (Number(p.low) > Number(p.measured) || (p.high !== null && Number(p.measured) > Number(p.high))) problem('', `${name} has its readings out of order.`);
   }
   for (const f of report.findings) for (const r of f.entries) look(r, `The finding ${f.kind}`);
 }
@@ -258,7 +258,7 @@ function checkSection() {
   const area = el('textarea', { id: 'pins', rows: '3', spellcheck: 'false', autocomplete: 'off' });
   const answer = el('p', { role: 'status', 'aria-live': 'polite' });
   document.querySelector('#overview .cards').prepend(summary);
-  const save = el('button', { type: 'button', class: 'screen', id: 'save', onclick: () => {
+  const save = cutShort ? el('span', { class: 'soft' }, 'The JSON report is not whole in this page: see \u201cMade of\u201d.') : el('button', { type: 'button', class: 'screen', id: 'save', onclick: () => {
     const link = el('a', { download: 'report.json' });
     link.href = URL.createObjectURL(new Blob([reportBytes()], { type: 'application/json' }));
     link.click();

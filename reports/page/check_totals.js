@@ -127,6 +127,18 @@ function coverageRow(part, from, to) {
 }
 const canonical = (v) => JSON.stringify(v, (_, x) => (x && typeof x === 'object' && !Array.isArray(x) ? Object.fromEntries(Object.entries(x).sort()) : x));
 
+function compareMachines(pieces) {
+  const told = new Map(), wrong = [];
+  for (const row of report.vms) told.set(canonical(row), (told.get(canonical(row)) || 0) + 1);
+  for (const row of vmRows(pieces)) {
+    const key = canonical(row);
+    if (!told.get(key)) wrong.push(`The entries come to a row of machine ${row.vm} (${row.run_seconds} s from ${row.first}) that the report does not have.`);
+    else told.set(key, told.get(key) - 1);
+  }
+  for (const [key, n] of told) if (n > 0) wrong.push(`The report has a row of machine ${JSON.parse(key).vm} (${JSON.parse(key).run_seconds} s) that the entries do not come to.`);
+  return wrong;
+}
+
 // What of the report the entries do not come to: sentences.
 function compareTotals(estate) {
   const from = nanos(report.report.from), to = nanos(report.report.to), wrong = [];
@@ -141,14 +153,7 @@ function compareTotals(estate) {
     }
   }
   for (const key of usage.keys()) wrong.push(`The entries come to usage that the report does not tell: ${JSON.parse(key).join(', ')}.`);
-  const told = new Map();
-  for (const row of report.vms) told.set(canonical(row), (told.get(canonical(row)) || 0) + 1);
-  for (const row of vmRows(pieces)) {
-    const key = canonical(row);
-    if (!told.get(key)) wrong.push(`The entries come to a row of machine ${row.vm} (${row.run_seconds} s from ${row.first}) that the report does not have.`);
-    else told.set(key, told.get(key) - 1);
-  }
-  for (const [key, n] of told) if (n > 0) wrong.push(`The report has a row of machine ${JSON.parse(key).vm} (${JSON.parse(key).run_seconds} s) that the entries do not come to.`);
+  if (!leftOut.vms) wrong.push(...compareMachines(pieces));
   for (const part of estate.parts) {
     const row = report.coverage.find((c) => c.host === part.host);
     if (!part.imported || estate.parts.some((p) => p.host === part.host && !p.imported)) continue;

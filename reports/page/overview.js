@@ -28,7 +28,7 @@ function coverageCard() {
 }
 
 function runCard() {
-  const machines = new Set(report.vms.map((v) => v.vm)).size;
+  const machines = leftOut.vms ? rowsByVm.size : new Set(report.vms.map((v) => v.vm)).size;
   const run = addDecimals(report.usage.filter((u) => u.scope === 'fleet').map((u) => u.run_seconds).concat('0'));
   return card('', 'What ran', `${many(machines, 'machine')}, ${hours(run)}`, el('p', {}, `on ${many(head.hosts.length, 'host')}; ${many(new Set(report.usage.map((u) => u.product)).size, 'product')}.`));
 }
@@ -74,14 +74,14 @@ function costBars(title, key, rows) {
   return el('div', {}, el('h3', {}, title), all.slice(0, 25).map((a) => el('div', { class: 'strip' }, named(a.name),
     svg('svg', { class: 'draw', viewBox: '0 0 300 16', 'aria-hidden': 'true' }, svg('rect', { class: 'track', x: 0.5, y: 0.5, width: 299, height: 15 }), svg('rect', { class: 'on', x: 0, y: 1, width: r1(Math.max(0, Number(a.sum)) / top * 300), height: 14 })),
     ask(`${money(a.sum)} ${a.currency}`, `cost of ${a.name || 'none'}`, () => whyCharge(`${title}: ${a.name || '(none)'}, ${a.sum} ${a.currency}`, a.list)))),
-  all.length > 25 ? el('p', { class: 'soft' }, `and ${all.length - 25} more: see the charges below`) : null);
+  all.length > 25 ? el('p', { class: 'soft' }, `and ${all.length - 25} more${chart.sums ? '' : ': see the charges below'}`) : null);
 }
 function costSection() {
-  if (!report.charges.length) return [el('p', {}, 'The report was made without a price list: nothing is charged.')];
+  if (!charges.length) return [el('p', {}, 'The report was made without a price list: nothing is charged.')];
   const invoices = new Map();
-  for (const c of report.charges) invoices.set(c.invoice, (invoices.get(c.invoice) || []).concat(c));
+  for (const c of charges) invoices.set(c.invoice, (invoices.get(c.invoice) || []).concat(c));
   return [el('p', {}, 'Invoices: ', [...invoices].slice(0, 24).map(([id, rows], i) => [i ? '; ' : '', named(id), ' ', ask(`${money(addDecimals(rows.map((c) => c.billed)))} ${rows[0].currency}`, `invoice ${id}`, () => whyCharge(`Invoice ${id}`, rows))]), '.'),
-    el('div', { class: 'grid2' }, costBars('By tenant', 'tenant', report.charges), costBars('By cost centre', 'cost_center', report.charges))];
+    el('div', { class: 'grid2' }, costBars('By tenant', 'tenant', charges), costBars('By cost centre', 'cost_center', charges))];
 }
 
 function findingSection() {
@@ -95,6 +95,10 @@ function madeOf() {
   const rows = (list, cells) => list.map(cells);
   return [el('dl', {}, el('dt', {}, 'Report id'), el('dd', { class: 'mono' }, head.id), el('dt', {}, 'Supersedes'), el('dd', { class: 'mono' }, head.supersedes ?? 'nothing'),
     el('dt', {}, 'Made by'), el('dd', {}, named(head.tool)), el('dt', {}, 'Calendar'), el('dd', {}, named(head.timezone), ', tzdata ', named(head.tzdata))),
+  cutShort || chart.gap ? [el('h3', {}, 'Left out, for a page that opens quickly'), el('ul', {}, leftOut.charges ? el('li', {}, `${many(leftOut.charges, 'line')} of charges: sums by invoice, tenant and cost centre stand for them. `, ELSEWHERE) : null,
+    leftOut.because ? el('li', {}, `${many(leftOut.because, 'item')} behind the positions of hosts, clusters and regions. `, ELSEWHERE) : null,
+    leftOut.vms ? el('li', {}, `${many(leftOut.vms, 'row')} of machines. `, ELSEWHERE) : null,
+    chart.gap ? el('li', {}, `Stretches of the timeline that are less than ${spanOf(chart.gap)} apart stand as one, and some that are shorter than that are not drawn.`) : null)] : null,
   el('h3', {}, 'Rule packs'), head.rule_packs.length ? list(['Pack', 'Version', 'SHA-256'], rows(head.rule_packs, (p) => [named(p.id), named(p.version), el('span', { class: 'mono' }, p.sha256)])) : el('p', {}, 'None.'),
   el('h3', {}, 'Files'), head.inputs.length ? list(['File', 'SHA-256'], rows(head.inputs, (p) => [named(p.name), el('span', { class: 'mono' }, p.sha256)])) : el('p', {}, 'None beside the ledgers.')];
 }

@@ -52,10 +52,10 @@ function whyPosition(p, reading) {
       el('dt', {}, 'Rests on'), el('dd', {}, `witnessed ${percent(p.evidence.witnessed)}, declared ${percent(p.evidence.declared)}, imported ${percent(p.evidence.imported)} of the counted machine time`),
       p.cheapest ? [el('dt', {}, 'Cheapest lawful model'), el('dd', {}, `${p.cheapest.rule}: ${amount(p.cheapest.quantity)}`)] : null),
     el('h3', {}, 'Who stood there then, and the entries that say so'),
-    p.because.length ? list(['Since', 'Host', 'Machine', 'Entry'], p.because.map((b) => [when(b.at), named(b.host),
+    leftOut.because && p.scope !== 'fleet' ? el('p', {}, 'There is no room for them in this page. ', ELSEWHERE) : p.because.length ? list(['Since', 'Host', 'Machine', 'Entry'], p.because.map((b) => [when(b.at), named(b.host),
       b.vm ? machine(b.vm) : 'the host itself', entry(b.origin, b.index)])) : el('p', {}, 'Nothing was counted.'),
     p.because.length === 100 ? el('p', { class: 'soft' }, 'A report tells the first hundred.') : null,
-    p.unresolved.length ? [el('h3', {}, 'Not known, so counted in high'), list(['Machine', 'Host', 'Why'],
+    p.unresolved?.length ? [el('h3', {}, 'Not known, so counted in high'), list(['Machine', 'Host', 'Why'],
       p.unresolved.map((u) => [machine(u.vm, u.name), named(u.host), u.why]))] : null,
     p.excluded.length ? [el('h3', {}, 'Counted, then excluded by a right'), list(['Machine', 'Host', 'Right'],
       p.excluded.map((u) => [machine(u.vm, u.name), named(u.host), named(u.why)]))] : null,
@@ -88,7 +88,7 @@ function whyUsage(u, what, value) {
       `Beside it: suspended ${s.suspended} s, saved ${s.saved} s, crashed ${s.crashed} s. Peak ${u.peak} machines at once, first at ${when(u.peak_at)}, for ${u.peak_seconds} s in all.`),
     el('p', { class: 'soft mono' }, u.product), drawnNote(),
     ['cluster', 'region'].includes(u.scope) ? el('p', { class: 'soft' }, 'Below: all machines of this product; hosts belong to the cluster or region by their facts.') : null,
-    list(LANE_HEAD, laneRows(lanes))];
+    leftOut.vms && ['tenant', 'cost_center'].includes(u.scope) ? el('p', {}, 'There is no room in this page for whose machines they are. ', ELSEWHERE) : list(LANE_HEAD, laneRows(lanes))];
 }
 
 function whyMachine(v, what, value) {
@@ -110,6 +110,8 @@ function whyCoverage(c) {
 }
 
 function whyCharge(title, rows) {
+  if (chart.sums) return [title, list(['Invoice', 'Tenant', 'Cost centre', 'Lines', 'Billed'],
+    rows.map((c) => [named(c.invoice), named(c.tenant), named(c.cost_center), grouped(c.lines), `${money(c.billed)} ${c.currency}`])), el('p', {}, 'There is no room for their lines in this page. ', ELSEWHERE)];
   return [title, list(['Invoice', 'Machine', 'SKU', 'From', 'To', 'Quantity', 'Price', 'Billed', 'Entries'],
     rows.map((c) => [named(c.invoice), c.vm ? machine(c.vm, c.name) : named(c.name), named(c.sku), when(c.charge_from), when(c.charge_to),
       c.quantity === null ? '\u2013' : `${grouped(c.quantity)} ${c.unit || ''}`, c.price === null ? '\u2013' : grouped(c.price), `${money(c.billed)} ${c.currency}`,

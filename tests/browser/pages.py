@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import sys
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -119,7 +120,14 @@ class Page:
         self.shell = BLOCK.sub("", self.html)
 
     def data(self, name):
-        return json.loads(self.blocks[name])
+        value = json.loads(self.blocks[name])
+        if isinstance(value, str):
+            value = json.loads(zlib.decompress(base64.b64decode(value, validate=True), -15))
+        return value
+
+    def size(self):
+        """Bytes but for the evidence."""
+        return len(self.html.encode()) - len(self.blocks["evidence-data"].encode())
 
     def put(self, name, value, path):
         """The same page with another block, written as the program writes it."""

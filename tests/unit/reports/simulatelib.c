@@ -42,7 +42,7 @@ positions_out(const struct tally_report *r, struct tally_buf *out)
 {
 	struct tally_jsonw *w = tally_jsonw_new(out, false);
 
-	report_positions_json(w, r);
+	report_positions_json(w, r, true);
 	tally_jsonw_free(w);
 }
 

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "../../../reports/report_internal.h"
-#include "reportlib.h"
-#include "tally/err.h"
+#include "chargelib.h"
 
 #define CHANGES 41000 /* a second each; more than a page draws */
 
@@ -24,7 +23,7 @@ take_page(void *ctx, struct tally_report *r, const struct tally_report_options *
 
 	(void)ctx;
 	(void)o;
-	report_page_json(r, &out);
+	report_page_json(r, &(struct report_cut){ .lanes = 40000 }, &out);
 	assert_int_equal(tally_json_parse(&page, tally_buf_view(&out), &err), 0);
 	all = tally_json_get(tally_json_root(page), "lanes");
 	state = tally_json_get(all, "state");
@@ -89,12 +88,94 @@ few_stretches_are_all_drawn(void **state)
 	assert_int_equal(run, 19801000);
 }
 
+/* Two tenants, two cost centres, two months: lines as exact as money gets. */
+static void
+sums_stand_for_lines_and_nothing_is_lost(void **state)
+{
+	const struct report_cut cut = {
+		.lanes = 10, .charges = true, .because = true, .vms = true
+	};
+	struct tally_buf out = TALLY_BUF_INIT;
+	struct made m;
+
+	(void)state;
+	assert_int_equal(
+		make_given(
+			&m,
+			&(struct given){
+				.lines = "h1 2026-03-01T00:00:00Z host cores_per_socket=8 boot=1\n"
+					 "h1 2026-03-31T23:00:00Z start a vcpus=1 tenant=t1 "
+					 "cost_center=cc1\n"
+					 "h1 2026-03-31T23:00:00Z start b vcpus=2 tenant=t1 "
+					 "cost_center=cc1\n"
+					 "h1 2026-03-31T23:00:00Z start c vcpus=4 tenant=t2 "
+					 "cost_center=cc1\n"
+					 "h1 2026-04-01T01:00:00Z heartbeat\n",
+				.prices = HEAD "  - {id: vcpu, meter: vcpu-hour, " PRICE,
+				.from = "2026-03-01T00:00:00Z",
+				.to = "2026-05-01T00:00:00Z" }),
+		0);
+	assert_int_equal(occurs(&m, "\"kind\": \"usage\""), 6);
+	report_page_json(m.report, &cut, &out);
+	assert_non_null(strstr(tally_buf_cstr(&out), "\"left_out\":{\"because\":0,\"charges\":"));
+	assert_non_null(strstr(tally_buf_cstr(&out),
+			       "{\"billed\":\"0.138\",\"cost_center\":\"cc1\",\"currency\":\"EUR\","
+			       "\"invoice\":\"acme-2026-03\",\"lines\":2,\"tenant\":\"t1\"}"));
+	assert_non_null(strstr(tally_buf_cstr(&out),
+			       "{\"billed\":\"0.184\",\"cost_center\":\"cc1\",\"currency\":\"EUR\","
+			       "\"invoice\":\"acme-2026-04\",\"lines\":1,\"tenant\":\"t2\"}"));
+	tally_buf_clear(&out);
+	report_json(m.report, &out, true, &cut);
+	assert_non_null(strstr(tally_buf_cstr(&out), "{\"charges\":[],"));
+	assert_non_null(strstr(tally_buf_cstr(&out), "\"vms\":[]}"));
+	tally_buf_deinit(&out);
+	drop(&m);
+}
+
+static void
+write_page(void *ctx, struct tally_report *r, const struct tally_report_options *o)
+{
+	(void)o;
+	tally_report_html(r, tally_bytes_str("null"), ctx);
+}
+
+/* So many machines, each with a row and a bar, that no page holds all that is said of them. */
+static void
+no_page_is_larger_than_it_may_be(void **state)
+{
+	struct tally_buf lines = TALLY_BUF_INIT, page = TALLY_BUF_INIT;
+	struct test_history h;
+	uint32_t seed = 1;
+
+	(void)state;
+	tally_buf_add_str(&lines, "h1 2026-03-01T00:00:00Z host cores_per_socket=8 boot=1\n");
+	for (unsigned i = 0; i < 12000; i++) {
+		seed = seed * 1664525U + 1013904223U;
+		tally_buf_addf(&lines,
+			       "h1 %02u:%02u start %08x-%04x-4000-8000-%012x vcpus=1 "
+			       "os=http://microsoft.com/win/2k22 name=n%x\n",
+			       1 + i / 1200, i / 20 % 60, seed, seed >> 9 & 0xffff, i, seed >> 7);
+	}
+	tally_buf_add_str(&lines, "h1 12:00 heartbeat\n");
+	test_history_init(&h);
+	test_history_add(&h, tally_buf_cstr(&lines));
+	report_by_all_packs();
+	report_use(&h, "2026-03-01", "2026-03-02", "UTC", write_page, &page);
+	report_done();
+	assert_in_range(page.len, 500000, 2000100);
+	test_history_deinit(&h);
+	tally_buf_deinit(&lines);
+	tally_buf_deinit(&page);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(too_many_stretches_are_taken_together_and_the_page_says_how),
 		cmocka_unit_test(few_stretches_are_all_drawn),
+		cmocka_unit_test(sums_stand_for_lines_and_nothing_is_lost),
+		cmocka_unit_test(no_page_is_larger_than_it_may_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
