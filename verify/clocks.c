@@ -98,6 +98,10 @@ clocks_time(struct tally_export *x, const struct tally_tpm_time *t, const char *
 				      " ms, its clock by %" PRIu64 " ms only",
 				      ran, clock);
 	}
+	if (!c->has_time || t->time < c->time)
+		slowed_begin(x, t->time, entry);
+	else
+		slowed_time(x, t->time, entry);
 	c->has_time = true;
 	c->time = t->time;
 	c->then = t->clock;
@@ -108,6 +112,7 @@ clocks_end(struct tally_export *x)
 {
 	const struct clocks *c = &x->clocks;
 
+	slowed_end(x);
 	if (c->unlogged + c->suspends + c->unclean > 0)
 		remark(x->problems,
 		       "%s: TPM boots with a session: %" PRIu64 ", without: %" PRIu64

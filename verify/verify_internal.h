@@ -209,6 +209,13 @@ struct tally_export {
 		uint64_t gaps;
 		uint64_t wall, newest; /* of the newest anchor's entry */
 	} anchors_made;
+	struct slowed { /* slowed.c: the session's first anchor: */
+		bool any, covered;
+		uint64_t time, entry; /* ms of the TPM */
+		uint64_t by;          /* s: somebody had signed over it, where it is `covered` */
+		uint64_t ran, passed; /* s: the worst of all; 0: none was slow */
+		uint64_t from, to;    /* and its entries */
+	} slowed;
 	struct tpms { /* tpms.c: whose its sessions are */
 		bool any, told;
 		uint8_t host_id[TALLY_HASH];
@@ -381,6 +388,12 @@ int firmware_pin(struct anchors *a, struct tally_bytes version, struct tally_byt
 		 struct tally_err *err);
 void firmware_seen(struct tally_export *x, const struct session *s, uint64_t version,
 		   const char *file, const char *where);
+
+/* slowed.c: the first anchor of a session; a later one; what somebody pinned had signed by then. */
+void slowed_begin(struct tally_export *x, uint64_t time, uint64_t entry);
+void slowed_time(struct tally_export *x, uint64_t time, uint64_t entry);
+void slowed_covered(struct tally_export *x, uint64_t size, uint64_t by);
+void slowed_end(struct tally_export *x);
 
 /* attested.c: each entry; behind its last one each note whose quote holds; at the end
  * whether that is enough for a class above software. */

@@ -95,6 +95,7 @@ vouched_covered(struct tally_export *x, struct vouched *v, uint64_t size,
 	struct witnessed *w = &x->witnessed;
 	tally_i128 need = instant(by, TOLERANCE) - newest.least;
 
+	slowed_covered(x, size, by);
 	if (!v->reached || size >= v->size) {
 		v->reached = true;
 		v->size = size;

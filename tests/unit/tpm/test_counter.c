@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "chip.h"
 #include "testlib.h"
@@ -302,6 +303,52 @@ wherever_its_making_ends_the_index_is_found_again(void **state)
 	}
 }
 
+static uint64_t
+time_of(struct place *p)
+{
+	struct tally_buf bytes = TALLY_BUF_INIT;
+	struct tally_tpm_time time;
+
+	assert_int_equal(chip_time(&p->chip, p->q, &bytes, &p->err), 0);
+	assert_true(tally_tpm_time_read(&time, tally_buf_view(&bytes)));
+	tally_buf_deinit(&bytes);
+	return time.time;
+}
+
+static uint64_t
+monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The owner slows it as far as it goes, and nothing that it signs says so. */
+static void
+the_clock_of_a_tpm_can_be_slowed(void **state)
+{
+	const struct timespec pause = { 0, 800000000 };
+	uint64_t began, ran, passed;
+	struct place *p = *state;
+
+	open_chip(p, true);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(Esys_ClockRateAdjust(p->chip.esys, ESYS_TR_RH_OWNER,
+						      ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+						      TPM2_CLOCK_COARSE_SLOWER),
+				 0);
+	began = monotonic();
+	ran = time_of(p);
+	nanosleep(&pause, NULL);
+	ran = time_of(p) - ran;
+	passed = monotonic() - began;
+	if (ran * 100 > passed * 95)
+		fail_msg("%u ms in %u", (unsigned)ran, (unsigned)passed);
+	assert_true(ran > 0);
+	close_chip(p);
+}
+
 /* TPM2_Clear: its counters stay what they were, and the attestation key is gone. */
 static void
 a_cleared_tpm_is_refused(void **state)
@@ -329,6 +376,7 @@ main(void)
 		CASE(a_tpm_whose_index_is_gone_goes_without),
 		CASE(whatever_fails_while_it_is_made_no_index_is_left_behind),
 		CASE(wherever_its_making_ends_the_index_is_found_again),
+		CASE(the_clock_of_a_tpm_can_be_slowed),
 		CASE(a_cleared_tpm_is_refused),
 	};
 
