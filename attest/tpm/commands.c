@@ -71,7 +71,7 @@ static int
 read_values(struct chip *c, const uint8_t *pcrs, size_t n, uint8_t (*out)[TALLY_HASH],
 	    struct tally_err *err)
 {
-	for (size_t i = 0, count; i < n; i += count)
+	for (size_t i = 0, count = 0; i < n; i += count)
 		if (read_some(c, pcrs + i, n - i, out + i, &count, err) < 0)
 			return -1;
 	return 0;

@@ -42,16 +42,17 @@ class Counted(tpmfaults.Between):
         peeked = self.peek(client)
         if peeked is None:
             return False
-        held = self.times
-        if peeked == self.code and self.skip > 0:
-            self.skip -= 1
-            self.times = 0
-        dies = peeked == self.code and self.times > 0
+        skipped = peeked == self.code and self.skip > 0
+        dies = peeked == self.code and self.times > 0 and not skipped
         if peeked == INCREMENT and not (dies and not self.after):
             self.increments += 1
+        if not skipped:
+            return super().exchange(client, server)
+        # Only within a command that is waited for: behind its last one `times` is somebody else's.
+        self.skip -= 1
+        held, self.times = self.times, 0
         goes_on = super().exchange(client, server)
-        if not dies:
-            self.times = held
+        self.times = held
         return goes_on
 
     @staticmethod
