@@ -5,16 +5,23 @@
 #include "tally/json.h"
 
 static int
-compare_charges(const void *a, const void *b)
+compare_texts(const struct strings *s, uint32_t x, uint32_t y)
+{
+	return x == y ? 0 : tally_bytes_cmp(strings_get(s, x), strings_get(s, y));
+}
+
+/* By their texts: the numbers of these depend on which thread was first. */
+static int
+compare_charges(const void *a, const void *b, void *ctx)
 {
 	const struct charge *x = *(const struct charge *const *)a;
 	const struct charge *y = *(const struct charge *const *)b;
+	const struct strings *s = ctx;
+	int c = compare_texts(s, x->invoice, y->invoice);
 
-	if (x->invoice != y->invoice)
-		return x->invoice < y->invoice ? -1 : 1;
-	if (x->tenant != y->tenant)
-		return x->tenant < y->tenant ? -1 : 1;
-	return x->cost_center < y->cost_center ? -1 : x->cost_center > y->cost_center;
+	if (c == 0)
+		c = compare_texts(s, x->tenant, y->tenant);
+	return c ? c : compare_texts(s, x->cost_center, y->cost_center);
 }
 
 static void
@@ -54,12 +61,13 @@ report_sums_json(struct tally_jsonw *w, const struct tally_report *r)
 	for (size_t i = 0; i < c->n; i++)
 		list[i] = &c->p[i];
 	if (c->n > 1)
-		qsort(list, c->n, sizeof(*list), compare_charges);
+		qsort_r(list, c->n, sizeof(*list), compare_charges, c->strings);
 	tally_jsonw_array(w);
 	for (size_t i = 0, n; i < c->n; i += n) {
 		struct decimal sum = list[i]->billed;
 
-		for (n = 1; i + n < c->n && compare_charges(&list[i], &list[i + n]) == 0; n++)
+		for (n = 1;
+		     i + n < c->n && compare_charges(&list[i], &list[i + n], c->strings) == 0; n++)
 			if (!decimal_add(&sum, sum, list[i + n]->billed))
 				break;
 		put_sum(w, c, list[i], sum, n);
