@@ -306,6 +306,26 @@ recorder_read(struct recorder *r,
 	return rc;
 }
 
+struct newest {
+	uint64_t *sequence;
+	struct tally_buf *note;
+};
+
+static int
+read_newest(void *ctx, struct tally_store *store, struct tally_err *err)
+{
+	const struct newest *n = ctx;
+	return tally_store_last_note(store, n->sequence, n->note, err);
+}
+
+int
+recorder_newest(struct recorder *r, uint64_t *sequence, struct tally_buf *note,
+		struct tally_err *err)
+{
+	struct newest n = { sequence, note };
+	return recorder_read(r, read_newest, &n, err);
+}
+
 static void
 stop(struct recorder *r, bool at_once)
 {

@@ -85,6 +85,9 @@ uint64_t recorder_dropped(struct recorder *r, bool *empty);
 int recorder_read(struct recorder *r,
 		  int (*read)(void *ctx, struct tally_store *store, struct tally_err *err),
 		  void *ctx, struct tally_err *err);
+/* The newest note: 1, 0 there is none, -1. */
+int recorder_newest(struct recorder *r, uint64_t *sequence, struct tally_buf *note,
+		    struct tally_err *err);
 /* Drains and checkpoints; the ledger stays open for recorder_read alone. Then close. */
 void recorder_finish(struct recorder *r);
 /* Drains, checkpoints, stops the TPM, closes the ledger. 0, or -1: something

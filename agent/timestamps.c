@@ -24,26 +24,11 @@ struct timestamps {
 	struct tally_timestamp_standing standing;
 };
 
-struct look {
-	uint64_t sequence;
-	struct tally_buf *note;
-};
-
-static int
-read_newest(void *ctx, struct tally_store *store, struct tally_err *err)
-{
-	struct look *l = ctx;
-	return tally_store_last_note(store, &l->sequence, l->note, err);
-}
-
 static int
 newest(void *ctx, uint64_t *sequence, struct tally_buf *note, struct tally_err *err)
 {
 	struct timestamps *t = ctx;
-	struct look l = { .note = note };
-	int rc = recorder_read(t->recorder, read_newest, &l, err);
-	*sequence = l.sequence;
-	return rc;
+	return recorder_newest(t->recorder, sequence, note, err);
 }
 
 /* What comes behind this entry was appended after the authority's time. */

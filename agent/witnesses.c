@@ -29,27 +29,16 @@ struct witnesses {
 /* What a callback of the client wants of the ledger, under its lock. */
 struct look {
 	uint64_t sequence, old, size;
-	struct tally_buf *note;
 	uint8_t *old_root;
 	struct tally_proof *proof;
 	struct tally_bytes lines;
 };
 
 static int
-read_newest(void *ctx, struct tally_store *store, struct tally_err *err)
-{
-	struct look *l = ctx;
-	return tally_store_last_note(store, &l->sequence, l->note, err);
-}
-
-static int
 newest(void *ctx, uint64_t *sequence, struct tally_buf *note, struct tally_err *err)
 {
 	struct witnesses *w = ctx;
-	struct look l = { .note = note };
-	int rc = recorder_read(w->recorder, read_newest, &l, err);
-	*sequence = l.sequence;
-	return rc;
+	return recorder_newest(w->recorder, sequence, note, err);
 }
 
 static int

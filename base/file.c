@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "tally/err.h"
@@ -227,4 +228,21 @@ tally_dir_make_above(const char *path, mode_t mode, struct tally_err *err)
 	}
 	free(parent);
 	return r;
+}
+
+int
+tally_file_lock(int dirfd, const char *name, struct tally_err *err)
+{
+	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return tally_err_sys(err, "%s", name);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	if (errno == EWOULDBLOCK)
+		(void)tally_err_set(err, TALLY_HELD, "%s: it is held", name);
+	else
+		(void)tally_err_sys(err, "%s", name);
+	close(fd);
+	return -1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deadlines by CLOCK_MONOTONIC. */
+/* Deadlines and durations by CLOCK_MONOTONIC. */
 #include "tally/wait.h"
 
 void
@@ -27,4 +27,19 @@ tally_deadline(struct tally_span in)
 		t.tv_sec++;
 	}
 	return t;
+}
+
+int64_t
+tally_ticks(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * TALLY_SECOND + t.tv_nsec;
+}
+
+int64_t
+tally_ticks_ms(void)
+{
+	return tally_ticks() / (TALLY_SECOND / 1000);
 }

@@ -17,6 +17,8 @@ struct bench_case {
 /* Appends the list as text, or as JSON and a newline. */
 void bench_write(struct tally_buf *out, const struct bench_case *cases, size_t n, bool json);
 
+/* Of this process, on all of its processors. */
+double bench_cpu_seconds(void);
 /* This program with other arguments, its standard output dropped: how long it
  * took, and the MiB of anonymous memory that it had at most. -1 where it fails. */
 int bench_run_self(char *const argv[], double *seconds, double *mib, struct tally_err *err);

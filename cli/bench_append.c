@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include "bench.h"
+#include "cli.h"
 #include "tally/store.h"
 
 #define GROUPS_BYTES 300
@@ -104,15 +104,6 @@ producer_stop(struct producer *p)
 		free(p->block[i].entry);
 }
 
-static double
-seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 /* One block, `batch` entries a commit. */
 static int
 consume(struct producer *p, struct tally_store *s, size_t slot, size_t batch, struct tally_err *err)
@@ -199,14 +190,14 @@ static int
 one_round(struct pair *pair, struct producer *p, const struct plan *plan, size_t round,
 	  double *plain, double *ours, struct tally_err *err)
 {
-	double n = (double)(plan->blocks * plan->block), at = seconds();
+	double n = (double)(plan->blocks * plan->block), at = cli_seconds();
 
 	for (size_t i = 0; i < plan->blocks; i++) {
 		if (plain_block(pair, plan->block, plan->batch, err) < 0)
 			return -1;
 	}
-	*plain = n / (seconds() - at);
-	at = seconds();
+	*plain = n / (cli_seconds() - at);
+	at = cli_seconds();
 	pthread_mutex_lock(&p->mutex);
 	p->wanted = plan->blocks;
 	pthread_cond_broadcast(&p->change);
@@ -215,7 +206,7 @@ one_round(struct pair *pair, struct producer *p, const struct plan *plan, size_t
 		if (consume(p, pair->ours, round * plan->blocks + i, plan->batch, err) < 0)
 			return -1;
 	}
-	*ours = n / (seconds() - at);
+	*ours = n / (cli_seconds() - at);
 	return 0;
 }
 

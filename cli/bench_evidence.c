@@ -5,7 +5,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "tally/entry.h"
 #include "tally/verify.h"
@@ -14,15 +13,6 @@
 #include "ledger.h"
 
 #define CHECKPOINTS 1000U
-
-static double
-cpu_seconds(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static int
 by_value(const void *a, const void *b)
@@ -86,7 +76,7 @@ static int
 verify(const char *export, struct tally_bytes vkey, double *rate, struct tally_err *err)
 {
 	struct tally_verify *v = NULL;
-	double began = cpu_seconds();
+	double began = bench_cpu_seconds();
 	int status = tally_verify_new(&v, err);
 
 	if (status == 0)
@@ -100,7 +90,7 @@ verify(const char *export, struct tally_bytes vkey, double *rate, struct tally_e
 				       tally_verify_problems(v) > 0
 					       ? tally_verify_problem(v, 0)->text
 					       : "not anchored");
-	*rate = CHECKPOINTS / (cpu_seconds() - began);
+	*rate = CHECKPOINTS / (bench_cpu_seconds() - began);
 	tally_verify_free(v);
 	return status;
 }

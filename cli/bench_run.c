@@ -11,6 +11,15 @@
 #include "bench.h"
 #include "cli.h"
 
+double
+bench_cpu_seconds(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 /* KiB of RssAnon, 0 when the process is gone. */
 static uint64_t
 anonymous(pid_t pid)

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tally/entry.h"
 #include "tally/verify.h"
@@ -18,15 +17,6 @@
 #define ENTRIES 262144U
 #define BATCH   4096U
 #define GROUP   100U /* bytes of each of the three groups */
-
-static double
-cpu_seconds(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* Groups of about 300 bytes together, as a start of a VM has them. */
 static int
@@ -112,7 +102,7 @@ static int
 measure(const char *path, struct tally_bytes vkey, double *rate, struct tally_err *err)
 {
 	struct tally_verify *v = NULL;
-	double began = cpu_seconds();
+	double began = bench_cpu_seconds();
 	int status = tally_verify_new(&v, err);
 
 	if (status == 0)
@@ -126,7 +116,7 @@ measure(const char *path, struct tally_bytes vkey, double *rate, struct tally_er
 				       tally_verify_problems(v) > 0
 					       ? tally_verify_problem(v, 0)->text
 					       : "not anchored");
-	*rate = ENTRIES / (cpu_seconds() - began);
+	*rate = ENTRIES / (bench_cpu_seconds() - began);
 	tally_verify_free(v);
 	return status;
 }
@@ -136,7 +126,7 @@ static double
 hash_plainly(bool payloads)
 {
 	uint8_t bytes[256] = { 0 }, hash[TALLY_HASH];
-	double began = cpu_seconds();
+	double began = bench_cpu_seconds();
 
 	for (unsigned i = 0; i < ENTRIES; i++) {
 		tally_put_u32(bytes, i);
@@ -145,7 +135,7 @@ hash_plainly(bool payloads)
 		for (unsigned g = 0; payloads && g < TALLY_GROUPS; g++)
 			tally_sha256(hash, tally_bytes(bytes, 1 + TALLY_SALT + GROUP));
 	}
-	return ENTRIES / (cpu_seconds() - began);
+	return ENTRIES / (bench_cpu_seconds() - began);
 }
 
 int

@@ -5,11 +5,9 @@
  * something else? Whoever opens it has it alone until he closes it, so that what was
  * checked is still so when the record is added.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "tally/csv.h"
@@ -86,14 +84,12 @@ take(void *ctx, const char *name, struct tally_bytes content, struct tally_err *
 static int
 take_lock(struct enrol_register *r, struct tally_err *err)
 {
-	r->lock = openat(r->fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (r->lock < 0)
-		return tally_err_sys(err, "%s/%s", r->dir, LOCK);
-	if (flock(r->lock, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? tally_err_set(err, TALLY_HELD,
-							    "%s: another enroller is at it", r->dir)
-					    : tally_err_sys(err, "%s/%s", r->dir, LOCK);
-	return 0;
+	r->lock = tally_file_lock(r->fd, LOCK, err);
+	if (r->lock >= 0)
+		return 0;
+	return err->code == TALLY_HELD
+		       ? tally_err_set(err, TALLY_HELD, "%s: another enroller is at it", r->dir)
+		       : tally_err_prefix(err, "%s", r->dir);
 }
 
 int

@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "tally/parse.h"
+#include "tally/wait.h"
 #include "cli.h"
 
 struct parse {
@@ -136,8 +136,5 @@ cli_print(struct tally_bytes text, struct tally_err *err)
 double
 cli_seconds(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)tally_ticks() / 1e9;
 }

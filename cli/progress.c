@@ -5,26 +5,16 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "tally/time.h"
+#include "tally/wait.h"
 #include "cli.h"
-
-static int64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * TALLY_SECOND + t.tv_nsec;
-}
 
 void
 cli_progress_begin(struct cli_progress *p, const char *what)
 {
 	*p = (struct cli_progress){ .what = what,
-				    .began = now_ns(),
+				    .began = tally_ticks(),
 				    .tty = isatty(STDERR_FILENO) == 1 };
 }
 
@@ -35,7 +25,7 @@ cli_progress_show(struct cli_progress *p, uint64_t done, uint64_t all)
 
 	if (!p->tty)
 		return;
-	now = now_ns();
+	now = tally_ticks();
 	if (now - p->began < TALLY_SECOND || now - p->shown < TALLY_SECOND / 4)
 		return;
 	p->shown = now;

@@ -5,12 +5,10 @@
  * what it cosigned, and must not be started again. What it knows of logs that
  * have left the list stays, for they may come back.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 #include "tally/err.h"
 #include "tally/parse.h"
@@ -220,15 +218,12 @@ read_key(struct tally_witness *w, struct tally_err *err)
 static int
 take_lock(struct tally_witness *w, struct tally_err *err)
 {
-	w->lock = openat(w->dir, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (w->lock < 0)
-		return tally_err_sys(err, "%s/%s", w->path, LOCK);
-	if (flock(w->lock, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK
-			       ? tally_err_set(err, TALLY_HELD, "%s: another witness runs here",
-					       w->path)
-			       : tally_err_sys(err, "%s/%s", w->path, LOCK);
-	return 0;
+	w->lock = tally_file_lock(w->dir, LOCK, err);
+	if (w->lock >= 0)
+		return 0;
+	return err->code == TALLY_HELD
+		       ? tally_err_set(err, TALLY_HELD, "%s: another witness runs here", w->path)
+		       : tally_err_prefix(err, "%s", w->path);
 }
 
 int

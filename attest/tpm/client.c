@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include "tally/err.h"
+#include "tally/wait.h"
 #include "tally/parse.h"
 #include "tally/tpm.h"
 #include "protocol.h"
@@ -55,27 +55,17 @@ lost(struct client *c, const char *why, struct tally_err *err)
 	return tally_err_set(err, TALLY_TPM, "tallyd-tpm: %s", c->gone);
 }
 
-/* Milliseconds on a clock that nobody sets. */
-static int64_t
-ticks(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* The length of the answer, 0 at the end of the stream, -1 at the time-out, when
  * it is cancelled, or at an error. */
 static ssize_t
 get_answer(struct client *c)
 {
-	int64_t end = ticks() + c->timeout_ms;
+	int64_t end = tally_ticks_ms() + c->timeout_ms;
 
 	for (;;) {
 		struct pollfd p[] = { { .fd = c->fd, .events = POLLIN },
 				      { .fd = c->cancelled, .events = POLLIN } };
-		int64_t left = end - ticks();
+		int64_t left = end - tally_ticks_ms();
 		int ready = poll(p, 2, left > 0 ? (int)left : 0);
 		ssize_t n;
 

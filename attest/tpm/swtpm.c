@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "tally/err.h"
+#include "tally/wait.h"
 #include "wire.h"
 
 static int connect_ms = 5000;
@@ -50,7 +51,7 @@ static int
 reach(const struct tpm_transport *t, const char *peer, struct tally_err *err)
 {
 	const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
-	int64_t end = wire_ticks() + connect_ms;
+	int64_t end = tally_ticks_ms() + connect_ms;
 	struct addrinfo *found = NULL;
 	char port[8];
 	int r, fd = -1;

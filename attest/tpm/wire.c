@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <tss2/tss2_tpm2_types.h>
 #include <unistd.h>
 #include "tally/bytes.h"
 #include "tally/err.h"
+#include "tally/wait.h"
 #include "wire.h"
 
 #define MAGIC     0x54414c4c59535754ull /* of this transport */
@@ -46,21 +46,12 @@ own(TSS2_TCTI_CONTEXT *context)
 	return context && TSS2_TCTI_MAGIC(context) == MAGIC ? (struct wire *)(void *)context : NULL;
 }
 
-int64_t
-wire_ticks(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int
 wire_wait(int fd, short events, int64_t end)
 {
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = events };
-		int64_t left = end - wire_ticks();
+		int64_t left = end - tally_ticks_ms();
 		int r = poll(&p, 1, left > 0 ? (int)left : 0);
 
 		if (r >= 0 || errno != EINTR)
@@ -138,7 +129,7 @@ transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *command)
 		return TSS2_TCTI_RC_IO_ERROR;
 	memcpy(t->command, command, size);
 	t->command_len = size;
-	rc = give_command(t, wire_ticks() + state.response_ms);
+	rc = give_command(t, tally_ticks_ms() + state.response_ms);
 	t->waiting = rc == TSS2_RC_SUCCESS;
 	return rc;
 }
@@ -200,14 +191,14 @@ is_not_yet(const struct wire *t)
 static TSS2_RC
 settle(struct wire *t)
 {
-	int64_t end = wire_ticks() + state.response_ms, pause = PAUSE;
+	int64_t end = tally_ticks_ms() + state.response_ms, pause = PAUSE;
 	TSS2_RC rc;
 
 	for (;;) {
 		rc = gather_response(t, end);
 		if (rc != TSS2_RC_SUCCESS || !is_not_yet(t))
 			return rc;
-		if (wire_ticks() + pause >= end)
+		if (tally_ticks_ms() + pause >= end)
 			return fail(t, "it puts a command off, again and again");
 		(void)poll(NULL, 0, (int)pause);
 		pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;

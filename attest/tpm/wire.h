@@ -24,9 +24,7 @@ const struct tally_err *wire_failure(void);
 /* How long a response may take, all attempts together. */
 void wire_set_timeout(int response_ms);
 
-/* For who makes descriptors: milliseconds on a clock that nobody sets; until `events`
- * or that end: 1, 0 at the end, -1. */
-int64_t wire_ticks(void);
+/* For who makes descriptors: until `events` or that end (tally_ticks_ms): 1, 0 at the end, -1. */
 int wire_wait(int fd, short events, int64_t end);
 
 #endif

@@ -32,6 +32,8 @@ int tally_file_replace(const struct tally_disk *disk, int dirfd, const char *nam
  * not followed). */
 int tally_file_read(int dirfd, const char *name, size_t max, struct tally_buf *out,
 		    struct tally_err *err);
+/* A lock for as long as the descriptor is open; TALLY_HELD where somebody else has it. -1 fails. */
+int tally_file_lock(int dirfd, const char *name, struct tally_err *err);
 /* A folder made durably (mkdir, fsync of the parent); fine where it exists. */
 int tally_dir_make(const char *path, mode_t mode, struct tally_err *err);
 /* The folders above `path`, those that are not there. */

@@ -10,5 +10,8 @@
 /* A condition whose pthread_cond_timedwait takes deadlines as below. */
 void tally_cond_init(pthread_cond_t *cond);
 struct timespec tally_deadline(struct tally_span in);
+/* CLOCK_MONOTONIC, in ns and in ms: for how long something takes. */
+int64_t tally_ticks(void);
+int64_t tally_ticks_ms(void);
 
 #endif

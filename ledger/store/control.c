@@ -11,21 +11,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 #include "store_internal.h"
+#include "tally/wait.h"
 
 #define LINE_MAX_BYTES 65536
 #define SERVE_MS       5000 /* a request is one line that is there already */
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* 0 ready, -1 with errno (ETIMEDOUT). */
 static int
@@ -34,7 +25,7 @@ wait_for(int fd, short events, int64_t deadline)
 	struct pollfd p = { .fd = fd, .events = events };
 
 	for (;;) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - tally_ticks_ms();
 		int n = poll(&p, 1, left > 0 ? (int)left : 0);
 
 		if (n > 0)
@@ -121,7 +112,7 @@ int
 tally_control_ask(const char *ledger, const char *request, int timeout_ms, struct tally_buf *answer,
 		  struct tally_err *err)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = tally_ticks_ms() + timeout_ms;
 	struct sockaddr_un address;
 	struct tally_buf line = TALLY_BUF_INIT;
 	int dirfd, fd = socket_at(ledger, &dirfd, &address, err), r;
@@ -191,14 +182,14 @@ tally_control_serve(int connection,
 
 	if (r < 0)
 		refuse(&out, "not allowed");
-	else if ((r = receive_line(connection, &request, now_ms() + SERVE_MS, err)) < 0)
+	else if ((r = receive_line(connection, &request, tally_ticks_ms() + SERVE_MS, err)) < 0)
 		refuse(&out, "malformed request");
 	else if (answer(ctx, tally_buf_view(&request), &out) < 0 || out.len == 0 ||
 		 memchr(out.p, '\n', out.len) != NULL || out.len >= LINE_MAX_BYTES)
 		refuse(&out, "no answer");
 	tally_buf_add_u8(&out, '\n');
 	/* The first error is the one that tells. */
-	if (send_line(connection, tally_buf_view(&out), now_ms() + SERVE_MS,
+	if (send_line(connection, tally_buf_view(&out), tally_ticks_ms() + SERVE_MS,
 		      r < 0 ? &second : err) < 0)
 		r = -1;
 	tally_buf_deinit(&request);

@@ -23,6 +23,7 @@
 #include "testlib.h"
 #include "wire.h"
 #include "tally/err.h"
+#include "tally/wait.h"
 
 #define SHORT_MS 400
 
@@ -304,12 +305,12 @@ what_a_tpm_has_not_done_yet_is_asked_again_after_a_pause(void **state)
 	struct place *p = *state;
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
-		int64_t began = wire_ticks();
+		int64_t began = tally_ticks_ms();
 
 		order(p, TPM2_CC_Quote, 3, ANSWER, codes[i]);
 		assert_int_equal(quote(p), 0);
 		assert_int_equal(p->orders->commands, 4);
-		assert_true(wire_ticks() - began >= 20 + 40 + 80);
+		assert_true(tally_ticks_ms() - began >= 20 + 40 + 80);
 	}
 }
 
@@ -337,12 +338,12 @@ static void
 a_tpm_that_does_not_answer_is_given_up_in_its_time(void **state)
 {
 	struct place *p = *state;
-	int64_t began = wire_ticks();
+	int64_t began = tally_ticks_ms();
 
 	wire_set_timeout(SHORT_MS);
 	order(p, TPM2_CC_Quote, 1, HANG, 0);
 	fails(p, "/dev/tpmrm0: no answer in time", true);
-	assert_in_range(wire_ticks() - began, SHORT_MS, 20000);
+	assert_in_range(tally_ticks_ms() - began, SHORT_MS, 20000);
 }
 
 static void
