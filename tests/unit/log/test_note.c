@@ -133,6 +133,39 @@ no_changed_bit_of_a_note_passes(void **state)
 	tally_buf_deinit(&scratch), tally_buf_deinit(&blob);
 }
 
+/* S + L is the same number for the equation, and would make two signatures of one. */
+static void
+a_signature_in_another_spelling_is_refused(void **state)
+{
+	static const uint8_t order[32] = {
+		0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,
+		0xa2, 0xde, 0xf9, 0xde, 0x14, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+		0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10,
+	};
+	struct keys *k = *state;
+	struct tally_buf scratch = TALLY_BUF_INIT;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_note note;
+	unsigned carry = 0;
+	uint8_t *s;
+
+	assert_int_equal(tally_note_parse(&note, tally_buf_view(&k->note), &scratch, &err), 0);
+	assert_int_equal(tally_note_verify(&note, &k->log, &err), 1);
+	assert_int_equal(note.line[0].sig_len, 64);
+	assert_true(note.line[0].sig >= scratch.p &&
+		    note.line[0].sig + 64 <= scratch.p + scratch.len);
+	s = scratch.p + (note.line[0].sig - scratch.p) + 32;
+	for (size_t i = 0; i < sizeof(order); i++) {
+		carry += (unsigned)s[i] + order[i];
+		s[i] = (uint8_t)carry;
+		carry >>= 8;
+	}
+	assert_int_equal(carry, 0);
+	assert_int_equal(tally_note_verify(&note, &k->log, &err), -1);
+	assert_int_equal(tally_note_verify(&note, &k->witness, &err), 1);
+	tally_buf_deinit(&scratch);
+}
+
 static void
 an_unknown_key_is_none_and_a_known_one_must_verify(void **state)
 {
@@ -364,6 +397,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(notes_are_those_that_python_signs),
 		cmocka_unit_test(no_changed_bit_of_a_note_passes),
+		cmocka_unit_test(a_signature_in_another_spelling_is_refused),
 		cmocka_unit_test(an_unknown_key_is_none_and_a_known_one_must_verify),
 		cmocka_unit_test(malformed_notes_are_refused),
 		cmocka_unit_test(the_text_ends_at_the_last_blank_line),
