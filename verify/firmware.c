@@ -52,7 +52,7 @@ is_judged(const struct tally_export *x, const struct session *s)
 	const struct anchors *a = x->anchors;
 
 	return a->count + a->n_enrollers + a->n_records + a->n_firmware > 0 &&
-	       !tally_bytes_eq(s->st.transport, tally_bytes_str("libtpms"));
+	       tally_class_enrolled(TALLY_CLASS_CERTIFIED, s->st.transport) > TALLY_CLASS_SOFTWARE;
 }
 
 static void
