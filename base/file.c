@@ -33,14 +33,31 @@ write_all(const struct tally_disk *disk, int fd, struct tally_bytes content)
 	return 0;
 }
 
+/* What root writes into somebody's folder is his, who has to read it afterwards. */
+static int
+give_to_owner(int dirfd, int fd)
+{
+	struct stat dir, file;
+
+	if (geteuid() != 0)
+		return 0;
+	if (fstat(dirfd, &dir) < 0 || fstat(fd, &file) < 0)
+		return -1;
+	if (dir.st_uid == file.st_uid)
+		return 0;
+	return fchown(fd, dir.st_uid, dir.st_gid);
+}
+
 /* Fills the open temporary file and closes it in any case. */
 static int
-fill(const struct tally_disk *disk, int fd, struct tally_bytes content, mode_t mode,
+fill(const struct tally_disk *disk, int dirfd, int fd, struct tally_bytes content, mode_t mode,
      const char *name, struct tally_err *err)
 {
 	int r = 0;
 
-	if (fchmod(fd, mode) < 0)
+	if (give_to_owner(dirfd, fd) < 0)
+		r = tally_err_sys(err, "%s: set owner", name);
+	else if (fchmod(fd, mode) < 0)
 		r = tally_err_sys(err, "%s: set mode", name);
 	else if (write_all(disk, fd, content) < 0)
 		r = tally_err_sys(err, "%s: write", name);
@@ -93,7 +110,7 @@ tally_file_replace(const struct tally_disk *disk, int dirfd, const char *name,
 		free(temporary);
 		return r;
 	}
-	r = fill(disk, fd, content, mode, name, err);
+	r = fill(disk, dirfd, fd, content, mode, name, err);
 	if (r == 0 && keep)
 		r = keep_previous(disk, dirfd, name, err);
 	if (r == 0 && disk->rename(disk->ctx, dirfd, temporary, dirfd, name) < 0)

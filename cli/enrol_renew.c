@@ -33,20 +33,31 @@ open_tpm(const char *ledger, struct tally_err *err)
 	return fd;
 }
 
+/* From here on nothing waits: what is left of an older renewal names an older key, and
+ * would have the new one take its place with nobody's record. */
+static int
+forget_public(int dir, struct tally_err *err)
+{
+	if (unlinkat(dir, PUBLIC, 0) < 0 && errno != ENOENT)
+		return tally_err_sys(err, "tpm/%s", PUBLIC);
+	return fsync(dir) < 0 ? tally_err_sys(err, "tpm") : 0;
+}
+
 int
 enrol_next_key(struct cli_ledger *l, struct tally_buf *public, struct tally_err *err)
 {
-	int r = l->tpm->next_key(l->tpm->ctx, public, err), dir;
+	int dir = open_tpm(tally_store_path(l->store), err), r;
 
-	if (r < 0)
-		return -1;
-	dir = open_tpm(tally_store_path(l->store), err);
 	if (dir < 0)
 		return -1;
-	r = tally_file_replace(tally_disk_real(), dir, PUBLIC, tally_buf_view(public), 0600, false,
-			       err);
+	r = forget_public(dir, err);
+	if (r == 0)
+		r = l->tpm->next_key(l->tpm->ctx, public, err);
+	if (r >= 0)
+		r = tally_file_replace(tally_disk_real(), dir, PUBLIC, tally_buf_view(public), 0600,
+				       false, err);
 	close(dir);
-	return r;
+	return r < 0 ? -1 : 0;
 }
 
 bool
@@ -72,9 +83,7 @@ take_place(int dir, struct tally_err *err)
 	/* Gone already, and only its public half left, where somebody died here. */
 	if (renameat(dir, NEXT, dir, "ak") < 0 && errno != ENOENT)
 		return tally_err_sys(err, "tpm/%s", NEXT);
-	if (fsync(dir) < 0 || unlinkat(dir, PUBLIC, 0) < 0)
-		return tally_err_sys(err, "tpm");
-	return 0;
+	return fsync(dir) < 0 ? tally_err_sys(err, "tpm") : forget_public(dir, err);
 }
 
 int

@@ -68,7 +68,7 @@ bring_together(struct tally_seal *s, bool *settled, struct tally_err *err)
 	uint8_t found[TALLY_HASH], expected[TALLY_HASH];
 	struct tally_tpm_info info;
 	struct tally_row row;
-	bool current = false;
+	bool current = false, pending;
 	int known, rows;
 
 	if (s->tpm->info(s->tpm->ctx, &info, err) < 0)
@@ -79,17 +79,22 @@ bring_together(struct tally_seal *s, bool *settled, struct tally_err *err)
 	known = session_load(s, err);
 	if (known < 0 || read_pcr(s, &info, known == 1, found, err) < 0)
 		return -1;
+	pending = rows == 1 && row.state == TALLY_ROW_PENDING;
+	s->left_pcr = false;
 	if (known == 1) {
 		chain_value(s, rows == 1 ? &row : NULL, expected);
 		current = session_is_current(s, &info, found, expected);
+		s->left_pcr = session_left_pcr(s, &info, found, expected) ||
+			      (pending && row.session == s->session &&
+			       session_left_pcr(s, &info, found, row.after));
 	}
-	if (rows == 1 && row.state == TALLY_ROW_PENDING &&
-	    (!current || row.session != s->session) && settle_lost(s, &row, &info, err) < 0)
+	if (pending && (!current || row.session != s->session) &&
+	    settle_lost(s, &row, &info, err) < 0)
 		return -1;
 	if (!current)
 		return session_begin(s, &info, found, err);
 	memcpy(s->value, expected, TALLY_HASH);
-	if (rows == 1 && row.state == TALLY_ROW_PENDING)
+	if (pending && row.state == TALLY_ROW_PENDING)
 		return settle_pending(s, &row, found, settled, err);
 	return 0;
 }

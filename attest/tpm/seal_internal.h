@@ -26,6 +26,7 @@ struct tally_seal {
 	/* The ledger PCR where nobody else extends it: what the next row begins at.
 	 * Without a ledger PCR the rows chain all the same, from zero. */
 	uint8_t value[TALLY_HASH];
+	bool left_pcr;   /* what the next statement finds in the ledger PCR is ours */
 	bool ready;      /* nothing is pending, and the above is current */
 	bool unanchored; /* its session began here, and has no anchor yet */
 };
@@ -43,6 +44,10 @@ int session_load(struct tally_seal *s, struct tally_err *err);
  * is the value that the ledger PCR had in it at least. */
 bool session_is_current(const struct tally_seal *s, const struct tally_tpm_info *info,
 			const uint8_t value[TALLY_HASH], const uint8_t expected[TALLY_HASH]);
+/* Whether the loaded statement is of that TPM session, of another key say, and led to that value
+ * of the ledger PCR. */
+bool session_left_pcr(const struct tally_seal *s, const struct tally_tpm_info *info,
+		      const uint8_t value[TALLY_HASH], const uint8_t expected[TALLY_HASH]);
 /* Writes a statement for the TPM's present session. */
 int session_begin(struct tally_seal *s, const struct tally_tpm_info *info,
 		  const uint8_t value[TALLY_HASH], struct tally_err *err);

@@ -78,6 +78,16 @@ session_is_current(const struct tally_seal *s, const struct tally_tpm_info *info
 	       memcmp(expected, zero, TALLY_HASH) == 0;
 }
 
+bool
+session_left_pcr(const struct tally_seal *s, const struct tally_tpm_info *info,
+		 const uint8_t value[TALLY_HASH], const uint8_t expected[TALLY_HASH])
+{
+	return s->st.reset_count == info->reset_count &&
+	       s->st.restart_count == info->restart_count && !s->st.foreign &&
+	       tally_bytes_eq(s->st.ek_public, info->ek_public) &&
+	       s->st.ledger_pcr == s->wanted_pcr && memcmp(value, expected, TALLY_HASH) == 0;
+}
+
 static int
 encode(struct tally_seal *s, const struct tally_tpm_info *info, const uint8_t value[TALLY_HASH],
        uint64_t size, const uint8_t root[TALLY_HASH], struct tally_err *err)
@@ -101,8 +111,10 @@ encode(struct tally_seal *s, const struct tally_tpm_info *info, const uint8_t va
 		.prev_root = tally_bytes(root, TALLY_HASH),
 		.transport = tally_bytes_str(info->transport),
 		.ledger_pcr_value = tally_bytes(value, TALLY_HASH),
-		/* After a resume (restartCount > 0) the PCR is kept, and ours. */
-		.foreign = info->restart_count == 0 && memcmp(value, zero, TALLY_HASH) != 0,
+		/* After a resume (restartCount > 0) the PCR is kept, and ours; and so it is
+		 * behind another statement of the same session, of another key say. */
+		.foreign = info->restart_count == 0 && !s->left_pcr &&
+			   memcmp(value, zero, TALLY_HASH) != 0,
 	};
 
 	if (info->nv_public.len > 0)

@@ -22,7 +22,8 @@ struct tally_disk {
 const struct tally_disk *tally_disk_real(void);
 
 /* Temporary file beside it, write, fdatasync, rename, fsync of the folder:
- * after a crash the file holds the old or the new content, whole.
+ * after a crash the file holds the old or the new content, whole. What root
+ * writes into a folder of somebody else is that one's, as its other files are.
  * `keep`: the previous content stays as NAME.prev. `dirfd` is an open folder
  * (no AT_FDCWD: it is synced); `name` has no slash. */
 int tally_file_replace(const struct tally_disk *disk, int dirfd, const char *name,

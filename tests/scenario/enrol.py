@@ -211,6 +211,8 @@ def renewed(suite, tpm, ledger, desk, authority):
         suite.must("checkpoint", of)
 
     old = keys()[-1]
+    if os.geteuid() == 0:  # as an agent's, which root renews
+        os.chown(ledger / "tpm", 12345, 23456)
     with suite.case("a new attestation key is enrolled in a session of the old one, and comes with the next"):
         record = desk.issue(ledger, new_key=True)
         check("(enrolled again)" in desk.told, desk.told)
@@ -224,6 +226,7 @@ def renewed(suite, tpm, ledger, desk, authority):
         check(answer["holds"] and answer["anchored"] and answer["class"] == "software (libtpms)", str(answer))
         check("counts for nothing" not in text, text)
         check(not (ledger / "tpm/ak.next").exists() and not (ledger / "tpm/ak.next.public").exists(), "it still waits")
+        check((ledger / "tpm/ak").stat().st_uid == (ledger / "tpm").stat().st_uid, "it is somebody else's")
     with suite.case("who dies between the record and the key gives the record again"):
         record = desk.issue(ledger, new_key=True)
         waiting = [ledger / "tpm" / name for name in ("ak.next", "ak.next.public")]
@@ -242,6 +245,15 @@ def renewed(suite, tpm, ledger, desk, authority):
         check(keys()[-1] != before, "it did not come")
         check(len(kinds(suite, ledger, "enrolment")) == count, "a second record")
         verdict(suite, ledger, *pins)
+    with suite.case("what is left of an older renewal brings no key that nobody enrolled"):
+        shutil.copy(suite.scratch / "ak.next.public", ledger / "tpm")  # of the present key, as after a death behind its renaming
+        blocked, kept = ledger / "tpm/.ak.next.public.new", (ledger / "tpm/ak").read_bytes()
+        blocked.mkdir()
+        suite.refused("enrol", "request", ledger, "--new-key", "-o", suite.scratch / "unused", code=3, names=["ak.next.public"])
+        blocked.rmdir()
+        check((ledger / "tpm/ak.next").exists(), "no key waits")
+        suite.must("enrol", "accept", ledger, record)
+        check((ledger / "tpm/ak").read_bytes() == kept, "the waiting key took its place")
     with suite.case("a new key that another enroller signs is refused"):
         other = Desk(suite, "rival", *(authority / name for name in ("swtpm-localca-rootca-cert.pem", "issuercert.pem")))
         count = len(kinds(suite, ledger, "enrolment"))

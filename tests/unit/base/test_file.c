@@ -266,6 +266,33 @@ folders_above_are_made_where_they_are_missing(void **state)
 	free(under);
 }
 
+static void
+what_root_writes_into_somebody_s_folder_is_his(void **state)
+{
+	struct place *p = *state;
+	struct tally_err err;
+	struct stat st;
+
+	if (geteuid() != 0) {
+		print_message("skipped: not root, who alone can give files away\n");
+		skip();
+	}
+	assert_int_equal(fchown(p->fd, 12345, 23456), 0);
+	assert_int_equal(tally_file_replace(tally_disk_real(), p->fd, "f", tally_bytes_str("a"),
+					    0600, false, &err),
+			 0);
+	assert_int_equal(fstatat(p->fd, "f", &st, 0), 0);
+	assert_true(st.st_uid == 12345 && st.st_gid == 23456);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	/* In a folder of his own it stays root's. */
+	assert_int_equal(fchown(p->fd, 0, 0), 0);
+	assert_int_equal(tally_file_replace(tally_disk_real(), p->fd, "f", tally_bytes_str("b"),
+					    0600, true, &err),
+			 0);
+	assert_int_equal(fstatat(p->fd, "f", &st, 0), 0);
+	assert_int_equal(st.st_uid, 0);
+}
+
 int
 main(void)
 {
@@ -274,6 +301,8 @@ main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(
 			whatever_call_fails_the_file_is_old_or_new_and_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_root_writes_into_somebody_s_folder_is_his,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_disk_is_told_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(short_and_interrupted_writes_go_on, setup,
 						teardown),

@@ -172,6 +172,38 @@ a_pcr_that_is_not_zero_after_a_reset_is_recorded_as_foreign(void **state)
 	judge(b);
 }
 
+/* The TPM goes on with another attestation key, in the session that it is in. */
+static void
+take_new_key(struct bench *b)
+{
+	EVP_PKEY_free(b->tpm.ak);
+	b->tpm.ak = faketpm_key();
+	tally_buf_clear(&b->tpm.ak_public);
+	faketpm_public_ak(&b->tpm.ak_public, b->tpm.ak, TALLY_AK_ATTRIBUTES);
+}
+
+static void
+a_new_key_within_a_session_finds_its_own_pcr_and_nobody_else_s(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(open_seal(b), 0);
+	append_and_checkpoint(b);
+	take_new_key(b);
+	assert_int_equal(open_seal(b), 0);
+	assert_int_equal(b->journal.sessions, 2);
+	assert_false(is_foreign(b, 1));
+	append_and_checkpoint(b);
+	faketpm_foreign(&b->tpm, 14);
+	take_new_key(b);
+	assert_int_equal(open_seal(b), 0);
+	assert_true(is_foreign(b, 2));
+	append_and_checkpoint(b);
+	take_new_key(b);
+	assert_int_equal(open_seal(b), 0);
+	assert_true(is_foreign(b, 3)); /* it stays so */
+}
+
 static void
 a_tpm_that_was_set_back_begins_a_session_though_its_counters_agree(void **state)
 {
@@ -488,6 +520,7 @@ main(void)
 		CASE(a_session_has_one_statement_however_often_it_is_opened),
 		CASE(a_reset_and_a_resume_begin_sessions_of_their_own),
 		CASE(a_pcr_that_is_not_zero_after_a_reset_is_recorded_as_foreign),
+		CASE(a_new_key_within_a_session_finds_its_own_pcr_and_nobody_else_s),
 		CASE(a_tpm_that_was_set_back_begins_a_session_though_its_counters_agree),
 		CASE(a_foreign_extend_between_checkpoints_is_recorded_and_the_note_sealed_anew),
 		CASE(entries_that_come_in_while_the_statement_is_made_do_not_upset_it),
