@@ -33,10 +33,9 @@ corrected_entry(struct corrected *c, uint64_t index, const struct tally_header *
 	bool boot = c->any && h->boot != c->boot;
 	uint64_t ran = h->uptime - c->uptime;
 
-	if (!c->any || (boot && set > 0))
+	/* What no host's clocks can say corrects nothing. */
+	if (!c->any || (boot && set > 0) || (!boot && __builtin_sub_overflow(set, ran, &set)))
 		set = 0;
-	else if (!boot && __builtin_sub_overflow(set, ran, &set))
-		set = 0; /* no uptime of a host */
 	*c = (struct corrected){ .any = true,
 				 .boot = h->boot,
 				 .wall = wall,
