@@ -104,7 +104,7 @@ restore(const struct arguments *a, struct tally_err *err)
 	fprintf(stderr,
 		"tallyd-tpm: %s: the TPM goes on from the state before. Who verifies the ledger "
 		"will see an unclean stop and, where they show, a boot without a session and a "
-		"gap of the anchors.\n",
+		"counter that was behind.\n",
 		a->state);
 	return 0;
 }

@@ -136,6 +136,22 @@ def steps(suite, estate, witness):
     with suite.case("one value of the counter over both is the proof of a fork"):
         answer = verdict(suite, pins, 1, first, second)
         check({"tpm-12", "tpm-16"} <= checks(answer) and "proof of a fork" in answer.text, answer.text)
+    with suite.case("a TPM restored from a state of before its last anchors: the ledger says so and holds, and no "
+                    "value of its counter is used twice"):
+        state = estate.h1 / "tpm/state"
+        older = state.read_bytes()
+        estate.go_on()
+        state.write_bytes(b"damaged")
+        state.with_name("state.prev").write_bytes(older)
+        done = subprocess.run([suite.env.get("TALLY_TPM_HELPER", "tallyd-tpm"), "--state", state.parent, "--restore"],
+                              env=suite.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                              check=False)
+        check(done.returncode == 0, str(done))
+        estate.go_on()
+        before = estate.counters()
+        check(before == sorted(set(before)), str(before))
+        answer = verdict(suite, pins, 0, estate.export("restored"))
+        check("the TPM was set back" in answer.text, answer.text)
     with suite.case("the TPM put back alone: no value of its counter is used twice, and its clocks tell"):
         shutil.rmtree(estate.h1 / "tpm")
         shutil.copytree(saved / "tpm", estate.h1 / "tpm")
