@@ -246,6 +246,21 @@ find(struct chip *c, const struct counter *k, struct tally_err *err)
 	return read_public(c, err) < 0 ? -1 : 1;
 }
 
+/* Somebody may have defined the index again, alike but for its auth: without a word in the
+ * statement no anchor would come any more, and nothing would say so. */
+static bool
+is_strangers(struct chip *c)
+{
+	TPM2B_MAX_NV_BUFFER *data = NULL;
+	TSS2_RC rc = Esys_NV_Read(c->esys, c->nv, c->nv, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+				  ESYS_TR_NONE, COUNTER, 0, &data);
+	TSS2_RC error = rc & (TPM2_RC_FMT1 | 0x3fu); /* without whose session it is */
+
+	Esys_Free(data);
+	return (rc & TSS2_RC_LAYER_MASK) == 0 && (rc & TPM2_RC_FMT1) != 0 &&
+	       (error == TPM2_RC_BAD_AUTH || error == TPM2_RC_AUTH_FAIL);
+}
+
 /* One that was begun, or that stands beside a TPM that is made anew, may not be there. */
 static int
 take_up(struct chip *c, const struct counter *k, uint64_t state, bool create,
@@ -267,7 +282,8 @@ take_up(struct chip *c, const struct counter *k, uint64_t state, bool create,
 	}
 	if (r <= 0 || tally_counter_public(tally_buf_view(&c->nv_public), &index, &refused) < 0)
 		return go_without(c, refused.text);
-	return 0;
+	return is_strangers(c) ? go_without(c, "its auth is not ours: somebody defined it again")
+			       : 0;
 }
 
 int

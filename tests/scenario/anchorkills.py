@@ -24,9 +24,10 @@ NAMES = {QUOTE: "the quote", NV_READ: "the reading of the counter", INCREMENT: "
 
 
 # In the order of FORMAT.md section 6: the n-th of that code in a command that goes on from the step before.
-BEGIN = [(NV_READ, 1, False), (NV_READ, 1, True), (QUOTE, 1, False), (QUOTE, 1, True)]  # before the intent
+# The first reading of the counter is the start's, which tries its auth.
+BEGIN = [(NV_READ, 2, False), (NV_READ, 2, True), (QUOTE, 1, False), (QUOTE, 1, True)]  # before the intent
 STEPS = [(QUOTE, 2, False, "the intent is written"), (QUOTE, 1, True, "its note is quoted, the row is not written"),
-         (NV_READ, 1, False, "its note is attested"), (INCREMENT, 1, False, "the counter is read"),
+         (NV_READ, 2, False, "its note is attested"), (INCREMENT, 1, False, "the counter is read"),
          (INCREMENT, 1, True, "the counter is incremented"), (CERTIFY, 1, False, "it is known to be incremented"),
          (CERTIFY, 1, True, "the counter is certified"), (GET_TIME, 1, False, "the certification is known"),
          (GET_TIME, 1, True, "the time is told"), (QUOTE, 1, False, "the anchor's entry is written"),

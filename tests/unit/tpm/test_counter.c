@@ -162,8 +162,10 @@ a_counter_that_is_made_again_does_not_go_back(void **state)
 	Esys_Free(public);
 	Esys_TR_Close(p->chip.esys, &again);
 	close_chip(p);
-	/* Our auth is not the owner's: it is named by the statement, but cannot be counted. */
+	/* Our auth is not its owner's: no statement names it, which is found, and it is not
+	 * counted. */
 	open_chip(p, false);
+	assert_int_equal(p->chip.nv_public.len, 0);
 	assert_int_equal(chip_counter_increment(&p->chip, &p->err), -1);
 	close_chip(p);
 }
