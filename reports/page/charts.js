@@ -26,7 +26,8 @@ function axis(g, left, width, y, height, most) {
   for (const [ms, label] of ticks(most)) {
     const at = left + r1(x(ms, width));
     g.append(svg('line', { class: 'grid', x1: at, x2: at, y1: y - height, y2: y + 4 }));
-    g.append(svg('text', { class: 'faint', x: at, y: y + 16, 'text-anchor': 'middle' }, label));
+    const last = at > left + width - 20; // its half would stand outside
+    g.append(svg('text', { class: 'faint', x: last ? left + width + 8 : at, y: y + 16, 'text-anchor': last ? 'end' : 'middle' }, label));
   }
 }
 const narrow = () => document.documentElement.clientWidth < 640;
@@ -62,7 +63,7 @@ function positionBar(p) {
   const width = narrow() ? 340 : 900, low = Number(p.low), measured = Number(p.measured), high = Number(p.high ?? p.measured), held = p.entitled === null ? null : Number(p.entitled);
   const top = Math.max(high, held ?? 0, 1) * 1.08, at = (v) => r1(v / top * width);
   const short = held !== null && held < measured, lack = p.surplus.measured;
-  const words = held === null ? 'nothing told about what is held' : short ? `short by ${amount(String(lack).replace('-', ''))}` : `enough, ${amount(lack)} over`;
+  const words = held === null ? 'nothing told about what is held' : short ? `short by ${amount(String(lack).replace('-', ''))}` : Number(lack) === 0 ? 'just enough' : `enough, ${amount(lack)} over`;
   const g = svg('svg', { viewBox: `0 0 ${width} 44`, role: 'img', 'aria-label': plain(`${p.rule}: low ${p.low}, measured ${p.measured}, high ${p.high ?? 'not told'}, held ${p.entitled ?? 'not told'}: ${words}`) },
     svg('rect', { class: 'track', x: 0.5, y: 10, width: width - 1, height: 16 }),
     svg('rect', { class: 'range', x: at(low), y: 10, width: Math.max(1, r1(at(high) - at(low))), height: 16 }),

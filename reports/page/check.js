@@ -190,6 +190,13 @@ async function check() {
 
 const anchoredBy = (origin) => { const own = state.keys.get(origin); return own && state.pinned.some((p) => p.text === own.text); };
 
+// As far as a page can tell; undefined before the check has come to its end, or where it failed.
+function classOf(origin) {
+  if (!state.over || state.problems.length || wrongKeys().length) return undefined;
+  if (!anchoredBy(origin)) return 'self-declared';
+  return ledgers.get(origin)?.attested ? 'software (libtpms), or better' : undefined;
+}
+
 function sayLedgers(lines) {
   const n = report.evidence.ledgers.length, entries = [...ledgers.values()].reduce((sum_, l) => sum_ + l.entries.length, 0);
   const bad = state.problems.length > 0;
@@ -238,6 +245,7 @@ function sayAll() {
   summary.children[1].textContent = words;
   summary.children[2].textContent = failed ? plain(problems[0]) : !whole && state.partly.length ? plain(state.partly[0]) : 'A self-check by this page. Whoever doubts the page uses tally verify, obtained elsewhere.';
   sayClass(result, report.evidence.ledgers.length - open.length);
+  window.dispatchEvent(new Event('checked'));
   root.setAttribute('data-verified', result);
 }
 

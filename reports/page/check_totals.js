@@ -157,7 +157,8 @@ function compareTotals(estate) {
   for (const part of estate.parts) {
     const row = report.coverage.find((c) => c.host === part.host);
     if (!part.imported || estate.parts.some((p) => p.host === part.host && !p.imported)) continue;
-    if (!row || canonical(row) !== canonical(coverageRow(part, from, to))) wrong.push(`The report's coverage of ${part.host}, or a gap in it, is not what the entries come to.`);
+    const { attested: _, ...own } = row ?? {}; // what a TPM says is not worked out here
+    if (!row || canonical(own) !== canonical(coverageRow(part, from, to))) wrong.push(`The report's coverage of ${part.host}, or a gap in it, is not what the entries come to.`);
   }
   return wrong.concat(compareChart(pieces, from));
 }

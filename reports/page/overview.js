@@ -21,10 +21,12 @@ function heldCard() {
 function coverageCard() {
   const powered = addDecimals(report.coverage.map((c) => c.powered_seconds).concat('0')), metered = addDecimals(report.coverage.map((c) => c.metered_seconds).concat('0'));
   const gaps = report.coverage.reduce((n, c) => n + c.gaps.length, 0);
+  const attested = report.coverage.filter((c) => c.attested).length;
   if (Number(powered) === 0) return card('bad', 'Coverage', 'Nothing is recorded in this period');
   const share = Number(metered) / Number(powered);
   return card(share < 0.99 ? 'warn' : 'good', 'Coverage', `${percent(String(share))} of powered time metered`,
-    el('p', {}, `${many(report.coverage.length, 'host')}, ${many(gaps, 'gap')}; ${hours(powered)} powered, ${hours(metered)} metered.`));
+    el('p', {}, `${many(report.coverage.length, 'host')}, ${many(gaps, 'gap')}; ${hours(powered)} powered, ${hours(metered)} metered.`),
+    el('p', {}, attested ? `The TPMs of ${many(attested, 'host')} say how long ${attested === 1 ? 'it was' : 'they were'} powered${attested < report.coverage.length ? '; of the others that is unknown' : ''}.` : 'How long hosts were powered by their TPMs is unknown: no anchor tells of the period.'));
 }
 
 function runCard() {
@@ -35,24 +37,25 @@ function runCard() {
 
 // The report's class is what it says of itself; keys that somebody pastes say more, and how much.
 const CLASSES = { 'self-declared': 'Self-declared' };
-const classSays = el('p', {}, 'Nothing inside a report anchors it. Keys that were pinned off the hosts do: ', el('span', { class: 'mono' }, 'tally verify --anchor'), ' then states the class.');
+const classSays = el('p', {}, 'Nothing inside a report anchors it. Keys that were pinned off the hosts do: ', el('span', { class: 'mono nowrap' }, 'tally verify --anchor'), ' then states the class.');
 let classCard = null;
 function evidenceCard() {
   const imported = report.findings.find((f) => f.kind === 'imported');
-  classCard = card('warn', 'Class of evidence', CLASSES[report.evidence.class] || report.evidence.class, classSays, imported ? el('p', {}, imported.text) : null);
+  classCard = card('warn', 'Class of evidence', CLASSES[report.evidence.class] || report.evidence.class, classSays, imported ? el('p', {}, `${imported.text.split(':')[0]}: see Findings.`) : null);
   return classCard;
 }
 function sayClass(result, anchored) {
   if (result === 'fails' || !anchored) return;
   const all = anchored === report.evidence.ledgers.length;
   classCard.children[1].textContent = all ? 'Signed by the keys that you pasted' : `${anchored} of ${many(report.evidence.ledgers.length, 'ledger')} signed by keys that you pasted`;
-  classSays.replaceChildren('The class is no better than software here: what kind of TPM stands behind it, enrolment says, and ', el('span', { class: 'mono' }, 'tally verify --anchor'), ` reads that. The report itself says ${report.evidence.class}.`);
+  classSays.replaceChildren('The class is no better than software here: what kind of TPM stands behind it, enrolment says, and ', el('span', { class: 'mono nowrap' }, 'tally verify --anchor'), ` reads that. The report itself says ${report.evidence.class}.`);
   classCard.className = `card ${result === 'holds' ? 'good' : 'warn'}`;
 }
 
 function findingCard() {
   const n = (severity) => report.findings.filter((f) => f.severity === severity).length;
-  return card(n('error') ? 'bad' : n('warning') ? 'warn' : 'good', 'Findings', n('error') ? many(n('error'), 'error') : n('warning') ? 'No error' : 'No error, no warning', el('p', {}, `${many(n('warning'), 'warning')}, ${n('info')} for information.`));
+  return card(n('error') ? 'bad' : n('warning') ? 'warn' : 'good', 'Findings', n('error') ? many(n('error'), 'error') : n('warning') ? 'No error' : 'No error, no warning', el('p', {}, `${many(n('warning'), 'warning')}, ${n('info')} for information.`),
+    n('error') ? el('ul', {}, report.findings.filter((f) => f.severity === 'error').slice(0, 3).map((f) => el('li', {}, named(cut(f.text, 110))))) : null);
 }
 
 function overview() {

@@ -6,7 +6,8 @@ const collator = new Intl.Collator('en', { numeric: true });
 const sortKey = (value) => (value === null || value === undefined ? '' : value);
 
 // columns: {label, n: a number, get: row -> text to search and order by, cell: row -> content}
-function table(id, caption, columns, rows) {
+// live: drawn again when the self-check has come to its end.
+function table(id, caption, columns, rows, live = false) {
   let order = null, down = false, shown = PAGE_ROWS, words = '';
   let texts = null; // made when somebody searches
   const body = el('tbody'), count = el('p', { class: 'soft', role: 'status', 'aria-live': 'polite' });
@@ -47,6 +48,7 @@ function table(id, caption, columns, rows) {
     oninput: (event) => { words = event.target.value; shown = PAGE_ROWS; draw(); } });
   window.addEventListener('beforeprint', () => draw(Math.max(shown, PAPER_ROWS)));
   window.addEventListener('afterprint', () => draw());
+  window.addEventListener('checked', () => { if (live) draw(); });
   draw();
   return [el('div', { class: 'tools' }, el('label', {}, `Search in ${caption.toLowerCase()}`, search)), count,
     el('section', { class: 'scroll', tabindex: '0', 'aria-label': `${caption}, a wide table` },
@@ -84,6 +86,14 @@ function chargeTable() {
     text('Cost centre', (c) => c.cost_center), text('SKU', (c) => c.sku), text('Kind', (c) => c.kind), number('Quantity', (c) => c.quantity, (c) => (c.quantity === null ? '\u2013' : `${grouped(c.quantity)} ${c.unit || ''}`)),
     number('Price', (c) => c.price, (c) => (c.price === null ? '\u2013' : grouped(c.price))),
     number('Billed', (c) => c.billed, (c) => ask(`${money(c.billed)} ${c.currency}`, `billed for ${c.sku}`, () => whyCharge(`${c.sku}: ${c.billed} ${c.currency}`, [c])))], report.charges);
+}
+
+function coverageTable() {
+  const tpm = ([label, key, unit]) => number(`TPM: ${label.toLowerCase()}`, (c) => c.attested?.[key] ?? null, (c) => (c.attested ? ask(unit ? hours(c.attested[key]) : grouped(c.attested[key]), `${label} of ${c.host} by its TPM`, () => whyCoverage(c)) : unknown()));
+  const value = (label, key) => number(label, (c) => c[key], (c) => ask(hours(c[key]), `${label} of ${c.host}`, () => whyCoverage(c)));
+  return table('coverage-table', 'Hosts', [text('Host', (c) => c.host), number('Coverage', (c) => c.coverage, (c) => ask(percent(c.coverage), `Coverage of ${c.host}`, () => whyCoverage(c))),
+    value('Powered', 'powered_seconds'), value('Metered', 'metered_seconds'), value('Unattested', 'unattested_seconds'), number('Gaps', (c) => c.gaps.length),
+    ...TPM_SAYS.map(tpm), text('Class', (c) => classOf(originOf.get(c.host)) ?? '', (c) => classOf(originOf.get(c.host)) ?? unknown())], report.coverage, true);
 }
 
 function ledgerTable() {

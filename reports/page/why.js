@@ -99,12 +99,24 @@ function whyMachine(v, what, value) {
     drawnNote(), list(LANE_HEAD, laneRows(lanesOf((l) => l.vm === v.vm && l.product === v.product && l.edition === v.edition)))];
 }
 
+// What the host's TPM says by its own clock; where no anchor tells of the period that is unknown, and not nought.
+const unknown = () => el('span', { class: 'soft' }, 'unknown');
+const TPM_SAYS = [['Powered', 'powered_seconds', 's'], ['Metered', 'metered_seconds', 's'], ['Unattested', 'unattested_seconds', 's'], ['Resolution', 'resolution_seconds', 's'],
+  ['Boots', 'boots'], ['Boots unlogged', 'unlogged_boots'], ['Clock sets', 'clock_sets'], ['Suspends', 'suspends'], ['Unclean stops', 'unclean_stops']];
+function whyAttested(a) {
+  if (!a) return [el('p', {}, 'Unknown: no anchor of this host\u2019s TPM tells of the period.')];
+  return [el('dl', {}, TPM_SAYS.map(([label, key, unit]) => [el('dt', {}, label), el('dd', {}, unit ? `${a[key]} s` : grouped(a[key]))])),
+    el('p', { class: 'soft' }, 'Resolution is the longest time from one anchor to the next. Boots, clock sets, suspends and stops are those of the whole ledger.'),
+    a.intervals.length ? list(['Told from', 'To'], a.intervals.map((i) => [when(i.from), when(i.to)])) : el('p', {}, 'It tells of no interval in the period.')];
+}
+
 function whyCoverage(c) {
   return [`${c.host}: ${percent(c.coverage)} of its powered time was metered`,
     el('dl', {}, el('dt', {}, 'Powered'), el('dd', {}, `${c.powered_seconds} s`), el('dt', {}, 'Metered'), el('dd', {}, `${c.metered_seconds} s`),
       el('dt', {}, 'Unattested'), el('dd', {}, `${c.unattested_seconds} s`), el('dt', {}, 'Ledger'), el('dd', {}, named(originOf.get(c.host)))),
     el('p', {}, 'Unattested time is neither zero nor running: nobody looked.'),
     c.gaps.length ? list(['From', 'To', 'Reason'], c.gaps.map((g) => [when(g.from), when(g.to), named(g.reason)])) : el('p', {}, 'No gap is recorded.'),
+    el('h3', {}, 'What its TPM says'), whyAttested(c.attested),
     report.findings.filter((f) => f.kind === 'gap' && f.entries.some((e) => e.origin === originOf.get(c.host))).map((f) => [el('p', {}, f.text),
       list(['Entries'], f.entries.map((e) => [entry(e.origin, e.index)]))])];
 }

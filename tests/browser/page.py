@@ -281,6 +281,28 @@ def check_too_much(suite, browser, page):
         check("Not wholly checked" in browser.text("#check p")[0], browser.text("#check p"))
 
 
+def check_attested(suite, browser, page):
+    with suite.case("what_a_tpm_says_of_a_host_is_shown_and_is_unknown_where_none_speaks"):
+        told = Copy(page)
+        row = next(row for row in told.report["coverage"] if row["host"] == "h2")
+        row["attested"] = {"boots": 3, "clock_sets": 0, "intervals": [{"from": "2026-01-01T04:00:00Z", "to": "2026-01-01T09:30:00Z"}], "metered_seconds": "16200", "powered_seconds": "19800",
+                           "resolution_seconds": "61.5", "suspends": 1, "unattested_seconds": "3600", "unclean_stops": 2, "unlogged_boots": 1}
+        browser.emulate(width=1280)
+        look(suite, browser, told.write(suite.scratch / "attested.html"))
+        check(browser.verified() == "unanchored", said(browser))
+        rows = browser.run("return [...document.querySelectorAll('#coverage-table tbody tr')].map(r => [...r.cells].map(c => c.textContent))")
+        check([row[6:] for row in rows if row[0] == "h2"] == [["5.5 h", "4.5 h", "1.0 h", "0.017 h", "3", "1", "0", "1", "2", "self-declared"]], rows)
+        check([row[6:15] for row in rows if row[0] == "h1"] == [["unknown"] * 9], rows)
+        check("The TPMs of 1 host" in browser.text("#overview")[0] and "unknown" in browser.text("#overview")[0], browser.text("#overview"))
+        browser.run("[...document.querySelectorAll('#coverage .strip button.num')].find(b => /h2/.test(b.getAttribute('aria-label'))).click()")
+        text = browser.text("#why")[0]
+        check("Boots unlogged1" in text and "2026-01-01 09:30:00 UTC" in text and "61.5 s" in text, text)
+        browser.run("document.getElementById('why').close()")
+        press_pin(browser, *[row["vkey"] for row in page.data("evidence-data")["ledgers"]])
+        check(browser.wait("return document.querySelector('#coverage-table tbody tr').lastElementChild.textContent === 'software (libtpms), or better'"), browser.text("#coverage-table tbody"))
+        check("Signed by the keys" in browser.text("#overview")[0], browser.text("#overview"))
+
+
 def check_left_out(suite, browser, page):
     with suite.case("a_page_that_leaves_lines_out_gives_their_sums_and_says_where_they_are"):
         less, sums = Copy(page), {}
@@ -395,6 +417,7 @@ def check_browser(suite, page, bad, options):
         check_tampering(suite, browser, page)
         check_too_much(suite, browser, page)
         check_left_out(suite, browser, page)
+        check_attested(suite, browser, page)
         check_random(suite, browser)
         if options.sim:
             check_live(suite, browser, options.sim)
