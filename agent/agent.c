@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "passwords.h"
 #include "tally/err.h"
 #include "tally/log.h"
 #include "tally/store.h"
@@ -267,6 +268,9 @@ prepare(struct agent *a, const struct tpm_starter *tpm, struct tally_err *err)
 	if (a->clock->boot_id(a->clock->ctx, a->boot_id) < 0)
 		return tally_err_set(err, TALLY_SYS, "the kernel's boot_id cannot be read");
 	if (recorder_open(&a->recorder, &options, err) < 0)
+		return -1;
+	/* The ledger is ours, and its TPM is not started yet. */
+	if (passwords_place(a->config, err) < 0)
 		return -1;
 	recorder_attest_interval(
 		a->recorder,

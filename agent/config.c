@@ -48,6 +48,10 @@ static const struct tally_field tpm_fields[] = {
 	  SECONDS(3600), NULL },
 	/* Above the boot PCRs, below those that a command sets back. */
 	{ "ledger_pcr", TALLY_F_U64, offsetof(struct config_tpm, ledger_pcr), false, 8, 15, NULL },
+	{ "endorsement_password_file", TALLY_F_STRING,
+	  offsetof(struct config_tpm, endorsement_password_file), false, 1, PATH_MAX - 1, NULL },
+	{ "owner_password_file", TALLY_F_STRING, offsetof(struct config_tpm, owner_password_file),
+	  false, 1, PATH_MAX - 1, NULL },
 	{ 0 }
 };
 static const struct tally_field witness_fields[] = {

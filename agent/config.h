@@ -45,6 +45,8 @@ struct config {
 		bool attest;
 		struct tally_span attest_interval; /* see config_attest_interval */
 		uint64_t ledger_pcr;               /* 0: not given */
+		/* Of its hierarchies; NULL: as `tally init` was told. */
+		char *endorsement_password_file, *owner_password_file;
 	} tpm;
 	struct config_processes {
 		bool unmanaged; /* look for hypervisors that the manager does not know */

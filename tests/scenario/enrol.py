@@ -16,7 +16,7 @@ import struct
 import subprocess
 
 from scenario import Suite, Wrong, arguments, check, main
-from swtpm import FLAGS, Agent, Estate, Swtpm, kinds, wait_until
+from swtpm import FLAGS, Agent, Estate, Swtpm, attested, kinds, wait_until
 
 
 def tool(*command, env=None):
@@ -402,6 +402,17 @@ def passwords(suite, authority, desk):
         tpm.restart()
         suite.must("checkpoint", ledger)
         both_hold(suite, desk, authority, ledger)
+    with suite.case("an agent takes the passwords from the files of its configuration, and none that others can read"):
+        for name in ("endorsement", "owner"):
+            (ledger / "tpm" / f"{name}.password").unlink()
+        keys = "".join(f", {name}_password_file: {secret}" for name in ("endorsement", "owner"))
+        secret.chmod(0o644)
+        check(Agent(suite, ledger, keys).process.wait(60) == 2, "it starts")
+        check(not (ledger / "tpm/owner.password").exists(), "it is copied")
+        secret.chmod(0o600)
+        running = Agent(suite, ledger, keys)
+        wait_until("evidence", lambda: attested(suite, ledger) > 0)
+        check(running.stop() == 0, "tallyd")
     with suite.case("a password that no TPM takes is refused by its name, and no wrong one locks the TPM"):
         wrong.write_text("x" * 33)
         suite.refused("init", suite.scratch / "none", "--tpm", tpm.transport(), "--endorsement-password", wrong, code=2,

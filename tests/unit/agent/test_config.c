@@ -74,6 +74,7 @@ every_key_is_read(void **state)
 		     "heartbeat:\n  interval: 2s\n  record: 1m\n"
 		     "checkpoint:\n  interval: 500ms\n"
 		     "tpm:\n  attest: false\n  attest_interval: 1m\n  ledger_pcr: 15\n"
+		     "  endorsement_password_file: /e\n  owner_password_file: /o\n"
 		     "timestamps:\n  urls: ['http://a', 'https://b']\n  roots: /r\n  interval: "
 		     "24h\n"
 		     "processes:\n  unmanaged: false\n"
@@ -93,6 +94,8 @@ every_key_is_read(void **state)
 	assert_string_equal(c.libvirt.pids, "/run/q");
 	assert_int_equal(c.tpm.attest_interval.ns, 60 * TALLY_SECOND);
 	assert_int_equal(c.tpm.ledger_pcr, 15);
+	assert_string_equal(c.tpm.endorsement_password_file, "/e");
+	assert_string_equal(c.tpm.owner_password_file, "/o");
 	assert_false(c.processes.unmanaged);
 	assert_int_equal(c.timestamps.urls.count, 2);
 	assert_string_equal(c.timestamps.urls.items[1], "https://b");
