@@ -112,6 +112,13 @@ function grouped(text) {
 }
 // Money: no more noughts at its end than two places need.
 const money = (value) => grouped(String(value).replace(/(\.\d\d\d*?)0+$/, '$1'));
+// Of a picture: to two places, half up, with a sign where that is not all of it. What opens has it exact.
+function nearly(text) {
+  const { value, places } = decimal(text);
+  if (places <= 2) return money(text);
+  const unit = 10n ** BigInt(places - 2), whole = ((value < 0n ? -value : value) * 2n + unit) / (2n * unit);
+  return `${value % unit ? '\u2248\u00a0' : ''}${grouped(decimalText(value < 0n ? -whole : whole, 2))}`;
+}
 const amount = (value) => (value === null ? '\u2013' : grouped(value));
 function hours(seconds) {
   const h = Number(seconds) / 3600;

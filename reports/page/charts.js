@@ -23,10 +23,13 @@ function ticks(most) {
   return list;
 }
 function axis(g, left, width, y, height, most) {
+  let before = -Infinity;
   for (const [ms, label] of ticks(most)) {
     const at = left + r1(x(ms, width));
     g.append(svg('line', { class: 'grid', x1: at, x2: at, y1: y - height, y2: y + 4 }));
     const last = at > left + width - 20; // its half would stand outside
+    if (last && at - before < 90) continue;
+    before = at;
     g.append(svg('text', { class: 'faint', x: last ? left + width + 8 : at, y: y + 16, 'text-anchor': last ? 'end' : 'middle' }, label));
   }
 }

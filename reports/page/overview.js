@@ -76,7 +76,7 @@ function costBars(title, key, rows) {
   const top = Math.max(...all.map((a) => Math.abs(Number(a.sum))), 0) || 1;
   return el('div', {}, el('h3', {}, title), all.slice(0, 25).map((a) => el('div', { class: 'strip' }, named(a.name),
     svg('svg', { class: 'draw', viewBox: '0 0 300 16', 'aria-hidden': 'true' }, svg('rect', { class: 'track', x: 0.5, y: 0.5, width: 299, height: 15 }), svg('rect', { class: 'on', x: 0, y: 1, width: r1(Math.max(0, Number(a.sum)) / top * 300), height: 14 })),
-    ask(`${money(a.sum)} ${a.currency}`, `cost of ${a.name || 'none'}`, () => whyCharge(`${title}: ${a.name || '(none)'}, ${a.sum} ${a.currency}`, a.list)))),
+    ask(`${nearly(a.sum)}\u00a0${a.currency}`, `cost of ${a.name || 'none'}`, () => whyCharge(`${title}: ${a.name || '(none)'}, ${a.sum} ${a.currency}`, a.list)))),
   all.length > 25 ? el('p', { class: 'soft' }, `and ${all.length - 25} more${chart.sums ? '' : ': see the charges below'}`) : null);
 }
 function costSection() {

@@ -91,9 +91,9 @@ function chargeTable() {
 function coverageTable() {
   const tpm = ([label, key, unit]) => number(`TPM: ${label.toLowerCase()}`, (c) => c.attested?.[key] ?? null, (c) => (c.attested ? ask(unit ? hours(c.attested[key]) : grouped(c.attested[key]), `${label} of ${c.host} by its TPM`, () => whyCoverage(c)) : unknown()));
   const value = (label, key) => number(label, (c) => c[key], (c) => ask(hours(c[key]), `${label} of ${c.host}`, () => whyCoverage(c)));
-  return table('coverage-table', 'Hosts', [text('Host', (c) => c.host), number('Coverage', (c) => c.coverage, (c) => ask(percent(c.coverage), `Coverage of ${c.host}`, () => whyCoverage(c))),
+  return table('coverage-table', 'Hosts', [text('Host', (c) => c.host), text('Class', (c) => classOf(originOf.get(c.host)) ?? '', (c) => el('span', { class: 'nowrap' }, classOf(originOf.get(c.host)) ?? unknown())), number('Coverage', (c) => c.coverage, (c) => ask(percent(c.coverage), `Coverage of ${c.host}`, () => whyCoverage(c))),
     value('Powered', 'powered_seconds'), value('Metered', 'metered_seconds'), value('Unattested', 'unattested_seconds'), number('Gaps', (c) => c.gaps.length),
-    ...TPM_SAYS.map(tpm), text('Class', (c) => classOf(originOf.get(c.host)) ?? '', (c) => classOf(originOf.get(c.host)) ?? unknown())], report.coverage, true);
+    ...TPM_SAYS.map(tpm)], report.coverage, true);
 }
 
 function ledgerTable() {

@@ -291,15 +291,15 @@ def check_attested(suite, browser, page):
         look(suite, browser, told.write(suite.scratch / "attested.html"))
         check(browser.verified() == "unanchored", said(browser))
         rows = browser.run("return [...document.querySelectorAll('#coverage-table tbody tr')].map(r => [...r.cells].map(c => c.textContent))")
-        check([row[6:] for row in rows if row[0] == "h2"] == [["5.5 h", "4.5 h", "1.0 h", "0.017 h", "3", "1", "0", "1", "2", "self-declared"]], rows)
-        check([row[6:15] for row in rows if row[0] == "h1"] == [["unknown"] * 9], rows)
+        check([[row[1], *row[7:]] for row in rows if row[0] == "h2"] == [["self-declared", "5.5 h", "4.5 h", "1.0 h", "0.017 h", "3", "1", "0", "1", "2"]], rows)
+        check([row[7:] for row in rows if row[0] == "h1"] == [["unknown"] * 9], rows)
         check("The TPMs of 1 host" in browser.text("#overview")[0] and "unknown" in browser.text("#overview")[0], browser.text("#overview"))
         browser.run("[...document.querySelectorAll('#coverage .strip button.num')].find(b => /h2/.test(b.getAttribute('aria-label'))).click()")
         text = browser.text("#why")[0]
         check("Boots unlogged1" in text and "2026-01-01 09:30:00 UTC" in text and "61.5 s" in text, text)
         browser.run("document.getElementById('why').close()")
         press_pin(browser, *[row["vkey"] for row in page.data("evidence-data")["ledgers"]])
-        check(browser.wait("return document.querySelector('#coverage-table tbody tr').lastElementChild.textContent === 'software (libtpms), or better'"), browser.text("#coverage-table tbody"))
+        check(browser.wait("return document.querySelector('#coverage-table tbody tr').cells[1].textContent === 'software (libtpms), or better'"), browser.text("#coverage-table tbody"))
         check("Signed by the keys" in browser.text("#overview")[0], browser.text("#overview"))
 
 
