@@ -90,9 +90,10 @@ read_body(struct tpm_attest *out, unsigned type, struct tally_cursor *c, unsigne
 	}
 }
 
-int
-attest_parse(struct tpm_attest *out, unsigned type, struct tally_bytes in, unsigned *check,
-	     struct tally_err *err)
+/* Of the type that is wanted, or it is none. */
+static int
+parse(struct tpm_attest *out, unsigned type, struct tally_bytes in, unsigned *check,
+      struct tally_err *err)
 {
 	struct tally_cursor c;
 	uint32_t magic;
@@ -131,7 +132,7 @@ attest_check(struct tpm_attest *out, unsigned type, const struct tally_identity_
 {
 	struct tpm_signature sig;
 
-	if (attest_parse(out, type, a->attest, check, err) < 0 ||
+	if (parse(out, type, a->attest, check, err) < 0 ||
 	    signature_parse(&sig, a->signature, check, err) < 0)
 		return -1;
 	if (signature_verify(&sig, k->key, a->attest, err) < 0) {

@@ -63,9 +63,6 @@ struct tpm_attest {
 	struct tally_bytes nv_name, nv_contents;
 	uint16_t nv_offset;
 };
-/* Of the type that is wanted, or it is none. */
-int attest_parse(struct tpm_attest *out, unsigned type, struct tally_bytes in, unsigned *check,
-		 struct tally_err *err);
 /* Checks 1 to 4, 6 and 7 of any attestation over `q`. */
 int attest_check(struct tpm_attest *out, unsigned type, const struct tally_identity_key *k,
 		 const struct tally_attested *a, const uint8_t q[TALLY_HASH], unsigned *check,

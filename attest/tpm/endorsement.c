@@ -135,15 +135,18 @@ read_all(struct chip *c, ESYS_TR nv, TPMA_NV attributes, uint16_t size, struct t
 	return 0;
 }
 
-/* An index may be longer than the certificate in it. */
-static void
-cut_padding(struct tally_buf *out, size_t begin)
+/* Whether a certificate may begin here, which padding never looks like. */
+static bool
+may_begin(struct tally_bytes b)
 {
-	const uint8_t *p = out->p + begin;
-	size_t n = out->len - begin;
+	return b.len > 0 && b.p[0] == 0x30 && (b.len < 2 || b.p[1] == 0x82);
+}
 
-	if (n > 4 && p[0] == 0x30 && p[1] == 0x82 && 4U + tally_get_u16(p + 2) < n)
-		out->len = begin + 4U + tally_get_u16(p + 2);
+/* Of the certificate that begins here; 0 where it is none, or too little of it is there. */
+static size_t
+certificate_size(struct tally_bytes b)
+{
+	return b.len >= 4 && may_begin(b) ? 4U + tally_get_u16(b.p + 2) : 0;
 }
 
 /* Appends what stands in an NV index; 1, 0 where there is none. */
@@ -152,7 +155,6 @@ read_index(struct chip *c, TPM2_HANDLE index, struct tally_buf *out, struct tall
 {
 	ESYS_TR nv = ESYS_TR_NONE;
 	TPM2B_NV_PUBLIC *public = NULL;
-	size_t begin = out->len;
 	TSS2_RC rc;
 	int r = find_index(c, index, err);
 
@@ -172,8 +174,6 @@ read_index(struct chip *c, TPM2_HANDLE index, struct tally_buf *out, struct tall
 	else if (read_all(c, nv, public->nvPublic.attributes, public->nvPublic.dataSize, out, err) <
 		 0)
 		r = -1;
-	if (r == 1)
-		cut_padding(out, begin);
 	Esys_Free(public);
 	if (nv != ESYS_TR_NONE)
 		Esys_TR_Close(c->esys, &nv);
@@ -184,21 +184,88 @@ int
 chip_endorsement(struct chip *c, enum tally_ek_template template, struct tally_buf *public,
 		 struct tally_buf *certificate, struct tally_err *err)
 {
+	size_t begin = certificate->len, size;
 	ESYS_TR ek = ESYS_TR_NONE;
 	int r = read_index(c, kinds[template].certificate, certificate, err);
 
 	if (r <= 0)
 		return r;
+	if (certificate->len == begin)
+		return 0;
+	/* An index may be longer than the certificate in it. */
+	size = certificate_size(tally_bytes(certificate->p + begin, certificate->len - begin));
+	if (size > 0 && size < certificate->len - begin)
+		certificate->len = begin + size;
 	if (chip_make_ek(c, template, &ek, public, err) < 0)
 		return -1;
 	Esys_FlushContext(c->esys, ek);
 	return 1;
 }
 
+/* What has been read of the issuers' indices. */
+struct links {
+	struct tally_buf text;
+	size_t at;   /* all before is done with */
+	unsigned of; /* certificates of that */
+};
+
+/* The certificate with that number, where it is whole: 1, else 0. What is left over is the
+ * begin of one that goes on in the next index, or padding. */
+static int
+take_link(struct links *l, unsigned wanted, struct tally_buf *out)
+{
+	while (l->at < l->text.len) {
+		struct tally_bytes rest = tally_bytes(l->text.p + l->at, l->text.len - l->at);
+		size_t size = certificate_size(rest);
+
+		if (!may_begin(rest))
+			l->at = l->text.len;
+		if (size == 0 || size > rest.len)
+			return 0;
+		if (l->of++ == wanted) {
+			tally_buf_add(out, rest.p, size);
+			return 1;
+		}
+		l->at += size;
+	}
+	return 0;
+}
+
+/* The issuers' certificates follow one another over all of the indices: several may stand in
+ * one, and one in several, as indices are smaller than some certificates. */
+static int
+find_link(struct chip *c, struct links *l, unsigned wanted, struct tally_buf *out,
+	  struct tally_err *err)
+{
+	for (unsigned i = 0; i < LINKS; i++) {
+		int r = read_index(c, FIRST_LINK + i, &l->text, err);
+
+		if (r < 0)
+			return -1;
+		if (r == 0)
+			break;
+		if (take_link(l, wanted, out) > 0)
+			return 1;
+		if (l->text.len - l->at > NV_MAX)
+			return tally_err_set(err, TALLY_TPM,
+					     "NV index 0x%08x: a certificate of more than %d bytes",
+					     FIRST_LINK + i, NV_MAX);
+	}
+	if (l->at < l->text.len)
+		return tally_err_set(err, TALLY_TPM,
+				     "NV indices from 0x%08x on: they end within a certificate",
+				     FIRST_LINK);
+	return 0;
+}
+
 int
 chip_issuer(struct chip *c, unsigned n, struct tally_buf *certificate, struct tally_err *err)
 {
-	return n < LINKS ? read_index(c, FIRST_LINK + n, certificate, err) : 0;
+	struct links l = { .at = 0 };
+	int r = find_link(c, &l, n, certificate, err);
+
+	tally_buf_deinit(&l.text);
+	return r;
 }
 
 /* High templates have an empty password, the low ones their policy only. */

@@ -211,7 +211,11 @@ a_certificate_is_read_from_nv_without_its_padding(void **state)
 	for (size_t i = 4; i < sizeof(der); i++)
 		der[i] = (uint8_t)(i * 7);
 	leave(p, 0x01c0000a, der, sizeof(der), 1600);
+	der[2] = 0x02;
+	der[3] = 0xb8;
 	leave(p, 0x01c00100, der, 700, 700);
+	der[2] = 0x05;
+	der[3] = 0x10;
 	assert_int_equal(chip_endorsement(&p->chip, TALLY_EK_L2, &p->public, &p->out, &p->err), 1);
 	assert_true(tally_bytes_eq(tally_buf_view(&p->out), tally_bytes(der, sizeof(der))));
 	assert_true(tally_bytes_eq(tally_buf_view(&p->public), tally_buf_view(&p->chip.ek_public)));
@@ -220,6 +224,79 @@ a_certificate_is_read_from_nv_without_its_padding(void **state)
 	assert_int_equal(p->out.len, 700);
 	assert_int_equal(chip_issuer(&p->chip, 1, &p->out, &p->err), 0);
 	assert_int_equal(chip_endorsement(&p->chip, TALLY_EK_L1, &p->public, &p->out, &p->err), 0);
+}
+
+/* DER of that many bytes, with content of its own. */
+static void
+make_der(uint8_t *out, uint16_t size, uint8_t seed)
+{
+	for (size_t i = 4; i < size; i++)
+		out[i] = (uint8_t)(i * 13 + seed);
+	out[0] = 0x30;
+	out[1] = 0x82;
+	tally_put_u16(out + 2, (uint16_t)(size - 4));
+}
+
+static void
+is_issuer(struct place *p, unsigned n, const uint8_t *der, size_t size)
+{
+	tally_buf_clear(&p->out);
+	if (chip_issuer(&p->chip, n, &p->out, &p->err) != 1)
+		fail_msg("issuer %u: %s", n, p->err.text);
+	assert_true(tally_bytes_eq(tally_buf_view(&p->out), tally_bytes(der, size)));
+}
+
+static void
+issuers_are_read_where_one_takes_several_indices_and_several_are_in_one(void **state)
+{
+	/* Two, of which the second goes on over two more indices; padding; and a fourth index. */
+	static uint8_t all[800 + 3000 + 600];
+	struct place *p = *state;
+
+	make_der(all, 800, 1);
+	make_der(all + 800, 3000, 2);
+	make_der(all + 3800, 600, 3);
+	leave(p, 0x01c00100, all, 1400, 1400);
+	leave(p, 0x01c00101, all + 1400, 2000, 2000);
+	leave(p, 0x01c00102, all + 3400, 400, 512);
+	leave(p, 0x01c00103, all + 3800, 600, 600);
+	is_issuer(p, 0, all, 800);
+	is_issuer(p, 1, all + 800, 3000);
+	is_issuer(p, 2, all + 3800, 600);
+	tally_buf_clear(&p->out);
+	assert_int_equal(chip_issuer(&p->chip, 3, &p->out, &p->err), 0);
+	assert_int_equal(p->out.len, 0);
+}
+
+static void
+a_certificate_s_head_may_be_cut_by_the_end_of_an_index(void **state)
+{
+	static uint8_t all[700 + 500];
+	struct place *p = *state;
+
+	make_der(all, 700, 1);
+	make_der(all + 700, 500, 2);
+	leave(p, 0x01c00100, all, 701, 701);
+	leave(p, 0x01c00101, all + 701, 2, 2);
+	leave(p, 0x01c00102, all + 703, 497, 497);
+	is_issuer(p, 0, all, 700);
+	is_issuer(p, 1, all + 700, 500);
+	tally_buf_clear(&p->out);
+	assert_int_equal(chip_issuer(&p->chip, 2, &p->out, &p->err), 0);
+}
+
+static void
+issuers_that_end_within_a_certificate_are_refused(void **state)
+{
+	static uint8_t der[1000];
+	struct place *p = *state;
+
+	make_der(der, sizeof(der), 1);
+	leave(p, 0x01c00100, der, 900, 900);
+	assert_int_equal(chip_issuer(&p->chip, 0, &p->out, &p->err), -1);
+	assert_int_equal(p->err.code, TALLY_TPM);
+	assert_non_null(strstr(p->err.text, "they end within a certificate"));
+	assert_int_equal(p->out.len, 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -235,6 +312,9 @@ main(void)
 		CASE(a_point_off_the_curve_gets_no_credential),
 		CASE(a_new_libtpms_has_no_certificate),
 		CASE(a_certificate_is_read_from_nv_without_its_padding),
+		CASE(issuers_are_read_where_one_takes_several_indices_and_several_are_in_one),
+		CASE(a_certificate_s_head_may_be_cut_by_the_end_of_an_index),
+		CASE(issuers_that_end_within_a_certificate_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
