@@ -48,14 +48,13 @@ sort_symbols(struct symbol *list, const uint32_t *counts, size_t n)
 static void
 count_depths(uint32_t *at_depth, const struct symbol *list, size_t n, unsigned most)
 {
-	struct node nodes[2 * HUFFMAN_SYMBOLS];
-	unsigned depths[2 * HUFFMAN_SYMBOLS];
+	struct node nodes[2 * HUFFMAN_SYMBOLS] = { 0 };
+	unsigned depths[2 * HUFFMAN_SYMBOLS] = { 0 };
 	size_t leaf = 0, inner = n, made = n;
 
 	for (size_t i = 0; i < n; i++)
 		nodes[i] = (struct node){ .weight = list[i].count };
 	for (; made < 2 * n - 1; made++) {
-		nodes[made].weight = 0;
 		for (int k = 0; k < 2; k++) {
 			bool is_leaf = leaf < n &&
 				       (inner >= made || nodes[leaf].weight <= nodes[inner].weight);
