@@ -15,4 +15,5 @@ section('tables', 'Tables', el('h3', {}, 'Positions by scope'), positionTable(),
 section('made-of', 'Made of', madeOf());
 add(find('foot'), [el('p', {}, 'Tallystick. Engineering material, not legal advice. The JSON report is what ', el('span', { class: 'mono' }, 'tally verify'), ' computes again; this page is a view of it.')]);
 root.classList.add('drawn');
+performance.mark('drawn');
 setTimeout(runCheck, 0);
