@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "demo.h"
+#include "random.h"
 #include "tally/bytes.h"
 #include "tally/err.h"
 
@@ -27,20 +28,10 @@ struct walk {
 	int64_t at;
 };
 
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
 static int64_t
 between(struct walk *w, int64_t low, int64_t high)
 {
-	return low + (int64_t)(next_random(&w->random) % (uint64_t)(high - low + 1));
+	return low + (int64_t)(cli_random(&w->random) % (uint64_t)(high - low + 1));
 }
 
 /* Exponentially distributed, by von Neumann's comparisons: no logarithm, whose last
@@ -49,10 +40,10 @@ static int64_t
 exponential(struct walk *w, int64_t mean)
 {
 	for (uint64_t whole = 0;; whole++) {
-		uint64_t first = next_random(&w->random) >> 32, last = first, n = 1;
+		uint64_t first = cli_random(&w->random) >> 32, last = first, n = 1;
 
 		for (;; n++) {
-			uint64_t next = next_random(&w->random) >> 32;
+			uint64_t next = cli_random(&w->random) >> 32;
 
 			if (next >= last)
 				break;
@@ -132,7 +123,7 @@ static void
 name_vm(struct demo_estate *e, uint16_t vm, const char *what)
 {
 	struct walk w = { .random = e->seed * 1000003 + vm + UINT64_C(0x75756964) };
-	uint64_t a = next_random(&w.random), b = next_random(&w.random);
+	uint64_t a = cli_random(&w.random), b = cli_random(&w.random);
 	struct demo_vm *m = &e->vms[vm];
 	uint8_t uuid[TALLY_UUID];
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sample.h"
+#include "random.h"
 #include "tally/bytes.h"
 
 #define CLUSTER 10U /* hosts */
@@ -20,20 +21,10 @@ struct walk {
 	uint32_t gap;  /* twice the mean */
 };
 
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
 static unsigned
 draw(struct walk *w, unsigned below)
 {
-	return (unsigned)(next_random(&w->random) % below);
+	return (unsigned)(cli_random(&w->random) % below);
 }
 
 uint32_t

@@ -41,6 +41,12 @@ is_code(TSS2_RC rc, TSS2_RC code)
 	return rc <= 0xfff && (rc & 0xbf) == code;
 }
 
+static bool
+is_wrong_auth(TSS2_RC rc)
+{
+	return is_code(rc, TPM2_RC_BAD_AUTH) || is_code(rc, TPM2_RC_AUTH_FAIL);
+}
+
 static int
 store(struct chip *c, const struct counter *k, uint64_t state, const struct tally_disk *disk,
       struct tally_err *err)
@@ -217,7 +223,7 @@ complete(struct chip *c, const struct counter *k, const struct tally_disk *disk,
 	if (memcmp(c->nv_public.p + 6, made, 4) != 0 && memcmp(c->nv_public.p + 6, written, 4) != 0)
 		return 0;
 	rc = Esys_NV_Increment(c->esys, c->nv, c->nv, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE);
-	if (is_code(rc, TPM2_RC_BAD_AUTH) || is_code(rc, TPM2_RC_AUTH_FAIL))
+	if (is_wrong_auth(rc))
 		return 0;
 	if (rc != TSS2_RC_SUCCESS)
 		return chip_refused(rc, "TPM2_NV_Increment", err);
@@ -254,11 +260,9 @@ is_strangers(struct chip *c)
 	TPM2B_MAX_NV_BUFFER *data = NULL;
 	TSS2_RC rc = Esys_NV_Read(c->esys, c->nv, c->nv, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 				  ESYS_TR_NONE, COUNTER, 0, &data);
-	TSS2_RC error = rc & (TPM2_RC_FMT1 | 0x3fu); /* without whose session it is */
 
 	Esys_Free(data);
-	return (rc & TSS2_RC_LAYER_MASK) == 0 && (rc & TPM2_RC_FMT1) != 0 &&
-	       (error == TPM2_RC_BAD_AUTH || error == TPM2_RC_AUTH_FAIL);
+	return is_wrong_auth(rc);
 }
 
 /* One that was begun, or that stands beside a TPM that is made anew, may not be there. */

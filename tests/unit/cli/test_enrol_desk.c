@@ -322,7 +322,7 @@ a_confirmation_is_for_one_log_which_needs_it_once(void **state)
 {
 	struct world *w = *state;
 	struct enrol_succession confirmed;
-	struct host third;
+	struct host third = { .log = NULL };
 
 	succeed(w, &confirmed);
 	assert_int_equal(enrol(w, &w->other), 200);
