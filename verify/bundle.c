@@ -290,8 +290,8 @@ bundle_report(struct tally_verify *v, const struct target *t, const struct tally
 	if (made_for) {
 		struct tally_bytes of = tally_json_string(tally_json_get(made_for, "licensor"));
 
-		remark(&v->problems, "%s: for %.*s. %s", f.bundle->path, (int)of.len,
-		       (const char *)of.p, TALLY_BUNDLE_INCOMPLETE);
+		remark_verdict(&v->problems, "%s: for %.*s. %s", f.bundle->path, (int)of.len,
+			       (const char *)of.p, TALLY_BUNDLE_INCOMPLETE);
 	}
 	if (tally_report_files(r, compare_format, &f, err) < 0)
 		return -1;

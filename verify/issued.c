@@ -109,7 +109,7 @@ tell(struct tally_verify *v, const struct target *t, const char *what, const str
 	struct tally_buf b = TALLY_BUF_INIT;
 
 	add_sight(&b, s, id);
-	remark(&v->problems, "%s: %s%s", t->path, what, tally_buf_cstr(&b));
+	remark_verdict(&v->problems, "%s: %s%s", t->path, what, tally_buf_cstr(&b));
 	tally_buf_deinit(&b);
 }
 
@@ -119,8 +119,8 @@ tell_issued(struct tally_verify *v, const struct target *t, const struct sight *
 {
 	tell(v, t, "issued: ", ours, false);
 	if (ours->ledgers < count)
-		remark(&v->problems, "%s: of its %zu ledgers %zu say that it was issued", t->path,
-		       count, ours->ledgers);
+		remark_verdict(&v->problems, "%s: of its %zu ledgers %zu say that it was issued",
+			       t->path, count, ours->ledgers);
 }
 
 void
@@ -147,7 +147,7 @@ issued_judge(struct tally_verify *v, struct target *t, const struct issued_repor
 	if (ours->issue)
 		tell_issued(v, t, ours, r->count);
 	else if (beyond)
-		remark(&v->problems, "%s: no entry says that it was issued", t->path);
+		remark_verdict(&v->problems, "%s: no entry says that it was issued", t->path);
 	if (seen[ALTERED].issue)
 		tell(v, t, "its id was issued with other bytes: ", &seen[ALTERED], false);
 	if (seen[SUCCESSOR].issue) {

@@ -25,26 +25,11 @@ problem_json(struct tally_jsonw *w, const struct problem *p)
 	tally_jsonw_end(w);
 }
 
-/* The next line of them, which are not empty, without its end. */
-static struct tally_bytes
-next_remark(struct tally_bytes *lines)
-{
-	const uint8_t *end = memchr(lines->p, '\n', lines->len);
-	struct tally_bytes line =
-		tally_bytes(lines->p, end ? (size_t)(end - lines->p) : lines->len);
-	size_t n = line.len + (end != NULL);
-
-	*lines = tally_bytes(lines->p + n, lines->len - n);
-	return line;
-}
-
 static void
-remarks_json(struct tally_jsonw *w, struct tally_bytes lines)
+remarks_json(struct tally_jsonw *w, const struct remarks *r)
 {
-	tally_jsonw_array(w);
-	while (lines.len > 0)
-		tally_jsonw_string(w, next_remark(&lines));
-	tally_jsonw_end(w);
+	for (size_t i = 0; i < r->count; i++)
+		tally_jsonw_str(w, r->p[i]);
 }
 
 void
@@ -59,13 +44,18 @@ tally_verify_json(const struct tally_verify *v, struct tally_buf *out)
 	tally_jsonw_str(w, tally_verify_class(v));
 	tally_jsonw_key(w, "holds");
 	tally_jsonw_bool(w, tally_verify_holds(v));
+	tally_jsonw_key(w, "more_remarks");
+	tally_jsonw_u64(w, v->problems.unkept);
 	tally_jsonw_key(w, "problems");
 	tally_jsonw_array(w);
 	for (size_t i = 0; i < v->problems.count; i++)
 		problem_json(w, &v->problems.items[i]);
 	tally_jsonw_end(w);
 	tally_jsonw_key(w, "remarks");
-	remarks_json(w, tally_buf_view(&v->problems.remarks));
+	tally_jsonw_array(w);
+	remarks_json(w, &v->problems.verdicts);
+	remarks_json(w, &v->problems.remarks);
+	tally_jsonw_end(w);
 	tally_jsonw_key(w, "reports");
 	issued_json(v, w);
 	tally_jsonw_key(w, "timestamped");
@@ -111,11 +101,11 @@ problem_text(const struct problem *p, struct tally_buf *out)
 }
 
 static void
-remarks_text(struct tally_bytes lines, struct tally_buf *out)
+remarks_text(const struct remarks *r, struct tally_buf *out)
 {
-	while (lines.len > 0) {
+	for (size_t i = 0; i < r->count; i++) {
 		tally_buf_add_str(out, "remark: ");
-		tally_printable(out, next_remark(&lines));
+		tally_printable(out, tally_bytes_str(r->p[i]));
 		tally_buf_add_u8(out, '\n');
 	}
 }
@@ -131,7 +121,11 @@ tally_verify_text(const struct tally_verify *v, struct tally_buf *out)
 		problem_text(&v->problems.items[i], out);
 	if (v->problems.dropped > 0)
 		tally_buf_addf(out, "and %zu more\n", v->problems.dropped);
-	remarks_text(tally_buf_view(&v->problems.remarks), out);
+	remarks_text(&v->problems.verdicts, out);
+	remarks_text(&v->problems.remarks, out);
+	if (v->problems.unkept > 0)
+		tally_buf_addf(out, "and %" PRIu64 " more remark%s\n", v->problems.unkept,
+			       v->problems.unkept == 1 ? "" : "s");
 	tally_buf_addf(out, "evidence: %s\n", tally_verify_class(v));
 	if (problems > 0)
 		tally_buf_addf(out, "%zu problem%s\n", problems, problems == 1 ? "" : "s");

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of what is wrong. A damaged export may have as many problems as
- * entries: past PROBLEMS_MAX they are counted and no longer kept. */
+ * entries: past PROBLEMS_MAX they are counted and no longer kept. So are the remarks of one
+ * path past REMARKS_MAX, which leaves those of the others their room. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "verify_internal.h"
+
+static void
+remarks_deinit(struct remarks *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		free(r->p[i]);
+	free(r->p);
+}
 
 void
 problems_deinit(struct problems *p)
@@ -16,7 +25,8 @@ problems_deinit(struct problems *p)
 		free(p->items[i].text);
 	}
 	free(p->items);
-	tally_buf_deinit(&p->remarks);
+	remarks_deinit(&p->verdicts);
+	remarks_deinit(&p->remarks);
 	*p = (struct problems){ 0 };
 }
 
@@ -84,15 +94,46 @@ problem_entry(struct problems *p, const char *check, const char *dir, const char
 	}
 }
 
+__attribute__((format(printf, 2, 0))) static void
+keep(struct remarks *r, const char *fmt, va_list args)
+{
+	char text[6144]; /* a path, and what is said of it */
+
+	if (r->count == r->cap) {
+		r->cap = r->cap ? 2 * r->cap : 16;
+		r->p = tally_realloc_array(r->p, r->cap, sizeof(*r->p));
+	}
+	vsnprintf(text, sizeof(text), fmt, args);
+	r->p[r->count++] = tally_strdup(text);
+}
+
+void
+remarks_begin(struct problems *p)
+{
+	p->spent = 0;
+}
+
 void
 remark(struct problems *p, const char *fmt, ...)
 {
-	char text[1024];
+	va_list args;
+
+	if (p->spent == REMARKS_MAX) {
+		p->unkept++;
+		return;
+	}
+	p->spent++;
+	va_start(args, fmt);
+	keep(&p->remarks, fmt, args);
+	va_end(args);
+}
+
+void
+remark_verdict(struct problems *p, const char *fmt, ...)
+{
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	keep(&p->verdicts, fmt, args);
 	va_end(args);
-	if (p->remarks.len < 64 * sizeof(text))
-		tally_buf_addf(&p->remarks, "%s\n", text);
 }

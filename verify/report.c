@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tally/csv.h"
 #include "tally/json.h"
 #include "tally/pack.h"
 #include "tally/parallel.h"
@@ -91,6 +92,38 @@ time_of(struct tally_wall *out, const struct tally_json *report, const char *key
 	return t.len > 0 && tally_wall_parse(out, (const char *)t.p, t.len, false);
 }
 
+/* What it says of itself is told on: it is one line of at most so many bytes, and plain. */
+#define WORD_MAX 255
+static bool
+is_plain(struct tally_bytes word)
+{
+	struct tally_buf shown = TALLY_BUF_INIT;
+	bool is;
+
+	if (word.len > WORD_MAX)
+		return false;
+	tally_printable(&shown, word);
+	is = tally_bytes_eq(tally_buf_view(&shown), word);
+	tally_buf_deinit(&shown);
+	return is;
+}
+
+/* For whom it is; false where that cannot be told on. */
+static bool
+take_licensor(struct claims *c, const struct tally_json *made_for)
+{
+	struct tally_bytes licensor = text(made_for, "licensor");
+	const struct tally_json *high = tally_json_get(made_for, "high");
+
+	if (!is_plain(licensor))
+		return false;
+	c->licensor = licensor.p ? tally_strndup((const char *)licensor.p, licensor.len)
+				 : tally_strdup("");
+	c->options.licensor = c->licensor;
+	c->options.with_high = high && tally_json_bool(high);
+	return true;
+}
+
 /* The head of the report. false where it cannot be computed again. */
 static bool
 take_head(struct tally_verify *v, struct target *t, struct claims *c)
@@ -106,6 +139,11 @@ take_head(struct tally_verify *v, struct target *t, struct claims *c)
 		TELL(v, t, "its head is not that of a report");
 		return false;
 	}
+	made_for = tally_json_get(report, "for");
+	if (!is_plain(tool) || !is_plain(tzdata) || (made_for && !take_licensor(c, made_for))) {
+		TELL(v, t, "its head holds what is no plain word");
+		return false;
+	}
 	/* The parser ends them with NUL, and lets none be inside. */
 	if (tally_zone_open(&c->zone, (const char *)zone.p, &err) < 0) {
 		TELL(v, t, "%s", err.text);
@@ -113,16 +151,6 @@ take_head(struct tally_verify *v, struct target *t, struct claims *c)
 	}
 	c->tool = tally_strndup((const char *)tool.p, tool.len);
 	c->tzdata = tally_strndup((const char *)tzdata.p, tzdata.len);
-	made_for = tally_json_get(report, "for");
-	if (made_for) {
-		struct tally_bytes licensor = text(made_for, "licensor");
-		const struct tally_json *high = tally_json_get(made_for, "high");
-
-		c->licensor = licensor.p ? tally_strndup((const char *)licensor.p, licensor.len)
-					 : tally_strdup("");
-		c->options.licensor = c->licensor;
-		c->options.with_high = high && tally_json_bool(high);
-	}
 	c->options.zone = c->zone;
 	c->options.tool = c->tool;
 	c->options.tzdata = c->tzdata;
@@ -484,11 +512,11 @@ state_differences(struct tally_verify *v, struct target *t, const struct claims 
 	static const char tool[] = "tally " TALLY_VERSION;
 
 	if (strcmp(c->tool, tool) != 0)
-		remark(&v->problems, "%s: made by %s, computed again by %s", t->path, c->tool,
-		       tool);
+		remark_verdict(&v->problems, "%s: made by %s, computed again by %s", t->path,
+			       c->tool, tool);
 	if (strcmp(c->tzdata, tally_zone_tzdata()) != 0)
-		remark(&v->problems, "%s: made with tzdata %s, computed again with %s", t->path,
-		       c->tzdata, tally_zone_tzdata());
+		remark_verdict(&v->problems, "%s: made with tzdata %s, computed again with %s",
+			       t->path, c->tzdata, tally_zone_tzdata());
 }
 
 /* An id of its head, which is what came out of the entries. */

@@ -341,6 +341,7 @@ run_exports(struct tally_verify *v, struct tally_err *err)
 
 		if (t->kind != TARGET_EXPORT)
 			continue;
+		remarks_begin(&v->problems);
 		if (t->bundle > 0)
 			place.archive = v->targets[t->bundle - 1].archive;
 		if (export_check(&t->export, &place, &v->anchors, &v->problems, err) < 0)
@@ -349,6 +350,7 @@ run_exports(struct tally_verify *v, struct tally_err *err)
 		t->class = enrolment_class(t->export);
 		tell_withheld(v, t->export);
 	}
+	remarks_begin(&v->problems); /* of all pairs together */
 	compare_counters(v);
 	return compare_histories(v, err) < 0 ? -1 : compare_hosts(v, err);
 }
@@ -376,6 +378,7 @@ run_others(struct tally_verify *v, struct tally_err *err)
 	for (size_t i = 0; i < v->count && r == 0; i++) {
 		struct target *t = &v->targets[i];
 
+		remarks_begin(&v->problems);
 		if (t->kind == TARGET_PROOF)
 			r = proof_check(v, t, err);
 		else if (t->kind == TARGET_REPORT && exports == 0 && t->bundle == 0)

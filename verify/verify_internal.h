@@ -29,15 +29,28 @@ struct problem {
 struct problems {
 	struct problem *items;
 	size_t count, cap, dropped;
-	struct tally_buf remarks; /* lines that are no problems */
+	/* What is no problem. Texts may hold whatever a stranger wrote: each is one, whatever
+	 * lines are in it. */
+	struct remarks {
+		char **p;
+		size_t count, cap;
+	} verdicts, remarks;
+	size_t spent;    /* of REMARKS_MAX */
+	uint64_t unkept; /* remarks */
 };
 void problems_deinit(struct problems *p);
 void problem(struct problems *p, const char *check, const char *dir, const char *file,
 	     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void problem_entry(struct problems *p, const char *check, const char *dir, const char *file,
 		   uint64_t entry, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* Of one path; what is more is counted. */
+void remarks_begin(struct problems *p);
 void remark(struct problems *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What a reader of a report or bundle must know: never dropped, told before all others. There are
+ * so many of a report at most, however long it is. */
+void remark_verdict(struct problems *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #define PROBLEMS_MAX 1000
+#define REMARKS_MAX  64
 
 /* folder.c: files of an export. No symbolic link below its path is followed. */
 struct archive;

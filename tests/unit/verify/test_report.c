@@ -307,6 +307,26 @@ another_program_or_tzdata_is_stated_and_no_fault(void **state)
 	tally_buf_deinit(&other);
 }
 
+/* It is told on, and must not be told as what the verifier found. */
+static void
+a_program_of_more_lines_than_one_is_no_program(void **state)
+{
+	static const char *const tools[] = { "tally 0.1.0\nr2.json: issued: entry 4",
+					     "tally \r\x1b[2K0.1.0", "tally \xe2\x80\xae 0.1.0" };
+	struct tally_buf other = TALLY_BUF_INIT;
+	char *dirs[] = { first };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++) {
+		tally_buf_clear(&other);
+		make_report(&other, dirs, 1, 0, tools[i]);
+		assert_int_equal(verdict(tally_buf_view(&other), first, NULL, "report",
+					 "its head holds what is no plain word"),
+				 1);
+	}
+	tally_buf_deinit(&other);
+}
+
 static void
 what_lay_behind_the_checkpoint_is_taken_from_the_report(void **state)
 {
@@ -380,6 +400,7 @@ main(void)
 		cmocka_unit_test(no_changed_bit_of_a_report_holds),
 		cmocka_unit_test(the_line_that_differs_is_told_in_both_wordings),
 		cmocka_unit_test(another_program_or_tzdata_is_stated_and_no_fault),
+		cmocka_unit_test(a_program_of_more_lines_than_one_is_no_program),
 		cmocka_unit_test(what_lay_behind_the_checkpoint_is_taken_from_the_report),
 		cmocka_unit_test(a_report_of_an_older_checkpoint_comes_out_of_a_newer_export),
 		cmocka_unit_test(a_report_without_all_its_exports_does_not_hold),
