@@ -160,24 +160,6 @@ take_head(struct tally_verify *v, struct target *t, struct claims *c)
 	return true;
 }
 
-/* The input with this content, by its hash. */
-static struct tally_bytes
-input_name(const struct tally_json *inputs, struct tally_bytes content)
-{
-	char hash[2 * TALLY_HASH + 1];
-	uint8_t raw[TALLY_HASH];
-
-	tally_sha256(raw, content);
-	tally_hex(hash, raw, TALLY_HASH);
-	for (size_t i = 0; i < tally_json_count(inputs); i++) {
-		const struct tally_json *input = tally_json_at(inputs, i);
-
-		if (tally_bytes_eq(text(input, "sha256"), tally_bytes_str(hash)))
-			return text(input, "name");
-	}
-	return tally_bytes(NULL, 0);
-}
-
 /* The report that it supersedes is one of its inputs, and has to be among the
  * paths: what became different cannot be told without it. */
 static bool
@@ -186,31 +168,39 @@ take_old(struct tally_verify *v, struct target *t, struct claims *c)
 	const struct tally_json *report = tally_json_get(tally_json_root(c->doc), "report");
 	const struct tally_json *is = tally_json_get(report, "supersedes");
 	const struct tally_json *inputs = tally_json_get(report, "inputs");
+	size_t first = SIZE_MAX, count = inputs ? tally_json_count(inputs) : 0, n;
+	struct tally_bytes name = tally_bytes(NULL, 0);
 
 	if (!is || tally_json_type(is) == TALLY_JSON_NULL)
 		return true;
-	for (size_t i = 0; inputs && i < v->count; i++) {
-		struct target *other = &v->targets[i];
-		struct tally_bytes name;
+	for (size_t i = 0; i < count; i++) {
+		const struct tally_json *input = tally_json_at(inputs, i);
+		struct tally_bytes hex = text(input, "sha256");
+		const struct digest *found = NULL;
+		uint8_t hash[TALLY_HASH];
 
-		if (other->kind != TARGET_REPORT || other == t || other->bundle != t->bundle)
+		if (tally_unhex(hash, TALLY_HASH, (const char *)hex.p, hex.len))
+			found = digests_find(&v->reports, t->bundle, hash, &n);
+		if (!found)
 			continue;
-		name = input_name(inputs, tally_buf_view(&other->content));
-		if (!name.p)
-			continue;
-		other->named = true; /* and so is a copy of it */
-		if (c->options.old)
-			continue;
-		c->old_name = tally_strndup((const char *)name.p, name.len);
-		c->old =
-			(struct tally_report_input){ c->old_name, tally_buf_view(&other->content) };
-		c->options.old = &c->old;
+		/* And so is a copy of it. */
+		for (size_t k = 0; k < n && !v->targets[found[0].at].named; k++)
+			v->targets[found[n - 1 - k].at].named = true;
+		if (found->at < first) {
+			first = found->at;
+			name = text(input, "name");
+		}
 	}
-	if (c->options.old)
-		return true;
-	TELL(v, t, "report %.*s, which it supersedes, is not among the paths",
-	     (int)tally_json_string(is).len, (const char *)tally_json_string(is).p);
-	return false;
+	if (first == SIZE_MAX || !name.p) {
+		TELL(v, t, "report %.*s, which it supersedes, is not among the paths",
+		     (int)tally_json_string(is).len, (const char *)tally_json_string(is).p);
+		return false;
+	}
+	c->old_name = tally_strndup((const char *)name.p, name.len);
+	c->old = (struct tally_report_input){ c->old_name,
+					      tally_buf_view(&v->targets[first].content) };
+	c->options.old = &c->old;
+	return true;
 }
 
 /* What the report was made from, and is not here: a file of its name may be. */
@@ -375,13 +365,14 @@ find_export(struct tally_verify *v, size_t bundle, struct tally_bytes origin, ui
 {
 	struct target *found = NULL;
 
-	for (size_t i = 0; i < v->count; i++) {
-		struct tally_export *x = v->targets[i].export;
+	for (size_t k = 0; k < v->n_exports; k++) {
+		struct target *t = &v->targets[v->exports[k]];
+		const struct tally_export *x = t->export;
 
-		if (x && v->targets[i].bundle == bundle && x->origin &&
+		if (t->bundle == bundle && x->origin &&
 		    tally_bytes_eq(tally_bytes_str(x->origin), origin) &&
 		    (!found || found->export->size < size || !found->export->private))
-			found = &v->targets[i];
+			found = t;
 	}
 	if (!found)
 		return NULL;

@@ -44,6 +44,9 @@ tally_verify_free(struct tally_verify *v)
 		free(v->inputs[i].name);
 	}
 	problems_deinit(&v->problems);
+	digests_deinit(&v->by_content);
+	digests_deinit(&v->reports);
+	free(v->exports);
 	free(v->inputs);
 	free(v->targets);
 	anchors_deinit(&v->anchors);
@@ -111,19 +114,19 @@ tally_verify_input(struct tally_verify *v, const char *name, struct tally_bytes 
 const struct input *
 verify_find_input(struct tally_verify *v, size_t bundle, struct tally_bytes hash)
 {
-	const struct input *found = NULL;
+	const struct digest *found;
 	uint8_t raw[TALLY_HASH];
+	size_t n;
 
 	if (!tally_unhex(raw, TALLY_HASH, (const char *)hash.p, hash.len))
 		return NULL;
+	found = digests_find(&v->by_content, bundle, raw, &n);
+	if (!found)
+		return NULL;
 	/* The same file may be installed and among the paths, too. */
-	for (size_t i = 0; i < v->n_inputs; i++)
-		if (v->inputs[i].bundle == bundle &&
-		    memcmp(v->inputs[i].hash, raw, TALLY_HASH) == 0) {
-			v->inputs[i].named = true;
-			found = found ? found : &v->inputs[i];
-		}
-	return found;
+	for (size_t i = 0; i < n && !v->inputs[found[0].at].named; i++)
+		v->inputs[found[n - 1 - i].at].named = true;
+	return &v->inputs[found->at];
 }
 
 const struct input *
@@ -262,26 +265,31 @@ tally_verify_path(struct tally_verify *v, const char *path, struct tally_err *er
 	return add_file(v, path, err);
 }
 
+static struct tally_export *
+export_at(const struct tally_verify *v, size_t k)
+{
+	return v->targets[v->exports[k]].export;
+}
+
 static bool
 are_of_two_logs(const struct tally_export *a, const struct tally_export *b)
 {
-	return a && b && a->sound && b->sound && strcmp(a->origin, b->origin) != 0;
+	return a->sound && b->sound && strcmp(a->origin, b->origin) != 0;
 }
 
 /* One machine has one TPM and one log, unless a log succeeds another. */
 static int
 compare_hosts(struct tally_verify *v, struct tally_err *err)
 {
-	for (size_t i = 0; i < v->count; i++)
-		for (size_t j = 0; j < v->count; j++)
-			if (are_of_two_logs(v->targets[i].export, v->targets[j].export))
-				enrolment_mark(v->targets[i].export, v->targets[j].export);
-	for (size_t i = 0; i < v->count; i++)
-		for (size_t j = i + 1; j < v->count; j++)
-			if (are_of_two_logs(v->targets[i].export, v->targets[j].export)) {
-				tpms_compare(v->targets[i].export, v->targets[j].export);
-				if (enrolment_compare(v->targets[i].export, v->targets[j].export,
-						      err) < 0)
+	for (size_t i = 0; i < v->n_exports; i++)
+		for (size_t j = 0; j < v->n_exports; j++)
+			if (are_of_two_logs(export_at(v, i), export_at(v, j)))
+				enrolment_mark(export_at(v, i), export_at(v, j));
+	for (size_t i = 0; i < v->n_exports; i++)
+		for (size_t j = i + 1; j < v->n_exports; j++)
+			if (are_of_two_logs(export_at(v, i), export_at(v, j))) {
+				tpms_compare(export_at(v, i), export_at(v, j));
+				if (enrolment_compare(export_at(v, i), export_at(v, j), err) < 0)
 					return -1;
 			}
 	return 0;
@@ -291,10 +299,9 @@ compare_hosts(struct tally_verify *v, struct tally_err *err)
 static void
 compare_counters(const struct tally_verify *v)
 {
-	for (size_t i = 0; i < v->count; i++)
-		for (size_t j = i + 1; j < v->count; j++)
-			if (v->targets[i].export && v->targets[j].export)
-				anchored_compare(v->targets[i].export, v->targets[j].export);
+	for (size_t i = 0; i < v->n_exports; i++)
+		for (size_t j = i + 1; j < v->n_exports; j++)
+			anchored_compare(export_at(v, i), export_at(v, j));
 }
 
 /* Two exports of one log: one history must be the beginning of the other. */
@@ -303,13 +310,12 @@ compare_histories(struct tally_verify *v, struct tally_err *err)
 {
 	uint8_t root[TALLY_HASH];
 
-	for (size_t i = 0; i < v->count; i++)
-		for (size_t j = 0; j < v->count; j++) {
-			struct tally_export *a = v->targets[i].export, *b = v->targets[j].export;
+	for (size_t i = 0; i < v->n_exports; i++)
+		for (size_t j = 0; j < v->n_exports; j++) {
+			struct tally_export *a = export_at(v, i), *b = export_at(v, j);
 
-			if (i == j || !a || !b || !a->sound || !b->sound ||
-			    strcmp(a->origin, b->origin) != 0 || a->size > b->size ||
-			    (a->size == b->size && i > j))
+			if (i == j || !a->sound || !b->sound || strcmp(a->origin, b->origin) != 0 ||
+			    a->size > b->size || (a->size == b->size && i > j))
 				continue;
 			if (export_root_at(b, a->size, root, err) < 0)
 				return -1;
@@ -335,6 +341,7 @@ tell_withheld(struct tally_verify *v, const struct tally_export *x)
 static int
 run_exports(struct tally_verify *v, struct tally_err *err)
 {
+	v->exports = tally_alloc((v->count + 1) * sizeof(*v->exports));
 	for (size_t i = 0; i < v->count; i++) {
 		struct target *t = &v->targets[i];
 		struct place place = { t->path, NULL, t->prefix };
@@ -346,6 +353,7 @@ run_exports(struct tally_verify *v, struct tally_err *err)
 			place.archive = v->targets[t->bundle - 1].archive;
 		if (export_check(&t->export, &place, &v->anchors, &v->problems, err) < 0)
 			return -1;
+		v->exports[v->n_exports++] = i;
 		t->anchored = t->export->anchored;
 		t->class = enrolment_class(t->export);
 		tell_withheld(v, t->export);
@@ -367,21 +375,36 @@ run_bundles(struct tally_verify *v, struct tally_err *err)
 	return 0;
 }
 
+/* What reports name is found by its content. */
+static void
+sort_contents(struct tally_verify *v)
+{
+	uint8_t hash[TALLY_HASH];
+
+	for (size_t i = 0; i < v->n_inputs; i++)
+		digests_add(&v->by_content, v->inputs[i].bundle, v->inputs[i].hash, i);
+	digests_sort(&v->by_content);
+	for (size_t i = 0; i < v->count; i++)
+		if (v->targets[i].kind == TARGET_REPORT) {
+			tally_sha256(hash, tally_buf_view(&v->targets[i].content));
+			digests_add(&v->reports, v->targets[i].bundle, hash, i);
+		}
+	digests_sort(&v->reports);
+}
+
 static int
 run_others(struct tally_verify *v, struct tally_err *err)
 {
-	size_t exports = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < v->count; i++)
-		exports += v->targets[i].kind == TARGET_EXPORT;
+	sort_contents(v);
 	for (size_t i = 0; i < v->count && r == 0; i++) {
 		struct target *t = &v->targets[i];
 
 		remarks_begin(&v->problems);
 		if (t->kind == TARGET_PROOF)
 			r = proof_check(v, t, err);
-		else if (t->kind == TARGET_REPORT && exports == 0 && t->bundle == 0)
+		else if (t->kind == TARGET_REPORT && v->n_exports == 0 && t->bundle == 0)
 			r = tally_err_set(err, TALLY_USE,
 					  "%s: a report is checked together with its exports",
 					  t->path);

@@ -7,6 +7,7 @@
  * cannot do (I/O) is an error.
  */
 #include <sys/types.h>
+#include "digests.h"
 #include "tally/bytes.h"
 #include "tally/entry.h"
 #include "tally/enrolment.h"
@@ -544,6 +545,8 @@ struct tally_verify {
 	struct anchors anchors;
 	struct input *inputs;
 	size_t n_inputs;
+	struct digests by_content, reports; /* inputs; targets that are reports; while it runs */
+	size_t *exports, n_exports;         /* targets that are exports and were looked at */
 	bool require_hardware, require_witness, require_timestamp;
 	struct target *targets;
 	size_t count;
