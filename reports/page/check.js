@@ -5,7 +5,7 @@
 
 const evidence = await take('evidence-data');
 const root = document.documentElement;
-const state = { over: false, totals: false, problems: [], partly: [], keys: new Map(), pinned: [], pastes: 0 };
+const state = { over: false, totals: false, problems: [], partly: [], keys: new Map(), signed: new Set(), pinned: [], pastes: 0 };
 const canCheck = Boolean(globalThis.crypto?.subtle); // browsers keep WebCrypto from pages that came by plain http
 const ledgers = new Map(); // origin -> what was read
 const BATCH = 4096; // hashes under way at once
@@ -71,7 +71,7 @@ function readHeader(record, index) {
   }
 }
 
-// A note of the log: of this origin, signed by its key. Null where this browser cannot say.
+// A note of the log: of this origin, and signed by its key, or `verifies` is false: this browser cannot say.
 async function readNote(text, vkey, origin) {
   const note = parseNote(text), head = parseCheckpoint(note.text);
   if (head.origin !== origin) fail('the checkpoint is of another log');
@@ -79,7 +79,7 @@ async function readNote(text, vkey, origin) {
   if (line.name !== vkey.name || line.id !== vkey.id || line.signature.length !== 64) fail("the checkpoint does not bear its log's signature");
   const verifies = await verifyEd25519(vkey.key, line.signature, note.text);
   if (!verifies && knowsEd25519) fail("the log's signature of the checkpoint does not verify");
-  return { note, head };
+  return { note, head, verifies };
 }
 
 async function checkLedger(told_, carried, progress) {
@@ -87,6 +87,7 @@ async function checkLedger(told_, carried, progress) {
   if (vkey.name !== carried.origin) fail('its key is of another name');
   state.keys.set(carried.origin, vkey);
   const newest = await readNote(carried.notes[0], vkey, carried.origin);
+  if (newest.verifies) state.signed.add(carried.origin);
   if (newest.head.size !== told_.size || newest.head.rootText !== told_.root) fail('the report rests on another size or root than the checkpoint says');
   if (!evidence.complete) return null;
   const { entries, leaves } = await readEntries(carried, newest.head.size, progress);
@@ -188,23 +189,25 @@ async function check() {
   }
 }
 
-const anchoredBy = (origin) => { const own = state.keys.get(origin); return own && state.pinned.some((p) => p.text === own.text); };
+const pastedOf = (origin) => { const own = state.keys.get(origin); return own !== undefined && state.pinned.some((p) => p.text === own.text); };
+// A key that is only named beside the entries anchors nothing: its signature must have verified here.
+const anchoredBy = (origin) => knowsEd25519 && state.signed.has(origin) && pastedOf(origin);
 
 // As far as a page can tell; undefined before the check has come to its end, or where it failed.
 function classOf(origin) {
   if (!state.over || state.problems.length || wrongKeys().length) return undefined;
-  if (!anchoredBy(origin)) return 'self-declared';
+  if (!anchoredBy(origin)) return pastedOf(origin) ? 'not checked' : 'self-declared';
   return ledgers.get(origin)?.attested ? 'software (libtpms), or better' : undefined;
 }
 
 function sayLedgers(lines) {
   const n = report.evidence.ledgers.length, entries = [...ledgers.values()].reduce((sum_, l) => sum_ + l.entries.length, 0);
   const bad = state.problems.length > 0;
-  if (knowsEd25519) { if (state.keys.size && !bad) lines.push(['ok', `Each of ${many(n, 'ledger')} has a checkpoint that its log's key signed (Ed25519).`]); }
+  if (knowsEd25519) { if (state.signed.size === n && n && !bad) lines.push(['ok', `Each of ${many(n, 'ledger')} has a checkpoint that its log's key signed (Ed25519).`]); }
   else lines.push(['part', 'This browser does not know Ed25519: the signatures of the logs are not checked.']);
-  if (entries && !bad) lines.push(['ok', `${many(entries, 'entry', 'entries')}: each group is what its entry committed to, and the entries hash to the roots that were signed.`]);
+  if (entries && !bad) lines.push(['ok', `${many(entries, 'entry', 'entries')}: each group is what its entry committed to, and the entries hash to the roots that ${knowsEd25519 ? 'were signed' : 'the checkpoints name'}.`]);
   const attested = [...ledgers.values()].filter((l) => l.attested === l.size).length, some = [...ledgers.values()].filter((l) => l.attested > 0).length;
-  if (some && !bad) lines.push([attested === n ? 'ok' : 'part', `${attested} of ${many(n, 'checkpoint')} ${attested === 1 ? 'is' : 'are'} signed by a TPM too (P-256), and its quote says so of this very text${some > attested ? `; of ${some - attested} more an earlier one is` : ''}. Which TPM that is, nothing in this file proves.`]);
+  if (some && !bad) lines.push([attested === n ? 'ok' : 'part', `${attested} of ${many(n, 'checkpoint')} ${attested === 1 ? 'is' : 'are'} signed by a TPM${knowsEd25519 ? ' too' : ''} (P-256), and its quote says so of this very text${some > attested ? `; of ${some - attested} more an earlier one is` : ''}. Which TPM that is, nothing in this file proves.`]);
   else if (entries && !bad) lines.push(['part', 'No checkpoint here was attested by a TPM.']);
   if (state.totals && !bad) lines.push(['ok', 'Usage, machines, the coverage of imported hosts and the timeline are what the entries come to, worked out again here.']);
 }
@@ -233,8 +236,9 @@ function sayAll() {
   for (const p of problems.slice(0, 50)) lines.push(['no', p]);
   if (problems.length > 50) lines.push(['no', `and ${problems.length - 50} more`]);
   sayPartly(lines);
-  const open = report.evidence.ledgers.filter((l) => !anchoredBy(l.origin));
-  if (!failed && state.keys.size) lines.push(open.length ? ['part', `Nothing anchors ${many(open.length, 'ledger')}: whoever made this page could have made ${open.length === 1 ? 'its key' : 'their keys'}. Paste keys that were pinned off the hosts.`]
+  const open = report.evidence.ledgers.filter((l) => !anchoredBy(l.origin)), unread = open.filter((l) => pastedOf(l.origin)).length;
+  if (!failed && unread) lines.push(['part', `The keys that you pasted could not be checked: this browser does not know Ed25519. Nothing anchors ${many(open.length, 'ledger')}; tally verify --anchor checks the keys.`]);
+  else if (!failed && state.keys.size) lines.push(open.length ? ['part', `Nothing anchors ${many(open.length, 'ledger')}: whoever made this page could have made ${open.length === 1 ? 'its key' : 'their keys'}. Paste keys that were pinned off the hosts.`]
     : ['ok', 'Each ledger is signed by a key that you pasted.']);
   const whole = state.totals && knowsEd25519;
   const result = failed ? 'fails' : open.length || !whole || !report.evidence.ledgers.length ? 'unanchored' : 'holds';
@@ -244,7 +248,7 @@ function sayAll() {
   summary.className = `card ${{ fails: 'bad', unanchored: 'warn', holds: 'good' }[result]}`;
   summary.children[1].textContent = words;
   summary.children[2].textContent = failed ? plain(problems[0]) : !whole && state.partly.length ? plain(state.partly[0]) : 'A self-check by this page. Whoever doubts the page uses tally verify, obtained elsewhere.';
-  sayClass(result, report.evidence.ledgers.length - open.length);
+  sayClass(result, report.evidence.ledgers.length - open.length, unread);
   window.dispatchEvent(new Event('checked'));
   root.setAttribute('data-verified', result);
 }

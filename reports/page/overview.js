@@ -37,19 +37,25 @@ function runCard() {
 
 // The report's class is what it says of itself; keys that somebody pastes say more, and how much.
 const CLASSES = { 'self-declared': 'Self-declared' };
-const classSays = el('p', {}, 'Nothing inside a report anchors it. Keys that were pinned off the hosts do: ', el('span', { class: 'mono nowrap' }, 'tally verify --anchor'), ' then states the class.');
+const classSays = el('p', {});
 let classCard = null;
 function evidenceCard() {
   const imported = report.findings.find((f) => f.kind === 'imported');
-  classCard = card('warn', 'Class of evidence', CLASSES[report.evidence.class] || report.evidence.class, classSays, imported ? el('p', {}, `${imported.text.split(':')[0]}: see Findings.`) : null);
+  classCard = card('warn', 'Class of evidence', '', classSays, imported ? el('p', {}, `${imported.text.split(':')[0]}: see Findings.`) : null);
+  sayClass('unanchored', 0, 0);
   return classCard;
 }
-function sayClass(result, anchored) {
-  if (result === 'fails' || !anchored) return;
-  const all = anchored === report.evidence.ledgers.length;
-  classCard.children[1].textContent = all ? 'Signed by the keys that you pasted' : `${anchored} of ${many(report.evidence.ledgers.length, 'ledger')} signed by keys that you pasted`;
-  classSays.replaceChildren('The class is no better than software here: what kind of TPM stands behind it, enrolment says, and ', el('span', { class: 'mono nowrap' }, 'tally verify --anchor'), ` reads that. The report itself says ${report.evidence.class}.`);
+// Of the ledgers, those that pasted keys anchor, and those whose keys could not be tried.
+function sayClass(result, anchored, unread) {
+  const n = report.evidence.ledgers.length, verify = el('span', { class: 'mono nowrap' }, 'tally verify --anchor'), good = result !== 'fails';
   classCard.className = `card ${result === 'holds' ? 'good' : 'warn'}`;
+  classCard.children[1].textContent = good && unread ? 'Not checked here'
+    : !good || !anchored ? plain(CLASSES[report.evidence.class] || report.evidence.class)
+      : anchored === n ? 'Signed by the keys that you pasted' : `${anchored} of ${many(n, 'ledger')} signed by keys that you pasted`;
+  classSays.replaceChildren();
+  if (good && unread) add(classSays, ['This browser does not know Ed25519: whether the keys that you pasted signed anything, ', verify, ' says.']);
+  else if (!good || !anchored) add(classSays, ['Nothing inside a report anchors it. Keys that were pinned off the hosts do: ', verify, ' then states the class.']);
+  else add(classSays, ['The class is no better than software here: what kind of TPM stands behind it, enrolment says, and ', verify, ` reads that. The report itself says ${report.evidence.class}.`]);
 }
 
 function findingCard() {

@@ -31,6 +31,12 @@ HOLD_VERIFY = """
 const own = SubtleCrypto.prototype.verify, held = new Promise((go) => { window.letGo = go; });
 SubtleCrypto.prototype.verify = async function (...all) { window.verifying = true; await held; return own.apply(this, all); };"""
 NO_CRYPTO = "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });"
+NO_ED25519 = """
+const own = SubtleCrypto.prototype.importKey;
+SubtleCrypto.prototype.importKey = async function (format, key, how, ...rest) {
+  if ((how.name || how) === 'Ed25519') throw new DOMException('Unrecognized name.', 'NotSupportedError');
+  return own.call(this, format, key, how, ...rest);
+};"""
 KEEP_SAVED = """
 window.kept = null;
 const make = URL.createObjectURL;
@@ -246,6 +252,36 @@ def check_without_crypto(suite, browser, page):
         check(browser.verified() == "unanchored", said(browser))
 
 
+def check_without_ed25519(suite, browser, page):
+    """The true keys, pasted, beside signatures that nobody made."""
+    forged, keys = Copy(page), [row["vkey"] for row in page.data("evidence-data")["ledgers"]]
+    forged.forge_signatures()
+    forged.write(suite.scratch / "forged.html")
+    with suite.case("where_a_browser_knows_no_ed25519_pasted_keys_anchor_nothing"), browser.before(NO_ED25519):
+        browser.open(suite.scratch / "forged.html")
+        check(browser.verified() == "unanchored", said(browser))
+        press_pin(browser, *keys)
+        check(browser.wait("return /taken/.test(document.getElementById('check').lastElementChild.lastElementChild.textContent)"), "not taken")
+        check(browser.verified() == "unanchored" and "Not wholly checked" in browser.text("#check p")[0], said(browser))
+        everything, green = " ".join(browser.text("main")), " ".join(said(browser, ".ok"))
+        check(not any(words in green for words in ("Ed25519", "were signed", "signed by a TPM too", "pasted")), green)
+        check("igned by a key that you pasted" not in everything and "igned by the keys that you pasted" not in everything, everything[:2000])
+        check("keys that you pasted could not be checked" in " ".join(said(browser, ".part")), said(browser))
+        classes = set(browser.run("return [...document.querySelectorAll('#coverage-table tbody tr')].map(r => r.cells[1].textContent)"))
+        check(classes == {"not checked"}, classes)
+        check("Not checked here" in browser.text("#overview")[0], browser.text("#overview"))
+    with suite.case("keys_that_are_taken_back_or_refuted_leave_no_word_of_theirs"):
+        browser.open(page.path)
+        before = browser.verified() and browser.run("return document.querySelector('#overview .cards').lastElementChild.textContent")
+        for lines in ([], [vkey(keys[0].split("+")[0], bytes(range(32)))]):
+            for pasted, holds in ((keys, True), (lines, False)):
+                browser.run("document.documentElement.removeAttribute('data-verified')")
+                press_pin(browser, *pasted)
+                check((browser.verified() == "holds") == holds, said(browser))
+                card = browser.run("return document.querySelector('#overview .cards').lastElementChild.textContent")
+                check(("Signed by the keys" in card) == holds and (holds or card == before), card)
+
+
 def check_tampering(suite, browser, page):
     told = {}
     for change, sentence in WAYS.items():
@@ -414,6 +450,7 @@ def check_browser(suite, page, bad, options):
         check_self(suite, browser, page, bad)
         check_early(suite, browser, bad)
         check_without_crypto(suite, browser, page)
+        check_without_ed25519(suite, browser, page)
         check_tampering(suite, browser, page)
         check_too_much(suite, browser, page)
         check_left_out(suite, browser, page)
