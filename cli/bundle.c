@@ -182,7 +182,7 @@ take_with(struct options *o, struct tally_err *err)
 		tally_buf_clear(&folder);
 		tally_buf_addf(&folder, "inputs/with/%zu", i);
 		status = take_file(o, "--with", tally_buf_cstr(&folder), o->with[i],
-				   TALLY_REPORT_MAX, &f, err);
+				   TALLY_BUNDLE_INPUT_MAX, &f, err);
 		cli_file_deinit(&f);
 	}
 	tally_buf_deinit(&folder);
@@ -217,8 +217,8 @@ make_report(struct options *o, struct tally_err *err)
 	int status = 0;
 
 	if (o->compare) {
-		status = take_file(o, "--compare", "inputs/old", o->compare, TALLY_REPORT_MAX, &old,
-				   err);
+		status = take_file(o, "--compare", "inputs/old", o->compare, TALLY_BUNDLE_INPUT_MAX,
+				   &old, err);
 		ro.old = &old.input;
 	}
 	if (status == 0 && o->prices) {
@@ -271,7 +271,8 @@ issue_report(struct options *o, struct tally_err *err)
 	return status;
 }
 
-/* A licensor's report is made from what the licensor sees: there the exports come first. */
+/* A licensor's report is made from what the licensor sees: there the exports come first. What is
+ * issued cannot be taken back: nothing but the exports and the writing of the file comes behind. */
 static int
 make_members(struct options *o, struct bundle_ledgers *l, struct tally_err *err)
 {
@@ -285,14 +286,16 @@ make_members(struct options *o, struct bundle_ledgers *l, struct tally_err *err)
 	}
 	if (status == 0)
 		status = make_report(o, err);
-	if (status == 0 && o->issue)
-		status = issue_report(o, err);
-	if (status == 0 && !o->inputs.licensor)
-		status = make_ledgers(o, l, err);
 	if (status == 0)
 		status = take_with(o, err);
 	if (status == 0)
 		status = cli_packs_each(o->inputs.rules, take_pack, &taking, err);
+	if (status == 0)
+		status = bundle_settle(&o->items, err);
+	if (status == 0 && o->issue)
+		status = issue_report(o, err);
+	if (status == 0 && !o->inputs.licensor)
+		status = make_ledgers(o, l, err);
 	return status;
 }
 

@@ -22,6 +22,9 @@ void bundle_add_file(struct bundle_items *items, const char *name, const char *p
 void bundle_add_input(struct bundle_items *items, const char *folder, const char *path,
 		      struct tally_bytes content);
 const struct bundle_item *bundle_find(const struct bundle_items *items, const char *name);
+/* In the order of the archive. TALLY_USE: a name that is none, or is there twice; more inputs and
+ * rule packs than are read again. */
+int bundle_settle(struct bundle_items *items, struct tally_err *err);
 void bundle_items_deinit(struct bundle_items *items);
 
 /* bundle_ledgers.c: exports of ledgers, made below `scratch`, and exports as they are, as

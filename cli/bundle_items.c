@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of a bundle's members. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tally/bundle.h"
 #include "tally/zip.h"
 #include "bundle.h"
 
@@ -69,6 +71,51 @@ bundle_find(const struct bundle_items *items, const char *name)
 		if (strcmp(items->p[i].name, name) == 0)
 			return &items->p[i];
 	return NULL;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct bundle_item *)a)->name, ((const struct bundle_item *)b)->name);
+}
+
+static bool
+is_input(const char *name)
+{
+	return strncmp(name, "inputs/", 7) == 0 || strncmp(name, "rules/", 6) == 0;
+}
+
+int
+bundle_settle(struct bundle_items *items, struct tally_err *err)
+{
+	uint64_t all = 0;
+
+	qsort(items->p, items->n, sizeof(*items->p), compare_names);
+	for (size_t i = 0; i < items->n; i++) {
+		const struct bundle_item *item = &items->p[i];
+
+		if (!tally_zip_name_valid(item->name, strlen(item->name)))
+			return tally_err_set(err, TALLY_USE, "'%s' cannot be the name of a member",
+					     item->name);
+		if (i > 0 && strcmp(item->name, items->p[i - 1].name) == 0)
+			return tally_err_set(err, TALLY_USE, "two files would be called %s",
+					     item->name);
+		if (!is_input(item->name))
+			continue;
+		all += item->content.len;
+		if (item->content.len > TALLY_BUNDLE_INPUT_MAX)
+			return tally_err_set(err, TALLY_USE,
+					     "%s: more than %" PRIu32
+					     " bytes, which 'tally verify' would not read",
+					     item->name, TALLY_BUNDLE_INPUT_MAX);
+		if (all > TALLY_BUNDLE_INPUTS_MAX)
+			return tally_err_set(
+				err, TALLY_USE,
+				"%s: with it, inputs and rule packs have more than %" PRIu32
+				" bytes together, which 'tally verify' would not read",
+				item->name, TALLY_BUNDLE_INPUTS_MAX);
+	}
+	return 0;
 }
 
 void

@@ -146,28 +146,6 @@ put_all(struct writer *w, const struct bundle_items *items, struct tally_err *er
 	return status;
 }
 
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(((const struct bundle_item *)a)->name, ((const struct bundle_item *)b)->name);
-}
-
-static int
-sort(struct bundle_items *items, struct tally_err *err)
-{
-	qsort(items->p, items->n, sizeof(*items->p), compare_names);
-	for (size_t i = 0; i < items->n; i++) {
-		const char *name = items->p[i].name;
-
-		if (!tally_zip_name_valid(name, strlen(name)))
-			return tally_err_set(err, TALLY_USE, "'%s' cannot be the name of a member",
-					     name);
-		if (i > 0 && strcmp(name, items->p[i - 1].name) == 0)
-			return tally_err_set(err, TALLY_USE, "two files would be called %s", name);
-	}
-	return 0;
-}
-
 /* Behind the last byte: the file stands, under its name. */
 static int
 settle(struct writer *w, const char *temporary, const char *out, struct tally_err *err)
@@ -184,7 +162,7 @@ bundle_write(struct bundle_items *items, const char *out, struct tally_err *err)
 {
 	struct writer w = { .hash = tally_sha256_new(), .piece = tally_alloc(CHUNK) };
 	struct tally_buf temporary = TALLY_BUF_INIT;
-	int status = sort(items, err);
+	int status = bundle_settle(items, err);
 
 	w.files = tally_alloc((items->n + 1) * sizeof(*w.files));
 	tally_buf_addf(&temporary, "%s.XXXXXX", out);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tally/bundle.h"
 #include "tally/json.h"
 #include "tally/parse.h"
 #include "tally/report.h"
@@ -14,8 +15,6 @@
 #include "verify_internal.h"
 
 #define REPORT                "report/"
-#define INPUT_MAX             (UINT32_C(64) << 20)
-#define INPUTS_MAX            (UINT32_C(96) << 20) /* of all of them together */
 
 #define TELL(v, t, file, ...) problem(&(v)->problems, "bundle", (t)->path, file, __VA_ARGS__)
 
@@ -121,7 +120,8 @@ add_main(struct filling *f, size_t member, struct tally_err *err)
 static int
 add_other(struct filling *f, size_t member, struct tally_err *err)
 {
-	uint64_t left = INPUTS_MAX - f->inputs, most = left < INPUT_MAX ? left : INPUT_MAX;
+	uint64_t left = TALLY_BUNDLE_INPUTS_MAX - f->inputs,
+		 most = left < TALLY_BUNDLE_INPUT_MAX ? left : TALLY_BUNDLE_INPUT_MAX;
 	const char *name = f->archive->files[member].name;
 	struct tally_buf content = TALLY_BUF_INIT;
 	int r = read_bounded(f, member, most, &content, err);
@@ -257,7 +257,7 @@ compare_about(struct tally_verify *v, const struct target *bundle, const struct 
 
 	if (member == SIZE_MAX)
 		return 0; /* told */
-	if (bundle->archive->files[member].size > INPUT_MAX) {
+	if (bundle->archive->files[member].size > TALLY_BUNDLE_INPUT_MAX) {
 		TELL(v, bundle, "bundle.json", "too long");
 		return 0;
 	}

@@ -8,6 +8,10 @@
 
 struct tally_json;
 
+/* Bytes of a member below rules/ or inputs/, and of all of them together, that are read. */
+#define TALLY_BUNDLE_INPUT_MAX  (UINT32_C(64) << 20)
+#define TALLY_BUNDLE_INPUTS_MAX (UINT32_C(96) << 20)
+
 struct tally_bundle_file {
 	const char *name;
 	uint64_t size;

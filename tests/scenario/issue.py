@@ -173,6 +173,13 @@ def refusals(suite):
     with suite.case("a report that cannot be written is not issued"):
         suite.refused("report", *some, "--format", "json", "--issue", "-o", suite.scratch / "no" / "x", code=3)
         check(len(issues(suite, suite.ledgers[0])) == count, "it was issued")
+    with suite.case("a bundle for which a file is missing, or too long, is not issued"):
+        suite.refused("bundle", *some, "--issue", "--with", suite.scratch / "not-there", "-o", out, code=3, names=["--with"])
+        long = suite.scratch / "long.yaml"
+        with open(long, "wb") as f:
+            f.truncate((64 << 20) + 1)
+        suite.refused("bundle", *some, "--issue", "--with", long, "-o", out, code=2, names=["--with"])
+        check(not out.exists() and len(issues(suite, suite.ledgers[0])) == count, "it was issued")
 
 
 def body(suite):
