@@ -114,6 +114,13 @@ async function checkId() {
   if (hex(await sha256(join(...parts))) !== h.id) problem('', "The report's id is not that of its period, ledgers, packs and files.");
 }
 
+// What is said to have no room in the page is not in it: neither half of it, nor something else in its place.
+function checkLeftOut() {
+  if (leftOut.vms && report.vms.length) problem('', 'The page has rows of machines, and says that they are left out.');
+  if (leftOut.charges && report.charges.length) problem('', 'The page has lines of charges, and says that they are left out.');
+  else if (chart.sums && report.charges.length) problem('', 'The page has lines of charges, and sums that stand for them.');
+}
+
 // What a position or a finding names is there, and is of the host that it names.
 function checkEntries() {
   const look = (ref, what) => {
@@ -141,7 +148,7 @@ function checkTimes() {
   if (report.report.issued !== (newest === null ? null : stampOf(newest))) problem('', 'The report is not of the time of the newest entry that it rests on.');
   if (String(report.report.hosts) !== String(report.evidence.ledgers.map((l) => l.host))) problem('', 'The report names other hosts than those of its ledgers.');
 }
-const notCompared = (why) => state.partly.push(`Usage, machines, coverage and the timeline are not compared with the entries: ${why}. tally verify does that.`);
+const notCompared = (why) => state.partly.push(`Usage,${leftOut.vms ? '' : ' machines,'} coverage and the timeline are not compared with the entries: ${why}. tally verify does that.`);
 
 function checkHost(ledger) {
   let name = '';
@@ -160,6 +167,7 @@ async function check() {
     await breathe();
   };
   await checkId();
+  checkLeftOut();
   if (!evidence) return;
   const carried = new Map(evidence.ledgers.map((l) => [l.origin, l]));
   if (carried.size !== report.evidence.ledgers.length) problem('', 'The evidence is not that of the ledgers that the report names.');
@@ -209,7 +217,7 @@ function sayLedgers(lines) {
   const attested = [...ledgers.values()].filter((l) => l.attested === l.size).length, some = [...ledgers.values()].filter((l) => l.attested > 0).length;
   if (some && !bad) lines.push([attested === n ? 'ok' : 'part', `${attested} of ${many(n, 'checkpoint')} ${attested === 1 ? 'is' : 'are'} signed by a TPM${knowsEd25519 ? ' too' : ''} (P-256), and its quote says so of this very text${some > attested ? `; of ${some - attested} more an earlier one is` : ''}. Which TPM that is, nothing in this file proves.`]);
   else if (entries && !bad) lines.push(['part', 'No checkpoint here was attested by a TPM.']);
-  if (state.totals && !bad) lines.push(['ok', 'Usage, machines, the coverage of imported hosts and the timeline are what the entries come to, worked out again here.']);
+  if (state.totals && !bad) lines.push(['ok', `Usage,${leftOut.vms ? '' : ' machines,'} the coverage of imported hosts and the timeline are what the entries come to, worked out again here.`]);
 }
 
 const wrongKeys = () => state.pinned.filter((key) => {
@@ -219,9 +227,10 @@ const wrongKeys = () => state.pinned.filter((key) => {
 
 // All on the page that nothing above has worked out again.
 const NOT_DONE = ['positions with what is held, what is to be ordered and the cheapest model', 'charges and costs', 'findings and their texts', 'the rules\u2019 texts',
-  'the coverage of live hosts, and how long a TPM says they were powered', 'what rules ask for at each instant', 'curves of more than 2\u202f000 changes',
+  'the coverage of live hosts, and how long a TPM says they were powered', 'what rules ask for at each instant',
   'stretches in which a machine does not run, and the entries that stretches are named for', 'the class of evidence, anchors and witnesses',
-  'the superseded report, program and tzdata', 'chains of a TPM\u2019s registers, enrolment, receipts'];
+  'the superseded report, program and tzdata', 'chains of a TPM\u2019s registers, enrolment, receipts',
+  ...(leftOut.vms ? ['the rows of machines, for which there was no room'] : [])];
 
 function sayPartly(lines) {
   for (const p of state.partly) lines.push(['part', p]);

@@ -170,6 +170,33 @@ def a_curve_is_cut_lower(c):
     points[1::2] = [min(n, 1) for n in points[1::2]]
 
 
+def a_curve_is_said_to_be_inexact(c):
+    a_curve_is_cut_lower(c)
+    next(curve for curve in c.chart["curves"] if max(curve["points"][1::2]) == 1)["exact"] = False
+
+
+def a_curve_is_missing(c):
+    c.chart["curves"].pop()
+
+
+def rows_of_machines_are_changed_and_said_to_be_left_out(c):
+    c.report["vms"][0]["run_seconds"] = "60"
+    c.chart["left_out"]["vms"] = 1
+
+
+def fewer_machines_are_said_to_be_left_out_than_there_are(c):
+    c.chart["left_out"]["vms"] = len(c.report["vms"]) - 1
+    c.report["vms"] = []
+
+
+def lines_of_charges_are_said_to_be_left_out(c):
+    c.chart["left_out"]["charges"] = len(c.report["charges"])
+
+
+def sums_stand_beside_the_lines_of_charges(c):
+    c.chart["sums"] = [{"billed": "1", "cost_center": "", "currency": "EUR", "invoice": "one", "lines": 1, "tenant": ""}]
+
+
 def the_report_is_made_younger(c):
     c.report["report"]["issued"] = "2026-01-01T23:30:00Z"
 
@@ -213,6 +240,12 @@ WAYS = {
     the_timeline_says_that_it_is_not_exact: "The timeline begins or ends a stretch where the entries do not: .* on h1",
     a_stretch_reaches_over_a_longer_hole_than_is_told: "The timeline closes a gap that is longer than it says: .* on h1",
     a_curve_is_cut_lower: "The curve of .* is another",
+    a_curve_is_said_to_be_inexact: "is not drawn exactly, with no more changes than a page draws",
+    a_curve_is_missing: "The page draws no curve of",
+    rows_of_machines_are_changed_and_said_to_be_left_out: "The page has rows of machines, and says that they are left out",
+    fewer_machines_are_said_to_be_left_out_than_there_are: "The page says that it leaves out",
+    lines_of_charges_are_said_to_be_left_out: "The page has lines of charges, and says that they are left out",
+    sums_stand_beside_the_lines_of_charges: "The page has lines of charges, and sums that stand for them",
     the_report_is_made_younger: "not of the time of the newest entry",
     a_number_rests_on_the_entry_of_another_machine: "which speaks of another machine",
     the_key_is_of_another_name: "its key is of another name",
