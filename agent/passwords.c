@@ -2,6 +2,7 @@
 /* A password is looked at, copied and forgotten; it stands in no message. */
 #include "passwords.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 
 #include "tally/err.h"
 #include "tally/file.h"
+#include "tally/log.h"
 
 #define PASSWORD_MAX 32 /* of a TPM's hierarchy */
 #define ROOM         64
@@ -86,6 +88,13 @@ place(int dir, const char *path, const char *name, struct tally_err *err)
 	if (path == NULL)
 		return 0;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	/* An agent that stops for it would meter nothing, where what it has may do. */
+	if (fd < 0 && (errno == ENOENT || errno == EACCES)) {
+		tally_log(TALLY_LOG_WARNING,
+			  "%s: %s: what is in the ledger's tpm/%s, if anything, stays", path,
+			  errno == ENOENT ? "it is not there" : "it may not be read", name);
+		return 0;
+	}
 	if (fd < 0)
 		return tally_err_sys(err, "%s", path);
 	rc = check_file(fd, path, err);

@@ -142,20 +142,24 @@ look_for_quorum(struct tally_witness_client *c)
 	if (!c->has_note || c->reached || !any || !tally_policy_asks(c->o.policy) ||
 	    !tally_policy_reached(c->o.policy, signed_by))
 		return;
+	/* Told again after a restart it is nothing new. What the ledger did not take, it is offered
+	 * at the next step. */
+	if (c->head.size > c->size) {
+		if (c->log.reached(c->log.ctx, &c->head, tally_buf_view(&c->lines), &err) < 0) {
+			tally_log(TALLY_LOG_WARNING, "the receipt of witnesses: %s", err.text);
+			return;
+		}
+		tally_policy_times(c->o.policy, signed_by, time, &c->time, &since);
+		c->size = c->head.size;
+	}
 	c->reached = true;
-	/* Told again after a restart it is nothing new. */
-	if (c->head.size <= c->size)
-		return;
-	tally_policy_times(c->o.policy, signed_by, time, &c->time, &since);
-	c->size = c->head.size;
-	if (c->log.reached(c->log.ctx, &c->head, tally_buf_view(&c->lines), &err) < 0)
-		tally_log(TALLY_LOG_WARNING, "the receipt of witnesses: %s", err.text);
 }
 
 struct tally_uptime
 tally_witness_client_step(struct tally_witness_client *c, struct tally_uptime now, bool at_once)
 {
 	struct tally_err err = TALLY_ERR_INIT;
+	const uint64_t size = c->size;
 	int64_t next;
 	bool changed = false, took = true;
 
@@ -179,7 +183,7 @@ tally_witness_client_step(struct tally_witness_client *c, struct tally_uptime no
 			next = a->retry_at;
 	}
 	look_for_quorum(c);
-	if (changed && client_queue_write(c, &err) < 0)
+	if ((changed || c->size != size) && client_queue_write(c, &err) < 0)
 		tally_log(TALLY_LOG_WARNING, "what witnesses cosigned is not noted down: %s",
 			  err.text);
 	/* At once, but where the ledger gives no newer note it would be at once for ever. */

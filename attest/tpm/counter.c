@@ -265,7 +265,9 @@ is_strangers(struct chip *c)
 	return is_wrong_auth(rc);
 }
 
-/* One that was begun, or that stands beside a TPM that is made anew, may not be there. */
+/* One that was begun, or that stands beside a TPM that is made anew, may not be there. A TPM
+ * that refuses is asked again at the next start: a statement without the counter would be
+ * held against the ledger for ever. */
 static int
 take_up(struct chip *c, const struct counter *k, uint64_t state, bool create,
 	const struct tally_disk *disk, struct tally_err *err)
@@ -280,11 +282,11 @@ take_up(struct chip *c, const struct counter *k, uint64_t state, bool create,
 		chip_close_counter(c);
 		return make(c, disk, err);
 	}
-	if (r < 0 && state == BEGUN) {
+	if (r < 0) {
 		*err = refused;
 		return -1;
 	}
-	if (r <= 0 || tally_counter_public(tally_buf_view(&c->nv_public), &index, &refused) < 0)
+	if (r == 0 || tally_counter_public(tally_buf_view(&c->nv_public), &index, &refused) < 0)
 		return go_without(c, refused.text);
 	return is_strangers(c) ? go_without(c, "its auth is not ours: somebody defined it again")
 			       : 0;

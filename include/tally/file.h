@@ -23,7 +23,10 @@ const struct tally_disk *tally_disk_real(void);
 
 /* Temporary file beside it, write, fdatasync, rename, fsync of the folder:
  * after a crash the file holds the old or the new content, whole. What root
- * writes into a folder of somebody else is that one's, as its other files are.
+ * writes into a folder of somebody else is that one's, as its other files are:
+ * secrets of mode 0600, too, which its owner then reads, and could replace
+ * anyhow. Where root may not give files away (EPERM, EINVAL) they stay root's,
+ * and the folder's owner does not read those.
  * `keep`: the previous content stays as NAME.prev. `dirfd` is an open folder
  * (no AT_FDCWD: it is synced); `name` has no slash. */
 int tally_file_replace(const struct tally_disk *disk, int dirfd, const char *name,

@@ -293,6 +293,56 @@ what_root_writes_into_somebody_s_folder_is_his(void **state)
 	assert_int_equal(st.st_uid, 0);
 }
 
+/* A root that may give nothing away: of a container, or over root_squash. */
+static int chown_errno;
+
+int __real_fchown(int fd, uid_t owner, gid_t group);
+int __wrap_fchown(int fd, uid_t owner, gid_t group);
+
+int
+__wrap_fchown(int fd, uid_t owner, gid_t group)
+{
+	if (chown_errno == 0)
+		return __real_fchown(fd, owner, group);
+	errno = chown_errno;
+	return -1;
+}
+
+static void
+what_a_root_that_may_give_nothing_away_writes_stays_its_own(void **state)
+{
+	static const int why[] = { EPERM, EINVAL };
+	struct place *p = *state;
+	struct tally_err err = TALLY_ERR_INIT;
+	struct stat st;
+
+	if (geteuid() != 0) {
+		print_message("skipped: not root, who alone can give files away\n");
+		skip();
+	}
+	assert_int_equal(fchown(p->fd, 12345, 23456), 0);
+	for (size_t i = 0; i < sizeof(why) / sizeof(*why); i++) {
+		int r;
+
+		chown_errno = why[i];
+		r = tally_file_replace(tally_disk_real(), p->fd, "f", tally_bytes_str("a"), 0600,
+				       true, &err);
+		chown_errno = 0;
+		if (r < 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(fstatat(p->fd, "f", &st, 0), 0);
+		assert_int_equal(st.st_uid, 0);
+		assert_int_equal(st.st_mode & 07777, 0600);
+	}
+	/* Nothing else is passed over. */
+	chown_errno = EIO;
+	assert_int_equal(tally_file_replace(tally_disk_real(), p->fd, "f", tally_bytes_str("b"),
+					    0600, false, &err),
+			 -1);
+	chown_errno = 0;
+	assert_non_null(strstr(err.text, "set owner"));
+}
+
 int
 main(void)
 {
@@ -303,6 +353,9 @@ main(void)
 			whatever_call_fails_the_file_is_old_or_new_and_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_root_writes_into_somebody_s_folder_is_his,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_a_root_that_may_give_nothing_away_writes_stays_its_own, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(a_full_disk_is_told_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(short_and_interrupted_writes_go_on, setup,
 						teardown),

@@ -52,7 +52,8 @@ quorum(void *ctx, const struct tally_checkpoint *head, struct tally_bytes lines,
 {
 	struct world *w = ctx;
 
-	(void)err;
+	if (w->full)
+		return tally_err_set(err, TALLY_SYS, "no space left");
 	w->reached++;
 	w->reached_size = head->size;
 	tally_buf_clear(&w->reached_lines);

@@ -42,6 +42,7 @@ struct world {
 	struct tally_buf kept; /* all lines, in the order they came */
 	char closed[600];
 	unsigned reached;
+	bool full; /* the ledger takes no receipt */
 	uint64_t reached_size;
 	struct tally_buf reached_lines;
 	int64_t now;

@@ -108,6 +108,25 @@ a_quorum_that_is_not_there_is_owed(void **state)
 }
 
 static void
+a_receipt_that_the_ledger_does_not_take_is_offered_again(void **state)
+{
+	struct world *w = *state;
+
+	w->full = true;
+	step(w, 0);
+	assert_true(standing(w).size == 0 && standing(w).owed == 5);
+	w->full = false;
+	step(w, 60);
+	assert_int_equal(w->reached, 1);
+	assert_true(w->reached_size == 5);
+	assert_int_equal(verified(w, 5, tally_buf_view(&w->reached_lines)), 3);
+	assert_true(standing(w).size == 5 && standing(w).owed == 0);
+	assert_int_equal(w->posts[0], 1); /* nobody is asked again for that */
+	step(w, 60);
+	assert_int_equal(w->reached, 1);
+}
+
+static void
 after_a_restart_it_asks_once_and_goes_on_from_what_it_knows(void **state)
 {
 	struct world *w = *state;
@@ -376,6 +395,7 @@ main(void)
 		WORLD(a_witness_that_is_down_is_asked_less_and_less_and_holds_nobody_up),
 		WORLD(what_an_outage_left_owed_is_covered_by_the_newest_note),
 		WORLD(a_quorum_that_is_not_there_is_owed),
+		WORLD(a_receipt_that_the_ledger_does_not_take_is_offered_again),
 		WORLD(after_a_restart_it_asks_once_and_goes_on_from_what_it_knows),
 		WORLD(what_it_has_forgotten_the_witness_tells),
 		WORLD(answers_that_prove_nothing_are_failures_and_close_nothing),

@@ -190,6 +190,46 @@ a_tpm_whose_index_is_gone_goes_without(void **state)
 	close_chip(p);
 }
 
+/* What the next reading of an index's public area gets instead of it. */
+static TSS2_RC refusal;
+
+TSS2_RC __real_Esys_NV_ReadPublic(ESYS_CONTEXT *esys, ESYS_TR nv, ESYS_TR one, ESYS_TR two,
+				  ESYS_TR three, TPM2B_NV_PUBLIC **public, TPM2B_NAME **name);
+TSS2_RC __wrap_Esys_NV_ReadPublic(ESYS_CONTEXT *esys, ESYS_TR nv, ESYS_TR one, ESYS_TR two,
+				  ESYS_TR three, TPM2B_NV_PUBLIC **public, TPM2B_NAME **name);
+
+TSS2_RC
+__wrap_Esys_NV_ReadPublic(ESYS_CONTEXT *esys, ESYS_TR nv, ESYS_TR one, ESYS_TR two, ESYS_TR three,
+			  TPM2B_NV_PUBLIC **public, TPM2B_NAME **name)
+{
+	const TSS2_RC rc = refusal;
+
+	refusal = TSS2_RC_SUCCESS;
+	return rc != TSS2_RC_SUCCESS
+		       ? rc
+		       : __real_Esys_NV_ReadPublic(esys, nv, one, two, three, public, name);
+}
+
+/* A statement without the counter would be held against the ledger for ever. */
+static void
+a_tpm_that_refuses_for_a_moment_is_not_gone_on_with_without_its_counter(void **state)
+{
+	static const TSS2_RC moments[] = { TPM2_RC_RETRY, TPM2_RC_FAILURE, TSS2_TCTI_RC_IO_ERROR };
+	struct place *p = *state;
+
+	open_chip(p, true);
+	close_chip(p);
+	for (size_t i = 0; i < sizeof(moments) / sizeof(*moments); i++) {
+		refusal = moments[i];
+		tally_err_clear(&p->err);
+		assert_int_equal(chip_open(&p->chip, p->dir, &libtpms, false, NULL, &p->err), -1);
+		assert_non_null(strstr(p->err.text, "TPM2_NV_ReadPublic"));
+		open_chip(p, false);
+		assert_int_equal(p->chip.nv_public.len, 14);
+		close_chip(p);
+	}
+}
+
 static unsigned
 indices(struct place *p)
 {
@@ -376,6 +416,7 @@ main(void)
 		CASE(counter_and_time_of_libtpms_stand_before_the_verifier),
 		CASE(a_counter_that_is_made_again_does_not_go_back),
 		CASE(a_tpm_whose_index_is_gone_goes_without),
+		CASE(a_tpm_that_refuses_for_a_moment_is_not_gone_on_with_without_its_counter),
 		CASE(whatever_fails_while_it_is_made_no_index_is_left_behind),
 		CASE(wherever_its_making_ends_the_index_is_found_again),
 		CASE(the_clock_of_a_tpm_can_be_slowed),
