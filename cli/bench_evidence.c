@@ -68,8 +68,7 @@ fill(const char *ledger, const char *export, struct bench_case *c, struct tally_
 		status = tally_store_export(l.store, export, false, NULL, NULL, err);
 	if (status == 0)
 		status = sign(&l, false, &c->baseline, err);
-	cli_ledger_close(&l);
-	return status;
+	return cli_ledger_close(&l, status, err);
 }
 
 static int

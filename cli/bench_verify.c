@@ -94,8 +94,7 @@ make_exports(const char *ledger, const char *whole, const char *public_only, str
 		status = tally_store_export(l.store, whole, false, NULL, NULL, err);
 	if (status == 0)
 		status = tally_store_export(l.store, public_only, true, NULL, NULL, err);
-	cli_ledger_close(&l);
-	return status;
+	return cli_ledger_close(&l, status, err);
 }
 
 static int

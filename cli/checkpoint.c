@@ -8,6 +8,7 @@
 #include "tally/event.h"
 #include "cli.h"
 #include "ledger.h"
+#include "witnesses.h"
 
 struct options {
 	struct cli_input input;
@@ -94,7 +95,8 @@ make(const char *path, struct tally_err *err)
 	if (!l.store) {
 		status = cli_ledger_ask(path, "{\"op\":\"checkpoint\"}", err);
 	} else if ((status = is_fresh(l.store, err)) > 0) {
-		l.asks = true; /* who asks again, may ask because of them */
+		/* Who asks again, may ask because of them. */
+		status = cli_witnesses_ask(l.store, true, err);
 	} else if (status == 0) {
 		status = cli_ledger_seal(&l, false, err);
 		if (status == 0)
@@ -104,7 +106,7 @@ make(const char *path, struct tally_err *err)
 		if (status < 0)
 			(void)cli_ledger_prefix(path, err);
 	}
-	cli_ledger_close(&l);
+	status = cli_ledger_close(&l, status, err);
 	return status < 0 ? -1 : 0;
 }
 

@@ -145,7 +145,7 @@ enrol_ask(const struct enrol_options *o, struct tally_err *err)
 	}
 	if (r == 0)
 		r = exchange(o, &a, &l, err);
-	cli_ledger_close(&l);
+	r = cli_ledger_close(&l, r, err);
 	tally_http_close(client);
 	return r;
 }

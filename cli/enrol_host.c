@@ -159,7 +159,7 @@ enrol_request(const struct enrol_options *o, struct tally_err *err)
 		status = tally_output_write(o->out ? o->out : "-", tally_buf_view(&note), err);
 	if (status < 0)
 		(void)cli_ledger_prefix(o->arg[0], err);
-	cli_ledger_close(&l);
+	status = cli_ledger_close(&l, status, err);
 	tally_buf_deinit(&note);
 	return status;
 }
@@ -247,7 +247,7 @@ enrol_respond(const struct enrol_options *o, struct tally_err *err)
 		status = enrol_host_answer(l.tpm, o->arg[1], tally_buf_view(&text), &out, err);
 	if (status == 0)
 		status = tally_output_write(o->out ? o->out : "-", tally_buf_view(&out), err);
-	cli_ledger_close(&l);
+	status = cli_ledger_close(&l, status, err);
 	tally_buf_deinit(&text);
 	tally_buf_deinit(&dir);
 	tally_buf_deinit(&out);
@@ -370,7 +370,7 @@ enrol_accept(const struct enrol_options *o, struct tally_err *err)
 		if (status == 0)
 			status = enrol_host_accept(&l, &f, o->arg[1], tally_buf_view(&record), err);
 	}
-	cli_ledger_close(&l);
+	status = cli_ledger_close(&l, status, err);
 	tally_enrolment_file_deinit(&f);
 	tally_buf_deinit(&record);
 	tally_arena_free(arena);

@@ -143,7 +143,7 @@ cli_issue_append(const struct cli_issue *i, const char *const *paths, size_t n,
 		if (status == 0) {
 			status = l.store ? append_here(&l, &i->ev, err)
 					 : append_there(paths[k], &i->ev, err);
-			cli_ledger_close(&l);
+			status = cli_ledger_close(&l, status, err);
 		}
 		if (status < 0) {
 			(void)cli_ledger_prefix(paths[k], err);

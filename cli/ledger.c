@@ -89,22 +89,29 @@ cli_ledger_anchor(struct cli_ledger *l, struct tally_err *err)
 	return made <= 0 ? made : tally_seal_checkpoint(l->seal, err);
 }
 
-void
-cli_ledger_close(struct cli_ledger *l)
+int
+cli_ledger_close(struct cli_ledger *l, int status, struct tally_err *err)
 {
-	struct tally_err err = TALLY_ERR_INIT;
+	struct tally_err refused = TALLY_ERR_INIT;
 
 	if (l->seal)
 		tally_seal_close(l->seal);
 	tally_tpm_stop(l->tpm);
-	if (l->asks && cli_witnesses_ask(l->store, true, &err) < 0)
-		tally_log(TALLY_LOG_ERR, "witnesses: %s", err.text);
+	if (l->asks && cli_witnesses_ask(l->store, true, &refused) < 0) {
+		if (status < 0) {
+			tally_log(TALLY_LOG_ERR, "witnesses: %s", refused.text);
+		} else {
+			*err = refused;
+			status = -1;
+		}
+	}
 	if (l->writer)
 		tally_writer_close(l->writer);
 	else
 		tally_store_close(l->store);
 	tally_buf_deinit(&l->vkey);
 	*l = (struct cli_ledger){ 0 };
+	return status;
 }
 
 int

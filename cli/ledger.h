@@ -50,8 +50,9 @@ int cli_ledger_ask(const char *path, const char *request, struct tally_err *err)
 int cli_ledger_entry_json(struct tally_buf *out, const struct tally_event *ev,
 			  struct tally_err *err);
 /* The TPM is stopped in good order, the witnesses are asked where there is a newer note, then
- * the lock is given up. */
-void cli_ledger_close(struct cli_ledger *l);
+ * the lock is given up. `status` again, with its error; -1 where it was no failure yet, and they
+ * had the ledger closed for signing. */
+int cli_ledger_close(struct cli_ledger *l, int status, struct tally_err *err);
 
 /* The newest note of a ledger and what it says. Views point into the buffers. */
 struct cli_newest {

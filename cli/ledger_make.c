@@ -244,8 +244,7 @@ fill(const struct making *m, const char *transport, const char *host, struct tal
 		status = cli_ledger_seal(&l, false, err);
 	if (status == 0 && cli_ledger_checkpoint(&l, err) < 0)
 		status = -1;
-	cli_ledger_close(&l);
-	return status;
+	return cli_ledger_close(&l, status, err);
 }
 
 static int

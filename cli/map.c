@@ -189,7 +189,7 @@ map_into(const struct options *o, const struct map_file *f, const struct map_act
 	if (status == 0) {
 		status = l.store ? map_by_ourselves(o, &l, f, a, &state, err)
 				 : map_by_holder(o, f, a, &state, err);
-		cli_ledger_close(&l);
+		status = cli_ledger_close(&l, status, err);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -189,7 +189,7 @@ record_import_host(const struct record_plan *plan, struct record_host *h, uint64
 		tally_buf_add_str(vkeys, "\n");
 	}
 	status = import_into(plan, h, &l, stored, progress, err);
-	cli_ledger_close(&l);
+	status = cli_ledger_close(&l, status, err);
 	/* A fault of the file already says where it is. */
 	if (status < 0 && err->code != TALLY_USE)
 		(void)cli_ledger_prefix(h->path, err);

@@ -169,6 +169,13 @@ def meter(scratch):
     head = json.loads(tally("status", str(ledger), "--json").stdout)
     assert head["closed"] and head["checkpoint_size"] < int(note.split("\n")[1]), head
 
+    # Nor is the old note printed as if nothing were the matter, where it covers everything.
+    shutil.rmtree(ledger)
+    shutil.copytree(older, ledger)
+    refused = tally("checkpoint", str(ledger))
+    assert refused.returncode == 1 and "this ledger is an older copy" in refused.stderr, refused
+    assert refused.stdout == "", refused
+
     shutil.rmtree(ledger)
     shutil.copytree(older, ledger)
     before = json.loads(tally("status", str(ledger), "--json").stdout)
