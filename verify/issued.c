@@ -42,6 +42,13 @@ issued_take(struct tally_export *x, uint64_t index, uint64_t wall, const struct 
 		memcpy(i->old, o->supersedes.p, TALLY_HASH);
 }
 
+void
+issued_hidden(struct tally_export *x, uint64_t index)
+{
+	x->issues.hidden++;
+	x->issues.newest = index;
+}
+
 /* What there is of one sort: the newest of them, and in how many ledgers. */
 struct sight {
 	const struct issue *issue;
@@ -123,30 +130,52 @@ tell_issued(struct tally_verify *v, const struct target *t, const struct sight *
 			       t->path, count, ours->ledgers);
 }
 
+/* Of its ledger: those that may be its own or a later one's stand behind what it rests on. */
+static uint64_t
+not_seen(struct tally_verify *v, const struct target *t, const struct tally_export *x,
+	 uint64_t size)
+{
+	const struct issues *l = &x->issues;
+
+	if (l->passed > 0)
+		remark(&v->problems,
+		       "%s: of %s %" PRIu64 " reports were issued behind those that were looked at",
+		       t->path, x->origin, l->passed);
+	return l->passed + (l->hidden > 0 && l->newest >= size ? l->hidden : 0);
+}
+
+static void
+tell_unseen(struct tally_verify *v, const struct target *t, uint64_t unseen, bool issued)
+{
+	remark_verdict(&v->problems,
+		       "%s: whether it was %s cannot be told: %" PRIu64 " entr%s a report w%s not "
+		       "seen",
+		       t->path, issued ? "superseded" : "issued or superseded", unseen,
+		       unseen == 1 ? "y that issues" : "ies that issue",
+		       unseen == 1 ? "as" : "ere");
+}
+
 void
 issued_judge(struct tally_verify *v, struct target *t, const struct issued_report *r)
 {
 	struct sight seen[SORTS] = { { .ledgers = 0 } };
 	const struct sight *ours = &seen[OURS], *rival = &seen[RIVAL];
 	bool beyond = false;
+	uint64_t unseen = 0;
 
 	for (size_t k = 0; k < r->count; k++) {
 		look(seen, r->exports[k], r);
 		beyond = beyond || r->exports[k]->size > r->ledgers[k].size;
-		if (r->exports[k]->issues.passed > 0)
-			remark(&v->problems,
-			       "%s: of %s %" PRIu64 " reports were issued behind those "
-			       "that were looked at",
-			       t->path, r->exports[k]->origin, r->exports[k]->issues.passed);
+		unseen += not_seen(v, t, r->exports[k], r->ledgers[k].size);
 	}
 	/* Its issue lies behind what it rests on: where that is all there is, nobody knows. */
-	t->issued.known = beyond;
+	t->issued.known = beyond && unseen == 0;
 	t->issued.issued = ours->issue != NULL;
 	t->issued.superseded = seen[SUCCESSOR].issue != NULL;
 	memcpy(t->issued.id, r->id, TALLY_HASH);
 	if (ours->issue)
 		tell_issued(v, t, ours, r->count);
-	else if (beyond)
+	else if (t->issued.known)
 		remark_verdict(&v->problems, "%s: no entry says that it was issued", t->path);
 	if (seen[ALTERED].issue)
 		tell(v, t, "its id was issued with other bytes: ", &seen[ALTERED], false);
@@ -154,8 +183,13 @@ issued_judge(struct tally_verify *v, struct target *t, const struct issued_repor
 		memcpy(t->issued.by, seen[SUCCESSOR].issue->id, TALLY_HASH);
 		tell(v, t, "superseded by ", &seen[SUCCESSOR], true);
 	} else if (rival->issue && (!ours->issue || rival->issue->wall > ours->issue->wall)) {
-		tell(v, t, "issued for its period, and not behind it: ", rival, true);
+		tell(v, t,
+		     ours->issue || t->issued.known ? "issued for its period, and not behind it: "
+						    : "issued for its period: ",
+		     rival, true);
 	}
+	if (unseen > 0 && !seen[SUCCESSOR].issue)
+		tell_unseen(v, t, unseen, ours->issue != NULL);
 }
 
 void

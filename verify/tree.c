@@ -165,6 +165,8 @@ check_payload(struct pass *p, uint64_t index, const struct payload *payload, con
 	}
 	if (!(payload->mask & (1U << TALLY_OPERATIONS))) {
 		check_withheld(p, record[1], index, file);
+		if (ev.kind == TALLY_REPORT_ISSUED)
+			issued_hidden(p->x, index);
 		return 0;
 	}
 	if (index == 0)

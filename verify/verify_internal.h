@@ -189,7 +189,8 @@ struct tally_export {
 			bool supersedes; /* `old` */
 		} * p;
 		size_t count, cap;
-		uint64_t passed; /* that are not among them */
+		uint64_t passed;         /* that are not among them */
+		uint64_t hidden, newest; /* not disclosed, and the last of these */
 	} issues;
 	uint64_t withheld, partly; /* entries that are commitments only; that are it in part */
 	bool has_metered;
@@ -570,6 +571,8 @@ int report_check(struct tally_verify *v, struct target *t, struct tally_err *err
 /* issued.c: any entry that says of a report that it was issued. */
 void issued_take(struct tally_export *x, uint64_t index, uint64_t wall,
 		 const struct tally_event *ev);
+/* One that does not disclose it. */
+void issued_hidden(struct tally_export *x, uint64_t index);
 /* A report that comes out of the entries. */
 struct tally_report_ledger;
 struct issued_report {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "fixture.h"
+#include "tally/parse.h"
 
 #define OK(l, call)                                                                                \
 	do {                                                                                       \
@@ -309,4 +310,28 @@ tell_problems(const struct tally_verify *v)
 		print_message("  %s: %s: %lld: %s\n", p->check, p->file,
 			      p->has_entry ? (long long)p->entry : -1, p->text);
 	}
+}
+
+/* The payloads again, without the operations of entry `index`. */
+void
+edit_withhold(const struct edit *e, uint64_t index)
+{
+	struct tally_buf out = TALLY_BUF_INIT;
+	struct tally_cursor c;
+
+	tally_cursor_init(&c, tally_bytes(e->bytes, e->n));
+	for (uint64_t i = 0; tally_cursor_left(&c) > 0; i++) {
+		assert_int_equal(tally_cursor_u8(&c), 7);
+		tally_buf_add_u8(&out, i == index ? 3 : 7);
+		for (unsigned k = 0; k < 3; k++) {
+			const uint8_t *begin = c.p;
+
+			tally_cursor_take(&c, 17);
+			tally_cursor_take(&c, tally_cursor_u16(&c));
+			if (k < 2 || i != index)
+				tally_buf_add(&out, begin, (size_t)(c.p - begin));
+		}
+	}
+	edit_write(e, out.p, out.len);
+	tally_buf_deinit(&out);
 }

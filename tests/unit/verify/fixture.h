@@ -59,6 +59,8 @@ struct edit {
 };
 struct edit edit_open(const char *dir, const char *name);
 void edit_write(const struct edit *e, const void *p, size_t n);
+/* A payload file, without the operations of its entry `index`. */
+void edit_withhold(const struct edit *e, uint64_t index);
 void edit_close(struct edit *e); /* puts it back */
 
 /* Runs over the paths (up to a NULL). `anchor` may be NULL. Owned by the caller. */

@@ -117,6 +117,43 @@ assert_told(const char *says, const char *says_not)
 	free(export);
 }
 
+/* It may be the one; and nobody is told that there is none. */
+static void
+where_an_issue_is_not_disclosed_nobody_knows(void **state)
+{
+	struct tally_event other = issue();
+	struct tally_buf out = TALLY_BUF_INIT, json = TALLY_BUF_INIT;
+	uint8_t hash[TALLY_HASH] = { 9 };
+	const char *paths[] = { NULL, path, by, NULL };
+	struct tally_verify *v;
+	char name[64], *export;
+	struct edit e;
+	uint64_t at;
+
+	(void)state;
+	other.o.report = other.o.file_hash = tally_bytes(hash, TALLY_HASH);
+	other.o.period_to -= 1;
+	at = append(&other);
+	ledger_checkpoint(&l);
+	paths[0] = export = ledger_export(&l, "hidden", false);
+	snprintf(name, sizeof(name), "private/payload/000.p/%u", (unsigned)at + 1);
+	e = edit_open(export, name);
+	edit_withhold(&e, at);
+	v = verified(tally_buf_cstr(&l.vkey), paths);
+	tally_verify_text(v, &out);
+	tally_verify_json(v, &json);
+	assert_int_equal(tally_verify_exit(v), 0);
+	if (!strstr(tally_buf_cstr(&out), "report.json: whether it was issued or superseded cannot "
+					  "be told: 1 entry that issues a report was not seen") ||
+	    strstr(tally_buf_cstr(&out), "no entry says") ||
+	    strstr(tally_buf_cstr(&json), "\"issued\":"))
+		fail_msg("%s%s", tally_buf_cstr(&out), tally_buf_cstr(&json));
+	tally_verify_free(v);
+	edit_close(&e);
+	tally_buf_deinit(&out), tally_buf_deinit(&json);
+	free(export);
+}
+
 /* In the order of their entries: the ledger grows from case to case. */
 static void
 what_does_not_say_which_report_of_which_period_issues_nothing(void **state)
@@ -187,6 +224,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(where_an_issue_is_not_disclosed_nobody_knows),
 		cmocka_unit_test(what_does_not_say_which_report_of_which_period_issues_nothing),
 		cmocka_unit_test(an_issue_of_the_period_before_it_is_no_rival_and_one_behind_it_is),
 		cmocka_unit_test(of_two_successors_the_newer_is_told),

@@ -3,31 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "fixture.h"
-#include "tally/parse.h"
-
-/* The payloads again, without the operations of entry `index`. */
-static void
-withhold(const struct edit *e, uint64_t index)
-{
-	struct tally_buf out = TALLY_BUF_INIT;
-	struct tally_cursor c;
-
-	tally_cursor_init(&c, tally_bytes(e->bytes, e->n));
-	for (uint64_t i = 0; tally_cursor_left(&c) > 0; i++) {
-		assert_int_equal(tally_cursor_u8(&c), 7);
-		tally_buf_add_u8(&out, i == index ? 3 : 7);
-		for (unsigned k = 0; k < 3; k++) {
-			const uint8_t *begin = c.p;
-
-			tally_cursor_take(&c, 17);
-			tally_cursor_take(&c, tally_cursor_u16(&c));
-			if (k < 2 || i != index)
-				tally_buf_add(&out, begin, (size_t)(c.p - begin));
-		}
-	}
-	edit_write(e, out.p, out.len);
-	tally_buf_deinit(&out);
-}
 
 static void
 what_a_verdict_rests_on_may_not_be_withheld(void **state)
@@ -57,7 +32,7 @@ what_a_verdict_rests_on_may_not_be_withheld(void **state)
 	snprintf(name, sizeof(name), "private/payload/000.p/%u", (unsigned)index[3] + 1);
 	e = edit_open(path, name);
 	for (unsigned i = 0; i < 4; i++) {
-		withhold(&e, index[i]);
+		edit_withhold(&e, index[i]);
 		v = verified_one(NULL, path);
 		assert_int_equal(tally_verify_exit(v), 1);
 		if (!names(v, "missing", path, name, (int64_t)index[i]))
@@ -65,7 +40,7 @@ what_a_verdict_rests_on_may_not_be_withheld(void **state)
 		tally_verify_free(v);
 	}
 	/* What is withheld of a machine is nobody's problem. */
-	withhold(&e, 2);
+	edit_withhold(&e, 2);
 	v = verified_one(NULL, path);
 	assert_false(names(v, "missing", path, name, -1));
 	tally_verify_free(v);
