@@ -6,7 +6,8 @@
 #include "../../../reports/report_internal.h"
 #include "chargelib.h"
 
-#define CHANGES 41000 /* a second each; more than a page draws */
+#define CHANGES 4100 /* ten seconds each */
+#define DRAWN   4000 /* and fewer stretches than that may be drawn */
 
 /* Lanes of the last page's pictures, the gap that they were closed over, and how long is
  * drawn as running, in ms. */
@@ -23,7 +24,7 @@ take_page(void *ctx, struct tally_report *r, const struct tally_report_options *
 
 	(void)ctx;
 	(void)o;
-	report_page_json(r, &(struct report_cut){ .lanes = 40000 }, &out);
+	report_page_json(r, &(struct report_cut){ .lanes = DRAWN }, &out);
 	assert_int_equal(tally_json_parse(&page, tally_buf_view(&out), &err), 0);
 	all = tally_json_get(tally_json_root(page), "lanes");
 	state = tally_json_get(all, "state");
@@ -38,7 +39,8 @@ take_page(void *ctx, struct tally_report *r, const struct tally_report_options *
 	tally_buf_deinit(&out);
 }
 
-/* A machine that is suspended and resumed each second of half a day, and one for a second. */
+/* A machine that is suspended or resumed each ten seconds of half a day, and one that runs for one
+ * second. */
 static void
 draw(const char *from, const char *to, const char *how)
 {
@@ -48,11 +50,11 @@ draw(const char *from, const char *to, const char *how)
 	tally_buf_add_str(&lines, "h1 2026-03-01T00:00:00Z host cores_per_socket=8 boot=1\n"
 				  "h1 00:00:00 start a vcpus=1\n");
 	for (unsigned i = 1; i <= CHANGES; i++) {
-		tally_buf_addf(&lines, "h1 %02u:%02u:%02u %s\n", i / 3600, i / 60 % 60, i % 60,
+		tally_buf_addf(&lines, "h1 %02u:%02u:%02u %s\n", i / 360, i / 6 % 60, i % 6 * 10,
 			       i % 2 ? how : "resume a");
 		if (i == 10)
-			tally_buf_add_str(&lines, "h1 00:00:10 start b vcpus=1\n"
-						  "h1 00:00:11 stop b cause=shutdown\n");
+			tally_buf_add_str(&lines, "h1 00:01:40 start b vcpus=1\n"
+						  "h1 00:01:41 stop b cause=shutdown\n");
 	}
 	tally_buf_add_u8(&lines, 0);
 	test_history_init(&h);
@@ -69,13 +71,13 @@ too_many_stretches_are_taken_together_and_the_page_says_how(void **state)
 {
 	(void)state;
 	draw("2026-03-01", "2026-03-02", "suspend a");
-	assert_in_range(lanes, 2, 40000);
-	assert_in_range(gap, 1001, 86400);
-	assert_true(run > 40000 * INT64_C(1000));
+	assert_in_range(lanes, 2, DRAWN);
+	assert_in_range(gap, 10001, 86400);
+	assert_true(run > DRAWN * INT64_C(10000));
 	draw("2026-03-01", "2026-03-02", "suspend a cause=pmsuspended");
-	assert_in_range(lanes, 2, 40000);
-	assert_in_range(gap, 1001, 86400);
-	assert_true(run > 40000 * INT64_C(1000));
+	assert_in_range(lanes, 2, DRAWN);
+	assert_in_range(gap, 10001, 86400);
+	assert_true(run > DRAWN * INT64_C(10000));
 }
 
 static void
@@ -83,7 +85,7 @@ few_stretches_are_all_drawn(void **state)
 {
 	(void)state;
 	draw("2026-03-01", "2026-03-01T11:00:00Z", "suspend a");
-	assert_in_range(lanes, 39000, 40000);
+	assert_in_range(lanes, 3900, DRAWN);
 	assert_int_equal(gap, 0);
 	assert_int_equal(run, 19801000);
 }
