@@ -56,7 +56,8 @@ static void
 add_data(struct tally_buf *out, const char *id, struct tally_bytes json, bool pack)
 {
 	tally_buf_addf(out, "<script type=\"application/json\" id=\"%s\">", id);
-	if (pack && json.len > PLAIN_MOST)
+	/* One above TALLY_REPORT_MAX is not written, and whoever writes says so. */
+	if (pack && json.len > PLAIN_MOST && json.len <= TALLY_REPORT_MAX)
 		add_packed(out, json);
 	else
 		add_escaped(out, json);

@@ -77,7 +77,11 @@ compare_lanes(const void *a, const void *b)
 		return x->from < y->from ? -1 : 1;
 	if (x->host != y->host)
 		return x->host < y->host ? -1 : 1;
-	return x->state < y->state ? -1 : x->state > y->state;
+	if (x->state != y->state)
+		return x->state < y->state ? -1 : 1;
+	if (x->to != y->to)
+		return x->to < y->to ? -1 : 1;
+	return x->entry < y->entry ? -1 : x->entry > y->entry;
 }
 
 static bool
