@@ -578,45 +578,6 @@ a_strangers_reader_finds_the_same(void **state)
 	assert_int_equal(archive_read_free(a), ARCHIVE_OK);
 }
 
-/* One byte too long alone, or too long together. The files have holes: they are long on paper. */
-static void
-what_no_verifier_reads_goes_into_no_bundle(void **state)
-{
-	static const off_t size[3] = { TALLY_BUNDLE_INPUT_MAX + 1, TALLY_BUNDLE_INPUTS_MAX / 2,
-				       TALLY_BUNDLE_INPUTS_MAX / 2 };
-	static const char *const says[] = { "--with: ", "more than 100663296 bytes together" };
-	char *file[3], *out = test_path(one.root, "long.zip");
-
-	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		const char name[] = { 'l', 'o', 'n', 'g', (char)('0' + i), '\0' };
-		int fd;
-
-		file[i] = test_path(one.root, name);
-		fd = open(file[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-		/* Not alike: what is alike goes in once. */
-		assert_true(fd >= 0 && pwrite(fd, name, 5, 0) == 5 && ftruncate(fd, size[i]) == 0);
-		close(fd);
-	}
-	for (size_t i = 0; i < 2; i++) {
-		char *argv[] = { "bundle",  exports[0], "--from", "2026-03", "--to",
-				 "2026-04", "--rules",  rules,    "-o",      out,
-				 "--with",  file[i],    "--with", file[2],   NULL };
-		struct tally_err err = TALLY_ERR_INIT;
-
-		assert_int_equal(cli_bundle(i == 0 ? 12 : 14, argv, &err), -1);
-		assert_int_equal(err.code, TALLY_USE);
-		if (!strstr(err.text, says[i]))
-			fail_msg("%s", err.text);
-		assert_int_equal(access(out, F_OK), -1);
-	}
-	for (size_t i = 0; i < 3; i++) {
-		unlink(file[i]);
-		free(file[i]);
-	}
-	free(out);
-}
-
 int
 main(void)
 {
@@ -633,7 +594,6 @@ main(void)
 		cmocka_unit_test(a_ledger_that_is_missing_doubled_or_longer_is_found),
 		cmocka_unit_test(what_no_report_rests_on_is_found),
 		cmocka_unit_test(a_strangers_reader_finds_the_same),
-		cmocka_unit_test(what_no_verifier_reads_goes_into_no_bundle),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
